@@ -1,0 +1,135 @@
+"""The bundle's manifest: what goes into the graph, what comes out of it, and what made it.
+
+The reader owns the format. To change it: raise PROTOCOL by one, keep reading the older number (a frozen reader of
+its own if the change is not an addition with a default), and freeze a bundle of the old protocol under
+``tests/formats/<number>/``, which is then read for ever.
+"""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from .errors import BundleError, ProtocolError
+
+__all__ = ["NAME", "PROTOCOL", "VERSION", "Category", "Feature", "Manifest", "Output"]
+
+PROTOCOL = 1
+"""The newest protocol that this runtime reads."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+"""The grammar of a model's name and of an alias."""
+
+VERSION = re.compile(r"[a-z0-9][a-z0-9._TZ-]{0,62}")
+"""The grammar of a version: capital T and Z allow a time such as 20261122T110305Z."""
+
+Category = str | int | bool | float
+"""A category or a class label, as what it is: 1, 1.0, True and "1" are told apart where JSON tells them apart."""
+
+
+class Feature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One column of the input.
+
+    name: as the pipeline was fitted with it, or ``x0``, ``x1``, ... where it was fitted with positions.
+    kind: ``number``, ``boolean``, ``category`` (its value becomes a code) or ``ignored`` (the pipeline drops it).
+    position: the column of the graph's matrix; None for an ignored feature.
+    missing: whether the pipeline takes a missing value here.
+    infinite: whether it takes an infinite one.
+    limit: the largest magnitude it takes (a tree takes what float32 can hold); None for any finite number.
+    categories: for a category, the table; the code of a value is its place. An unseen value's code is -1, and a
+        missing value is NaN.
+    unknown: for a category, whether the pipeline takes an unseen value.
+    seen: the smallest and largest finite number of the sample.
+    range: the smallest and largest number that is let in, where ranges are enforced.
+    """
+
+    name: str
+    kind: Literal["number", "boolean", "category", "ignored"]
+    position: int | None = None
+    missing: bool = False
+    infinite: bool = False
+    limit: float | None = None
+    categories: tuple[Category, ...] = ()
+    unknown: bool = True
+    seen: tuple[float, float] | None = None
+    range: tuple[float, float] | None = None
+
+
+class Output(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What one method of the pipeline answers.
+
+    method: its name, say ``predict_proba``.
+    tensors: the graph's outputs that hold it; more than one where the pipeline returns a list of arrays.
+    dtype: the NumPy dtype of the answer, as ``numpy.dtype.str`` without byte order ("float64", "int64", "<U9").
+    shape: the shape of one row's answer: () for one number, (k,) for k.
+    labels: whether the tensor holds places in ``Manifest.classes`` rather than values.
+    """
+
+    method: str
+    tensors: tuple[str, ...]
+    dtype: str
+    shape: tuple[int, ...] = ()
+    labels: bool = False
+
+
+class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What goes into the graph, what comes out of it, and what made it.
+
+    version: the version's name; an alias or a copied folder may be called otherwise.
+    created: when it was converted, ISO 8601 in UTC.
+    estimator: the pipeline's steps by class name, for people.
+    kind: what ``predict`` or, without it, ``transform`` answers.
+    named: whether the pipeline was fitted with column names (else the order of the columns is what counts).
+    inputs: in the order of the columns that the pipeline was fitted with.
+    classes: the class labels, a table for each output of a classifier; empty for others.
+    trained_with, converted_with: versions, by distribution name.
+    budget_p95_us: the P95 that one row may take in process, microseconds.
+    """
+
+    protocol: int
+    version: str
+    created: str
+    estimator: str
+    kind: Literal["classifier", "regressor", "transformer", "other"]
+    named: bool
+    inputs: tuple[Feature, ...]
+    outputs: tuple[Output, ...]
+    classes: tuple[tuple[Category, ...], ...] = ()
+    trained_with: dict[str, str] = {}
+    converted_with: dict[str, str] = {}
+    budget_p95_us: float | None = None
+
+    @property
+    def columns(self) -> tuple[Feature, ...]:
+        """The features that the graph reads, in the order of its matrix."""
+        read = [(feature.position, feature) for feature in self.inputs if feature.position is not None]
+        return tuple(feature for _, feature in sorted(read, key=lambda pair: pair[0]))
+
+    def output(self, method: str) -> Output | None:
+        """The output of a method, or None where the pipeline has no such method."""
+        return next((output for output in self.outputs if output.method == method), None)
+
+
+class _Protocol(msgspec.Struct):
+    protocol: int
+
+
+def read_manifest(text: bytes, where: str) -> Manifest:
+    """Decode and check a manifest.
+
+    Raises ProtocolError for a newer protocol, BundleError for anything else that is not a manifest.
+    """
+    try:
+        protocol = msgspec.json.decode(text, type=_Protocol).protocol
+        if protocol > PROTOCOL:
+            raise ProtocolError(
+                f"expected a bundle of protocol {PROTOCOL} or older, found {protocol} in {where}: "
+                "update pipetwin where the model is served"
+            )
+        manifest = msgspec.json.decode(text, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BundleError(f"expected a bundle's manifest in {where}, found: {error}") from error
+    positions = [feature.position for feature in manifest.columns]
+    if positions != list(range(len(positions))):
+        raise BundleError(f"expected the features of {where} at positions 0 to {len(positions) - 1}, found {positions}")
+    return manifest

@@ -1,0 +1,280 @@
+"""A bundle becomes the pipeline's twin: its methods for arrays and frames, and bytes to bytes for any web framework."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from .bundle import Bundle, find, read_bundle
+from .drift import Drift
+from .errors import CanaryError
+from .manifest import Category, Manifest, Output
+from .proof import Proof
+from .schema import Request
+from .session import Session
+from .tensors import Tensors
+
+__all__ = ["Answer", "Model", "load"]
+
+
+def load(where: str | Path) -> "Model":
+    """The model of a version folder, of a model folder (its ``production`` alias, else its newest version) or of
+    ``"folder@alias"``, ready to answer: its digests checked and its canary rows answered as they were proven.
+
+    Raises ModelNotFoundError, or BundleError or one of its kinds.
+    """
+    model = Model(read_bundle(find(where)))
+    model.check()
+    return model
+
+
+class Answer(NamedTuple):
+    """The answer to a request's body.
+
+    body: JSON.
+    labels: the predictions, one a row: labels of a classifier, else empty.
+    rows: how many rows were answered.
+    """
+
+    body: bytes
+    labels: Sequence[Category]
+    rows: int
+
+
+class _Method:
+    """A method that a model offers only where its pipeline does, like scikit-learn's ``available_if``."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, model: "Model | None", owner: type) -> Callable[[Any], Any]:
+        if model is None:
+            return self  # type: ignore[return-value]
+        output = model.manifest.output(self.name)
+        if output is None:
+            offered = ", ".join(output.method for output in model.manifest.outputs)
+            raise AttributeError(
+                f"this model has no {self.name}: its pipeline offers {offered}", name=self.name, obj=model
+            )
+        found = output
+
+        def method(X: Any) -> Any:
+            return model.apply(found, X)
+
+        method.__name__ = self.name
+        return method
+
+
+class Model:
+    """A drop-in for the pipeline it came from; safe to use from many threads.
+
+    Each method takes a DataFrame, an ndarray, a dict (one row, or columns) or a list of dicts, and answers with the
+    pipeline's shapes, dtypes and class labels. Raises InputError for rows that the pipeline would not take.
+    """
+
+    predict = _Method()
+    predict_proba = _Method()
+    predict_log_proba = _Method()
+    decision_function = _Method()
+    score_samples = _Method()
+    transform = _Method()
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.manifest: Manifest = bundle.manifest
+        self.proof: Proof = bundle.proof
+        self.version: str = bundle.manifest.version
+        self.digest: str = bundle.digest
+        self.drift = Drift(self.manifest.columns)
+        self.tensors = Tensors(self.manifest)
+        self.session: Session = Session(bundle.graph)
+        self._decode = Request(self.manifest).decode
+        self._encode = msgspec.json.Encoder().encode
+        self._must_know = any(feature.kind == "category" and not feature.unknown for feature in self.manifest.columns)
+        self._labels = [np.array(table, _dtype(self.manifest, table)) for table in self.manifest.classes]
+        self._read = _reader(self.manifest)
+
+    @property
+    def name_of_answer(self) -> str:
+        """``prediction`` where the pipeline predicts, ``output`` where it only transforms."""
+        return "prediction" if self.manifest.output("predict") else "output"
+
+    def apply(self, output: Output, X: Any) -> Any:
+        """A method's answer for rows: an ndarray, or a list of them where the pipeline returns a list."""
+        return self.answers(output, self.tensors.matrix(X))
+
+    def answers(self, output: Output, matrix: NDArray[np.float64]) -> Any:
+        """A method's answer for a matrix made by ``tensors``."""
+        arrays = self.session.run(matrix, output.tensors)
+        if output.labels:
+            (places,) = arrays
+            if places.ndim == 1:
+                return self._labels[0][places].astype(output.dtype, copy=False)
+            columns = [labels[places[:, index]] for index, labels in enumerate(self._labels)]
+            return np.stack(columns, axis=1).astype(output.dtype, copy=False)
+        arrays = [array.astype(output.dtype, copy=False) for array in arrays]
+        return arrays[0] if len(arrays) == 1 else arrays
+
+    def predict_json(self, body: bytes, *, probabilities: bool = False) -> bytes:
+        """The answer to a body of ``POST /predict``, as JSON.
+
+        body: an object {feature: value}, or an array of them.
+        probabilities: add each class's.
+        Raises InputError with a path and a message.
+        """
+        return self.answer(body, probabilities=probabilities).body
+
+    def answer(self, body: bytes, *, probabilities: bool = False) -> Answer:
+        """As ``predict_json``, with what a service counts."""
+        start = perf_counter_ns()
+        values = self._decode(body)
+        read = self._read
+        if values.__class__ is list:
+            row = self.session.row(read.tensors)
+            self.tensors.fill(row.input, values)
+            if self._must_know:
+                self.tensors.check_known(row.input[np.newaxis])
+            answer, label = read.row(row.run(), 0, probabilities)
+            self.drift.note(row.input.copy())
+            answer["model_version"] = self.version
+            answer["latency_ms"] = (perf_counter_ns() - start) / 1e6
+            return Answer(self._encode(answer), label, 1)
+        matrix = self.tensors.decoded(values)
+        if self._must_know:
+            self.tensors.check_known(matrix)
+        arrays = self.session.run(matrix, read.tensors)
+        self.drift.note(matrix)
+        read_rows = [read.row(arrays, index, probabilities) for index in range(len(matrix))]
+        answers = {
+            f"{self.name_of_answer}s": [answer for answer, _ in read_rows],
+            "model_version": self.version,
+            "latency_ms": (perf_counter_ns() - start) / 1e6,
+        }
+        return Answer(self._encode(answers), [label for _, labels in read_rows for label in labels], len(matrix))
+
+    def check(self) -> None:
+        """Answer the canary rows; raises CanaryError where an answer is not the proven one."""
+        names = [feature.name for feature in self.manifest.inputs if feature.position is not None]
+        rows = [dict(zip(names, row, strict=True)) for row in self.proof.canary.rows]
+        matrix = self.tensors.rows(rows) if rows else np.empty((0, len(self.manifest.columns)))
+        for method, expected in self.proof.canary.answers.items():
+            output = self.manifest.output(method)
+            found = self.answers(output, matrix) if output else None
+            if found is None or not self._as_proven(method, found, expected):
+                raise CanaryError(
+                    f"expected {method} to answer its {len(rows)} canary rows as proven at level {self.proof.level}, "
+                    f"found other answers from version {self.version}: do not serve it here"
+                )
+
+    def _as_proven(self, method: str, found: Any, expected: list[Any]) -> bool:
+        if isinstance(found, list):
+            return len(found) == len(expected) and all(
+                self._as_proven(method, part, wanted) for part, wanted in zip(found, expected, strict=True)
+            )
+        if found.dtype.kind != "f":
+            return bool(found.tolist() == expected)
+        wanted = np.array(expected, np.float64).reshape(found.shape)  # "nan" and "inf" read as numbers
+        same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+        if self.proof.level == "bit":
+            same &= np.signbit(found) == np.signbit(wanted)
+            return bool(same.all())
+        floor = self.proof.outputs[method].floor
+        with np.errstate(invalid="ignore"):
+            near = np.abs(found - wanted) <= self.proof.tolerance * np.maximum(np.abs(wanted), floor)
+        return bool((same | near).all())
+
+    def close(self) -> None:
+        """Give the session's memory back; the model answers no more."""
+        self.session = _Closed()  # type: ignore[assignment]
+
+
+class _Closed:
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("expected an open model, found one that was closed")
+
+
+class _Reader(NamedTuple):
+    """How answers are read from the graph's outputs.
+
+    tensors: the outputs to ask for.
+    row: (arrays, index, probabilities) -> one row's answer as a dict, and its labels.
+    """
+
+    tensors: tuple[str, ...]
+    row: Callable[[Sequence[NDArray[Any]], int, bool], tuple[dict[str, Any], Sequence[Category]]]
+
+
+def _reader(manifest: Manifest) -> _Reader:
+    predict, proba = manifest.output("predict"), manifest.output("predict_proba")
+    classes = manifest.classes
+    if predict is None:
+        output = manifest.output("transform") or manifest.outputs[0]
+        return _Reader(output.tensors, lambda arrays, index, _: ({"output": arrays[0][index].tolist()}, ()))
+    if not predict.labels:
+        return _Reader(predict.tensors, lambda arrays, index, _: ({"prediction": arrays[0][index].tolist()}, ()))
+    if predict.shape:
+        return _Reader(predict.tensors + (proba.tensors if proba else ()), _several(classes, proba))
+    (table,) = classes
+    names = [_key(label) for label in table]
+
+    def one(
+        arrays: Sequence[NDArray[Any]], index: int, probabilities: bool
+    ) -> tuple[dict[str, Any], Sequence[Category]]:
+        place = arrays[0].item(index)
+        label = table[place]
+        answer: dict[str, Any] = {"prediction": label}
+        if proba is not None:
+            answer["probability"] = arrays[1].item(index, place)
+            if probabilities:
+                answer["probabilities"] = dict(zip(names, arrays[1][index].tolist(), strict=True))
+        return answer, (label,)
+
+    return _Reader(predict.tensors + (proba.tensors if proba else ()), one)
+
+
+def _several(classes: tuple[tuple[Category, ...], ...], proba: Output | None) -> Any:
+    """Reads a classifier of several outputs: a list of predictions, and of probabilities where each output has its
+    own array of them."""
+
+    def row(
+        arrays: Sequence[NDArray[Any]], index: int, probabilities: bool
+    ) -> tuple[dict[str, Any], Sequence[Category]]:
+        places = arrays[0][index].tolist()
+        labels = [table[place] for table, place in zip(classes, places, strict=True)]
+        answer: dict[str, Any] = {"prediction": labels}
+        if proba is not None and len(arrays) == 1 + len(classes):
+            scores = [array[index].tolist() for array in arrays[1:]]
+            answer["probability"] = [score[place] for score, place in zip(scores, places, strict=True)]
+            if probabilities:
+                answer["probabilities"] = [
+                    {_key(label): value for label, value in zip(table, score, strict=True)}
+                    for table, score in zip(classes, scores, strict=True)
+                ]
+        return answer, labels
+
+    return row
+
+
+def _key(label: Category) -> str:
+    """A label as a JSON object's key."""
+    return label if isinstance(label, str) else msgspec.json.encode(label).decode()
+
+
+def _dtype(manifest: Manifest, table: tuple[Category, ...]) -> Any:
+    output = manifest.output("predict")
+    return None if output is None or output.shape else output.dtype
+
+
+def plain(answers: Any) -> Any:
+    """Arrays as what JSON can hold: nested lists, with "nan", "inf" and "-inf" where a number is not finite."""
+    if isinstance(answers, np.ndarray):
+        return plain(answers.tolist())
+    if isinstance(answers, list):
+        return [plain(answer) for answer in answers]
+    if isinstance(answers, float) and not math.isfinite(answers):
+        return str(answers)
+    return answers

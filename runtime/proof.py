@@ -1,0 +1,102 @@
+"""The proof that a graph answers as its pipeline does, and the canary rows that are asked again at every load."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from .errors import BundleError
+from .manifest import Category
+
+__all__ = ["Canary", "OutputProof", "Proof"]
+
+
+class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How one method compared.
+
+    rows: rows compared, over all batch sizes.
+    identical: those whose every number (or label) has the same bits.
+    max_ulp: the largest distance in units in the last place of float64; 0 for labels.
+    max_abs: the largest absolute difference.
+    floor: a thousandth of the output's largest magnitude over the probes: a smaller number is held to the bound of
+        this one, so that cancellation is not held against a sum.
+    label_mismatches: rows with another label that is no tie; any is a failure.
+    ties: at level ulp, rows with another label whose two best scores lie within the bound of each other.
+    """
+
+    rows: int
+    identical: int
+    max_ulp: int = 0
+    max_abs: float = 0.0
+    floor: float = 0.0
+    label_mismatches: int = 0
+    ties: int = 0
+
+
+class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Synthetic rows and the pipeline's own answers to them.
+
+    rows: a list a row, in the order of ``Manifest.inputs`` without the ignored; None is missing.
+    answers: by method, what the pipeline answered: nested lists of float64 (``"nan"``, ``"inf"``, ``"-inf"`` where
+        JSON has no number) or labels.
+    """
+
+    rows: tuple[tuple[Category | None, ...], ...]
+    answers: dict[str, list[Any]]
+
+
+class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was compared, and how it came out.
+
+    level: ``bit`` where every number of every method has the same bits, ``ulp`` where the differences stay within
+        1e-12 of max(expected, floor) in magnitude, ``tolerance`` where the caller allowed more.
+    tolerance: the relative difference that was allowed; 0 at level bit.
+    rows: distinct rows that were put to both.
+    probes: how many of them by kind.
+    batches: the batch sizes at which rows were compared again.
+    seed: of the generator that drew the synthetic ones.
+    graph_sha256: the digest of the graph that it speaks of.
+    """
+
+    level: Literal["bit", "ulp", "tolerance"]
+    tolerance: float
+    rows: int
+    probes: dict[str, int]
+    batches: tuple[int, ...]
+    outputs: dict[str, OutputProof]
+    canary: Canary
+    seed: int
+    versions: dict[str, str]
+    graph_sha256: str
+
+    def __str__(self) -> str:
+        """A table, a line a method."""
+        head = ("method", "rows", "identical", "max ulp", "max abs", "label mismatches", "ties")
+        body = [
+            (
+                method,
+                f"{o.rows:,}",
+                f"{o.identical:,}",
+                f"{o.max_ulp:,}",
+                f"{o.max_abs:.3g}",
+                f"{o.label_mismatches:,}",
+                f"{o.ties:,}",
+            )
+            for method, o in self.outputs.items()
+        ]
+        widths = [max(len(row[column]) for row in (head, *body)) for column in range(len(head))]
+        lines = [
+            "  ".join(
+                cell.ljust(w) if not i else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in (head, *body)
+        ]
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.probes.items())
+        return "\n".join([f"level {self.level}: {self.rows:,} rows ({kinds})", *lines])
+
+
+def read_proof(text: bytes, where: str) -> Proof:
+    """Decode a proof; raises BundleError where it is none."""
+    try:
+        return msgspec.json.decode(text, type=Proof)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BundleError(f"expected a bundle's proof in {where}, found: {error}") from error

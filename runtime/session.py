@@ -1,0 +1,118 @@
+"""A graph's bytes become something that runs: the only file that imports onnxruntime."""
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import BundleError
+
+# onnxruntime's Linux wheels send telemetry from 1.29 on, beginning at import; this is the documented full opt-out.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
+
+__all__ = ["Row", "Session"]
+
+BLOCK = 1024
+"""Rows in one run. A forest of 500 trees makes 500 leaf numbers a row on its way, so that the memory of a large
+batch is bounded by this; answers do not depend on it, for every operator that we emit treats rows alone."""
+
+INPUT = "X"
+"""The name of the graph's matrix."""
+
+
+class Session:
+    """A graph that answers; safe to run from many threads at once.
+
+    onnxruntime gets one thread: partial sums over several would make an answer depend on the batch it came in.
+    Raises BundleError where the bytes are no graph that onnxruntime can run.
+    """
+
+    def __init__(self, graph: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # what goes wrong is raised, in our words
+        try:
+            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors share no base but Exception
+            raise BundleError(
+                f"expected a graph that onnxruntime {onnxruntime.__version__} runs, found: {error}"
+            ) from error
+        (matrix,) = self._session.get_inputs()
+        self.columns: int = matrix.shape[1]
+        self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
+        self._dtypes = {output.name: _DTYPES[output.type] for output in self._session.get_outputs()}
+        self._shapes = {output.name: tuple(output.shape[1:]) for output in self._session.get_outputs()}
+        self._mine = _Mine()
+
+    def run(self, matrix: NDArray[np.float64], outputs: Sequence[str]) -> list[NDArray[Any]]:
+        """The outputs of those names for the rows of a C-contiguous float64 matrix [N, columns].
+
+        Each has N as its first dimension; no rows give no rows.
+        """
+        if len(matrix) <= BLOCK:
+            return self._run(matrix, outputs)
+        blocks = [self._run(matrix[start : start + BLOCK], outputs) for start in range(0, len(matrix), BLOCK)]
+        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+
+    def _run(self, matrix: NDArray[np.float64], outputs: Sequence[str]) -> list[NDArray[Any]]:
+        if not len(matrix):
+            return [np.empty((0, *self._shapes[name]), self._dtypes[name]) for name in outputs]
+        answers: list[NDArray[Any]] = self._session.run(list(outputs), {INPUT: matrix})
+        return answers
+
+    def row(self, outputs: tuple[str, ...]) -> "Row":
+        """This thread's own prebound row for those outputs."""
+        row = self._mine.rows.get(outputs)
+        if row is None:
+            row = self._mine.rows[outputs] = Row(
+                self._session, self.columns, [(n, self._shapes[n], self._dtypes[n]) for n in outputs]
+            )
+        return row
+
+
+class _Mine(threading.local):
+    """What each thread has for itself."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, ...], Row] = {}
+
+
+class Row:
+    """One row with its input and outputs bound once: fill ``input``, call ``run``, read ``outputs``.
+
+    The arrays are reused by the next run, so that it belongs to one thread, and what is kept must be copied.
+    """
+
+    def __init__(
+        self, session: Any, columns: int, outputs: Sequence[tuple[str, tuple[int, ...], type[np.generic]]]
+    ) -> None:
+        matrix = np.zeros((1, columns))
+        self.input: NDArray[np.float64] = matrix[0]
+        self.outputs: tuple[NDArray[Any], ...] = tuple(np.zeros((1, *shape), dtype) for _, shape, dtype in outputs)
+        binding = session.io_binding()
+        binding.bind_cpu_input(INPUT, matrix)
+        for (name, _, _), array in zip(outputs, self.outputs, strict=True):
+            binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        self._matrix = matrix  # the binding holds its address only
+        self._run = session.run_with_iobinding
+        self._binding = binding
+
+    def run(self) -> tuple[NDArray[Any], ...]:
+        """The outputs for the present input, each with a first dimension of 1."""
+        self._run(self._binding)
+        return self.outputs
+
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(double)": np.float64,
+    "tensor(float)": np.float32,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+}

@@ -1,0 +1,233 @@
+"""Rows become the graph's matrix: the only file that knows column order, dtypes and missing values."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .manifest import Feature, Manifest
+
+__all__ = ["UNKNOWN", "Tensors"]
+
+UNKNOWN = -1.0
+"""The code of a category that the table has not; a missing value is NaN."""
+
+Matrix = NDArray[np.float64]
+
+
+class Tensors:
+    """Turns rows into float64 matrices [N, columns], C-contiguous, by a manifest.
+
+    Every method raises InputError for rows that the pipeline would not take.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.columns = manifest.columns
+        self._named = manifest.named
+        self._inputs = manifest.inputs
+        self._names = {feature.name for feature in manifest.inputs}
+        self._codes: dict[int, Callable[[object], float]] = {
+            index: _coder(feature) for index, feature in enumerate(self.columns) if feature.kind == "category"
+        }
+        # Limits are wide open where the pipeline takes anything, so that one comparison serves every column.
+        self._low = np.array([_bounds(feature)[0] for feature in self.columns])
+        self._high = np.array([_bounds(feature)[1] for feature in self.columns])
+        self._missing = np.array([feature.missing for feature in self.columns], bool)
+
+    def matrix(self, data: Any) -> Matrix:
+        """A DataFrame (pandas, polars, pyarrow: what gives a column by name), an ndarray, a dict (one row, or columns
+        of equal length) or a list of dicts. A DataFrame's further columns are ignored, a dict's are an error."""
+        if isinstance(data, np.ndarray) or (isinstance(data, Sequence) and not _is_rows(data)):
+            return self._checked(self._from_array(np.asarray(data)))
+        if isinstance(data, Mapping):
+            self._known(data, "$")
+            scalars = all(np.ndim(value) == 0 for value in data.values())
+            return self.rows([data]) if scalars else self._from_columns(data)
+        if isinstance(data, Sequence):
+            return self.rows(data)
+        if hasattr(data, "__getitem__") and (hasattr(data, "columns") or hasattr(data, "column_names")):
+            return self._from_columns(data)
+        raise InputError("$", f"expected a DataFrame, an ndarray, a dict or a list of dicts, got {type(data).__name__}")
+
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> Matrix:
+        """Dicts, a row each; a feature that may be missing may be left out."""
+        for index, row in enumerate(rows):
+            if not isinstance(row, Mapping):
+                raise InputError(f"$[{index}]", f"expected object, got {type(row).__name__}")
+            self._known(row, f"$[{index}]")
+        columns: dict[str, list[Any]] = {}
+        for feature in self.columns:
+            columns[feature.name] = values = [row.get(feature.name, _ABSENT) for row in rows]
+            if _ABSENT in values:
+                if not feature.missing:
+                    raise InputError(f"$[{values.index(_ABSENT)}]", f"missing required field {feature.name!r}")
+                columns[feature.name] = [None if value is _ABSENT else value for value in values]
+        return self._from_columns(columns, len(rows))
+
+    def fill(self, row: Matrix, values: list[Any]) -> None:
+        """Write one row's decoded values, in the order of ``columns``, into a vector; the decoder has checked them
+        against everything but unseen categories."""
+        for index, code in self._codes.items():
+            values[index] = code(values[index])
+        row[:] = values  # NumPy reads None as NaN
+
+    def decoded(self, rows: Iterable[Sequence[Any]]) -> Matrix:
+        """Rows of decoded values, in the order of ``columns``, as a matrix."""
+        table = [list(row) for row in rows]
+        matrix = np.empty((len(table), len(self.columns)))
+        for row, values in zip(matrix, table, strict=True):
+            self.fill(row, values)
+        return matrix
+
+    def check_known(self, matrix: Matrix) -> None:
+        """Raise InputError for an unseen category where the pipeline takes none."""
+        for index in self._codes:
+            if not self.columns[index].unknown:
+                (found,) = np.nonzero(matrix[:, index] == UNKNOWN)
+                if len(found):
+                    raise InputError(
+                        self._path(int(found[0]), index, len(matrix)),
+                        f"expected one of the {len(self.columns[index].categories)} categories seen in training, "
+                        "got another",
+                    )
+
+    def _known(self, row: Mapping[Any, Any], path: str) -> None:
+        for name in row:
+            if name not in self._names:
+                raise InputError(path, f"unknown field {str(name)[:64]!r}")
+
+    def _from_array(self, array: NDArray[Any]) -> Matrix:
+        if array.ndim == 1 and not array.size:
+            array = array.reshape(0, len(self._inputs))
+        if array.ndim != 2 or array.shape[1] != len(self._inputs):
+            shape = " x ".join(map(str, array.shape))
+            raise InputError("$", f"expected an array of rows with {len(self._inputs)} columns, got one of {shape}")
+        if array.dtype == np.float64 and len(self.columns) == len(self._inputs) and not self._codes:
+            return np.ascontiguousarray(array)
+        places = {feature.name: place for place, feature in enumerate(self._inputs)}
+        return self._columns(lambda name: array[:, places[name]], len(array))
+
+    def _from_columns(self, frame: Any, length: int | None = None) -> Matrix:
+        names = getattr(frame, "column_names", None) or getattr(frame, "columns", None)
+        present = set(frame if isinstance(frame, Mapping) else names or ())
+        for feature in self.columns:
+            if feature.name not in present and not (feature.missing and isinstance(frame, Mapping)):
+                raise InputError("$", f"missing column {feature.name!r}")
+        lengths = {name: len(frame[name]) for name in (f.name for f in self.columns) if name in present}
+        if len(set(lengths.values())) > 1:
+            raise InputError("$", f"expected columns of equal length, got {sorted(set(lengths.values()))}")
+        if length is None:
+            length = next(iter(lengths.values())) if lengths else len(frame)
+        absent = [None] * length
+        return self._checked(self._columns(lambda name: frame[name] if name in present else absent, length))
+
+    def _columns(self, column: Callable[[str], Any], length: int) -> Matrix:
+        matrix = np.empty((length, len(self.columns)))
+        for index, feature in enumerate(self.columns):
+            values = column(feature.name)
+            if index in self._codes:
+                code = self._codes[index]
+                matrix[:, index] = [code(value) for value in _objects(values)]
+            else:
+                matrix[:, index] = _floats(values, feature)
+        return matrix
+
+    def _checked(self, matrix: Matrix) -> Matrix:
+        """The matrix, if the pipeline takes it."""
+        missing = np.isnan(matrix)
+        if missing.any():
+            self._refuse(missing & ~self._missing, lambda _: "expected a value, got a missing one", "range")
+        outside = (matrix < self._low) | (matrix > self._high)
+        if outside.any():
+            self._refuse(outside, lambda feature: f"expected number {between(feature)}, got one outside", "range")
+        self.check_known(matrix)
+        return matrix
+
+    def _refuse(self, bad: NDArray[np.bool_], sentence: Callable[[Feature], str], fault: Any) -> None:
+        if bad.any():
+            row, column = map(int, np.argwhere(bad)[0])
+            raise InputError(self._path(row, column, len(bad)), sentence(self.columns[column]), fault=fault)
+
+    def _path(self, row: int, column: int, length: int) -> str:
+        name = self.columns[column].name
+        return f"$[{row}].{name}" if length > 1 else f"$.{name}"
+
+
+_ABSENT = object()
+
+
+def between(feature: Feature) -> str:
+    """The words for the numbers that a feature takes."""
+    low, high = _bounds(feature)
+    if feature.range is None:
+        return "that is finite" if np.isinf([low, high]).any() or high >= np.finfo(float).max else f"within ±{high:.9g}"
+    return f"from {low:.9g} to {high:.9g}"
+
+
+def _bounds(feature: Feature) -> tuple[float, float]:
+    if feature.range is not None:
+        return feature.range
+    if feature.kind == "category" or feature.infinite:
+        return -np.inf, np.inf
+    limit = feature.limit if feature.limit is not None else float(np.finfo(float).max)
+    return -limit, limit
+
+
+def _coder(feature: Feature) -> Callable[[object], float]:
+    """A function from a value to its code. Equal numbers are one category whatever their type, as in NumPy; where
+    that matters, JSON's decoder has told the types apart before."""
+    codes = {value: float(code) for code, value in enumerate(feature.categories)}
+    look: Callable[..., Any] = codes.get
+
+    def code(value: Any) -> float:
+        if value.__class__ in _PLAIN:
+            return float(look(value, UNKNOWN))
+        return np.nan if _is_missing(value) else float(look(value, UNKNOWN))
+
+    return code
+
+
+_PLAIN = frozenset((str, int, bool))
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    if value.__class__ in _PLAIN:
+        return False
+    if type(value).__name__ in ("NAType", "NaTType"):  # pandas.NA and NaT, without importing pandas
+        return True
+    return bool(value != value)
+
+
+def _is_rows(data: Sequence[Any]) -> bool:
+    return not len(data) or isinstance(data[0], Mapping)
+
+
+def _objects(values: Any) -> list[Any]:
+    if isinstance(values, list):
+        return values
+    array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
+    objects: list[Any] = array.tolist()
+    return objects
+
+
+def _floats(values: Any, feature: Feature) -> Matrix:
+    """A column of numbers as float64; what is missing is NaN."""
+    array = values.to_numpy() if hasattr(values, "to_numpy") else values
+    try:
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+            # A string that reads as a number is no number, though NumPy would take it.
+            array = [None if _is_missing(value) else value for value in _objects(array)]
+            wrong = next((v for v in array if isinstance(v, str | bytes)), None)
+            if wrong is not None:
+                raise InputError(
+                    f"$[{array.index(wrong)}].{feature.name}", f"expected number, got {type(wrong).__name__}"
+                )
+        return np.asarray(array, np.float64)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"$.{feature.name}", "expected numbers, got values of another type") from error
