@@ -110,8 +110,8 @@ class Tensors:
         return self._columns(lambda name: array[:, places[name]], len(array))
 
     def _from_columns(self, frame: Any, length: int | None = None) -> Matrix:
-        names = getattr(frame, "column_names", None) or getattr(frame, "columns", None)
-        present = set(frame if isinstance(frame, Mapping) else names or ())
+        names = frame if isinstance(frame, Mapping) else getattr(frame, "column_names", None)
+        present = set(frame.columns if names is None else names)
         for feature in self.columns:
             if feature.name not in present and not (feature.missing and isinstance(frame, Mapping)):
                 raise InputError("$", f"missing column {feature.name!r}")

@@ -1,0 +1,189 @@
+"""The driver: a trained pipeline becomes a proven bundle, one stage after the other."""
+
+import datetime
+import os
+import platform
+from collections.abc import Callable, Iterable
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import spox
+
+from runtime.manifest import PROTOCOL, Category, Feature, Manifest, Output
+from runtime.proof import Proof
+
+from .errors import ConvertError
+from .lower import lower, offered
+from .lower.labels import Labels
+from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
+from .prove import prove
+from .signature import Signature, kind_of, sign
+from .write import check_destination, write_bundle
+
+__all__ = ["build_graph", "convert"]
+
+TRAINED_WITH = ("scikit-learn", "numpy", "scipy", "pandas")
+CONVERTED_WITH = ("pipetwin", "onnx", "spox", "skl2onnx", "onnxruntime", "numpy")
+
+
+def convert(
+    pipeline: Any,
+    sample: Any,
+    out: str | Path,
+    *,
+    version: str | None = None,
+    promote: str | None = None,
+    tolerance: float | None = None,
+    enforce_range: bool = False,
+    report: Callable[[str], None] | None = None,
+) -> Proof:
+    """Convert a trained pipeline, prove that the twin answers alike, and write its bundle.
+
+    pipeline: a fitted scikit-learn estimator, by itself or a Pipeline.
+    sample: DataFrame, ndarray or list of dicts: the rows it was trained on or some of them, [N, features].
+    out: the model's folder; the bundle becomes ``out/version``.
+    version: by default the time, as 20261122T110305Z; SOURCE_DATE_EPOCH is respected.
+    promote: an alias to point at the version once it is written.
+    tolerance: a relative difference to allow where level ulp (1e-12) cannot be had; the proof then says so.
+    enforce_range: let the runtime refuse numbers outside the sample's range.
+    report: called with one line a stage.
+
+    Raises ConvertError or one of its kinds; then nothing is written.
+    """
+    say = report or (lambda line: None)
+    out = Path(out)
+    now = _now()
+    version = version or now.strftime("%Y%m%dT%H%M%SZ")
+    check_destination(out, version)
+
+    signature = sign(pipeline, sample, enforce_range=enforce_range)
+    say(f"signature: {len(signature.features)} features, {len(signature.frame):,} rows of sample")
+    graph, scope, outputs, classes = build_graph(pipeline, signature)
+    say(f"graph: {len(graph):,} bytes" + "".join(f"; folded {line}" for line in scope.folded))
+    manifest = Manifest(
+        protocol=PROTOCOL,
+        version=version,
+        created=now.isoformat().replace("+00:00", "Z"),
+        estimator=_words(pipeline),
+        kind=kind_of(pipeline),
+        named=signature.named,
+        inputs=tuple(_with_table(feature, scope) for feature in signature.features),
+        outputs=outputs,
+        classes=classes,
+        trained_with=_versions(TRAINED_WITH),
+        converted_with=_versions(CONVERTED_WITH),
+    )
+    versions = manifest.trained_with | manifest.converted_with
+    proof = prove(pipeline, signature, manifest, graph, scope, tolerance, versions, say)
+    say(f"proof: level {proof.level} on {proof.rows:,} rows")
+    files = {"model.onnx": graph, "manifest.json": _json(manifest), "proof.json": _json(proof)}
+    folder = write_bundle(out, version, files)
+    say(f"written: {folder}, {sum(map(len, files.values())):,} bytes")
+    if promote is not None:
+        from .registry import promote as point
+
+        point(out, version, promote)
+        say(f"promoted: {out / promote} -> {version}")
+    return proof
+
+
+def build_graph(
+    pipeline: Any, signature: Signature, *, fold: bool = True
+) -> tuple[bytes, Scope, tuple[Output, ...], tuple[tuple[Category, ...], ...]]:
+    """The graph's bytes, what was learnt on the way, its outputs and the tables of labels.
+
+    Raises UnsupportedError for a step that cannot be expressed.
+    """
+    columns = [feature for feature in signature.features if feature.position is not None]
+    x = spox.argument(spox.Tensor(np.float64, ("N", len(columns))))
+    scope = Scope(x, tuple(feature.missing for feature in columns), fold=fold)
+    tensors = _lowered(pipeline, signature, scope)
+    if scope.regrown:
+        # An encoder met categories after another had built its table of the column: now all are known beforehand.
+        scope = Scope(x, scope.missing, tables=scope.tables, fold=fold)
+        tensors = _lowered(pipeline, signature, scope)
+    outputs: list[Output] = []
+    named: dict[str, spox.Var] = {}
+    classes: tuple[tuple[Category, ...], ...] = ()
+    example = signature.frame.iloc[:1]
+    for method, result in tensors.items():
+        answer = signature.ask(pipeline, method, example)
+        labels = isinstance(result, Labels)
+        if labels:
+            classes = tuple(tuple(_plain(label) for label in table) for table in result.classes)
+            result = result.places
+        elif isinstance(result, Matrix):
+            result = result.tensor
+        parts = result if isinstance(result, list) else [result]
+        names = tuple(method if len(parts) == 1 else f"{method}_{index}" for index in range(len(parts)))
+        named.update(zip(names, parts, strict=True))
+        first = answer[0] if isinstance(answer, list) else answer
+        outputs.append(Output(method, names, _dtype(first), tuple(map(int, first.shape[1:])), labels))
+    model = spox.build({"X": x}, named, drop_unused_inputs=False)
+    model.graph.name = "pipetwin"
+    model.producer_name = "pipetwin"
+    return model.SerializeToString(deterministic=True), scope, tuple(outputs), classes
+
+
+def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any]:
+    columns: list[Column] = []
+    for feature in signature.features:
+        if feature.position is None:
+            columns.append(Categorical(-1, feature.name))  # dropped before anybody can look at it
+        elif feature.kind == "category":
+            columns.append(Categorical(feature.position, feature.name))
+        else:
+            columns.append(Number(scope.x, feature.position, Raw(feature.position)))
+    matrix = Matrix(scope, tuple(columns))
+    return {method: lower(pipeline, method, matrix) for method in offered(pipeline)}
+
+
+def _with_table(feature: Feature, scope: Scope) -> Feature:
+    table = scope.tables.get(feature.position, {}) if feature.position is not None else {}
+    return msgspec.structs.replace(feature, categories=tuple(_plain(value) for value in table))
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def _dtype(answer: Any) -> str:
+    """The dtype by name, byte order left out; strings by their width."""
+    dtype: np.dtype[Any] = np.asarray(answer).dtype
+    return dtype.str.lstrip("<>|=") if dtype.kind in "US" else dtype.name
+
+
+def _words(pipeline: Any) -> str:
+    """A pipeline's steps by class name."""
+    if hasattr(pipeline, "steps"):
+        return f"{type(pipeline).__name__}({', '.join(_words(step) for _, step in pipeline.steps)})"
+    return type(pipeline).__name__
+
+
+def _now() -> datetime.datetime:
+    """The time, or SOURCE_DATE_EPOCH (reproducible-builds.org): seconds since 1970."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    try:
+        return datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ConvertError(f"expected seconds since 1970 in SOURCE_DATE_EPOCH, found {epoch!r}") from error
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in names:
+        try:
+            versions[name] = installed(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _json(struct: msgspec.Struct) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(struct), indent=1) + b"\n"

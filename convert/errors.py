@@ -1,0 +1,61 @@
+"""The errors of converting.
+
+PipetwinError
+└── ConvertError             the pipeline cannot become a bundle; the bundle's folder is untouched
+    ├── SourceError          the file is no pipeline that may be opened
+    ├── SampleError          the sample does not fit the pipeline
+    ├── UnsupportedError     a step cannot be expressed; names its path in the pipeline
+    ├── ParityError          the twin answers otherwise; carries the comparison and the worst rows
+    └── WriteError           the bundle cannot be written where it was asked for
+"""
+
+from runtime import PipetwinError
+
+__all__ = ["ConvertError", "ParityError", "SampleError", "SourceError", "UnsupportedError", "WriteError"]
+
+
+class ConvertError(PipetwinError):
+    """The pipeline cannot become a bundle."""
+
+
+class SourceError(ConvertError):
+    """The file is no trained pipeline, or may not be opened."""
+
+
+class SampleError(ConvertError):
+    """The sample does not fit the pipeline."""
+
+
+class WriteError(ConvertError):
+    """The bundle cannot be written."""
+
+
+class ParityError(ConvertError):
+    """The twin does not answer as the pipeline does.
+
+    worst: the rows that differ most, as text, one a line.
+    """
+
+    def __init__(self, message: str, worst: str = "") -> None:
+        self.worst = worst
+        super().__init__(message)
+
+
+class UnsupportedError(ConvertError):
+    """A step has no exact expression as a graph.
+
+    path: where the step is, as Python reads it: ``pipeline['prep']['num'][1]``.
+    reason: why, and what to do.
+    """
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        self.reason = reason
+        self.path = path
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return f"pipeline{self.path}: {self.reason}"
+
+    def within(self, step: str) -> "UnsupportedError":
+        """The same error seen from one step further out."""
+        return UnsupportedError(self.reason, step + self.path)

@@ -1,0 +1,79 @@
+"""Lowering: a fitted estimator and the matrix that goes into it become the tensors that come out.
+
+Each scikit-learn family has a file; each function in it lowers one method of one class, and says so with
+``@lowers``. A function gets the fitted estimator and its input as a ``Matrix``; it returns a ``Matrix`` from
+``transform``, else a float64 tensor, or, from a classifier's ``predict``, a ``Labels``. The graph is built with spox,
+whose unused tensors simply do not get into it, so a function may offer more than is needed.
+
+    @lowers(StandardScaler, "transform")
+    def standard_scaler(scaler: StandardScaler, x: Matrix) -> Matrix: ...
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import UnsupportedError
+from .matrix import Matrix
+
+__all__ = ["METHODS", "Lowering", "lower", "lowers", "offered"]
+
+METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples", "transform")
+"""The inference methods, in the order of a manifest's outputs."""
+
+Lowering = Callable[[Any, Matrix], Any]
+
+_TABLE: dict[tuple[type, str], Lowering] = {}
+
+_FAMILIES = ("compose", "preprocessing", "impute", "encode", "linear", "trees")
+
+
+def lowers(*classes: type, method: str) -> Callable[[Lowering], Lowering]:
+    """Register a function as the lowering of one method of some classes.
+
+    A subclass is lowered as its base unless it has a lowering of its own; the proof catches one that behaves
+    otherwise.
+    """
+
+    def register(function: Lowering) -> Lowering:
+        for cls in classes:
+            _TABLE[cls, method] = function
+        return function
+
+    return register
+
+
+def lower(estimator: Any, method: str, x: Matrix, at: str = "") -> Any:
+    """What ``getattr(estimator, method)`` computes from a matrix.
+
+    at: the step as seen from its parent, ``['prep']`` or ``[1]``; it becomes part of an error's path.
+    Raises UnsupportedError where neither a lowering of ours nor skl2onnx can express it.
+    """
+    return x.once(estimator, method, lambda: _lower(estimator, method, x, at))
+
+
+def _lower(estimator: Any, method: str, x: Matrix, at: str) -> Any:
+    function = _find(type(estimator), method)
+    try:
+        if function is not None:
+            return function(estimator, x)
+        from .fallback import skl2onnx_lowering
+
+        result = skl2onnx_lowering(estimator, method, x)
+        x.scope.fallbacks.append(type(estimator).__name__)
+        return result
+    except UnsupportedError as error:
+        raise error.within(at) from error.__cause__
+
+
+def offered(estimator: Any) -> tuple[str, ...]:
+    """The inference methods that a fitted estimator has."""
+    return tuple(method for method in METHODS if hasattr(estimator, method))
+
+
+def _find(cls: type, method: str) -> Lowering | None:
+    for family in _FAMILIES:
+        importlib.import_module(f".{family}", __name__)
+    return next((found for base in cls.__mro__ if (found := _TABLE.get((base, method)))), None)

@@ -1,0 +1,259 @@
+"""Encoders of categories: the fitted encoder itself is asked what each of its categories becomes.
+
+That way every parameter (drop, infrequent categories, unknown and missing values, data types) is right by
+construction; the graph is a table.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+import spox.opset.ai.onnx.ml.v4 as ml
+import spox.opset.ai.onnx.v21 as op
+from numpy.typing import NDArray
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from spox import Var
+
+from ..errors import UnsupportedError
+from . import lowers
+from .impute import is_missing
+from .matrix import MISSING, Categorical, Column, Lookup, Matrix, Number, Raw
+
+Floats = NDArray[np.float64]
+UNSEEN = "\0unseen"
+"""A string that no training data holds."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the values of one column become: numbers that lie side by side, in compressed rows.
+
+    values: the categories, as the column holds them at the encoder.
+    rows: [len(values) + 2, width] sparse: a row a category, then the unseen one's, then the missing one's; NaN where
+        the encoder raises for it.
+    """
+
+    values: list[Any]
+    rows: Any
+
+    def place(self, value: Any) -> int:
+        """The row of a value that may be MISSING or UNKNOWN."""
+        if value is MISSING or is_missing(value):
+            return len(self.values) + 1
+        return self.values.index(value) if value in self.values else len(self.values)
+
+
+def ask(encoder: Any, widths: Sequence[int]) -> list[Table]:
+    """A table a column, by transforming each of the encoder's categories.
+
+    widths: how many columns each input column becomes, in order.
+    """
+    firsts = [categories[0] if len(categories) else 0 for categories in encoder.categories_]
+    starts = np.concatenate([[0], np.cumsum(widths)])
+    tables = []
+    for column, categories in enumerate(encoder.categories_):
+        values = [_plain(value) for value in categories if not is_missing(value)]
+        sentinel = next((value for value in categories if is_missing(value)), np.nan)
+        block = slice(int(starts[column]), int(starts[column + 1]))
+        rows = [_transform(encoder, firsts, column, values, block)] if values else []
+        for odd in (_unseen(categories), sentinel):
+            try:
+                rows.append(_transform(encoder, firsts, column, [odd], block))
+            except (ValueError, TypeError):
+                rows.append(scipy.sparse.csr_matrix(np.full((1, widths[column]), np.nan)))
+        tables.append(Table(values, scipy.sparse.vstack(rows, format="csr")))
+    return tables
+
+
+def _transform(encoder: Any, firsts: list[Any], column: int, values: list[Any], block: slice) -> Any:
+    frame = {}
+    for index, first in enumerate(firsts):
+        dtype = encoder.categories_[index].dtype
+        cells = values if index == column else [first] * len(values)
+        frame[index] = _array(cells, dtype)
+    names = getattr(encoder, "feature_names_in_", range(len(firsts)))
+    data = pd.DataFrame(frame)
+    data.columns = list(names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of unseen categories, and of names where the encoder was fitted without
+        encoded = encoder.transform(data if hasattr(encoder, "feature_names_in_") else data.to_numpy())
+    if hasattr(encoded, "to_numpy"):
+        encoded = encoded.to_numpy()
+    if hasattr(encoded, "tocsr"):
+        return encoded.tocsr()[:, block]
+    return scipy.sparse.csr_matrix(np.asarray(encoded, np.float64)[:, block])
+
+
+def _array(cells: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype.kind in "OUS":
+        array = np.empty(len(cells), object)
+        array[:] = cells
+        return array
+    try:
+        return np.array(cells, dtype)
+    except (ValueError, TypeError, OverflowError):
+        return np.array(cells, np.float64)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _unseen(categories: NDArray[Any]) -> Any:
+    if categories.dtype.kind in "OUS":
+        return UNSEEN
+    if categories.dtype.kind == "b":
+        return False
+    finite = categories[np.isfinite(categories)]
+    return float(finite.max()) + 1.0 if len(finite) else 0.5
+
+
+@lowers(OneHotEncoder, method="transform")
+def one_hot_encoder(encoder: OneHotEncoder, x: Matrix) -> Matrix:
+    """One number a column says which output is hot; the rest is comparing it with every output's number."""
+    widths = [int(width) for width in encoder._n_features_outs]
+    tables = ask(encoder, widths)
+    starts = np.concatenate([[0], np.cumsum(widths)])
+    cold = -1.0
+    hot = []
+    for table, start in zip(tables, starts, strict=False):
+        rows = table.rows
+        places = np.full(rows.shape[0], cold)
+        counts = np.diff(rows.indptr)
+        places[counts == 1] = rows.indices[rows.indptr[:-1][counts == 1]] + start
+        hot.append(places)
+    tensor = look_up(x, tables, hot)
+    blocks = np.repeat(np.arange(len(widths)), widths)
+    spread = op.gather(tensor, op.const(blocks), axis=1) if len(widths) > 1 else tensor
+    lit = op.cast(op.equal(spread, op.const(np.arange(float(starts[-1])))), to=np.float64)
+    origins = [
+        origin
+        for column, table, places, start, width in zip(x.columns, tables, hot, starts, widths, strict=False)
+        for origin in _one_hot_origins(x, column, table, places, int(start), width)
+    ]
+    return x.new(lit, origins)
+
+
+def _one_hot_origins(
+    x: Matrix, column: Column, table: Table, places: Floats, start: int, width: int
+) -> list[Lookup | None]:
+    direct = _direct(x, column, table)
+    if direct is None:
+        return [None] * width
+    source, keys, at = direct
+    by_key = places[at]
+    unknown, missing = places[-2], places[_missing_place(column, table)]
+    origins: list[Lookup | None] = []
+    for output in range(start, start + width):
+        default = float(unknown == output)
+        other = by_key == output if not default else by_key != output
+        values = np.full(int(other.sum()), 1.0 - default)
+        origins.append(Lookup(source, keys[other], values, default, float(missing == output)))
+    return origins
+
+
+@lowers(OrdinalEncoder, method="transform")
+def ordinal_encoder(encoder: OrdinalEncoder, x: Matrix) -> Matrix:
+    return encode(x, ask(encoder, [1] * x.width))
+
+
+def encode(x: Matrix, tables: Sequence[Table]) -> Matrix:
+    """Tables of equal width: column by column, each value becomes that many numbers."""
+    dense = [np.asarray(table.rows.todense(), np.float64) for table in tables]
+    layers = []
+    for layer in range(dense[0].shape[1]):
+        columns = [rows[:, layer] for rows in dense]
+        tensor = look_up(x, tables, columns)
+        origins = [
+            _origin(x, column, table, values) for column, table, values in zip(x.columns, tables, columns, strict=True)
+        ]
+        layers.append(x.new(tensor, origins))
+    if len(layers) == 1:
+        return layers[0]
+    return layers[0].beside(*layers[1:]).select(np.arange(len(layers) * x.width).reshape(len(layers), -1).T.ravel())
+
+
+def _origin(x: Matrix, column: Column, table: Table, values: Floats) -> Lookup | None:
+    direct = _direct(x, column, table)
+    if direct is None:
+        return None
+    source, keys, at = direct
+    return Lookup(source, keys, values[at], float(values[-2]), float(values[_missing_place(column, table)]))
+
+
+def _direct(x: Matrix, column: Column, table: Table) -> tuple[int, Floats, NDArray[np.int64]] | None:
+    """For a column that is the request's own: its place, its keys, and each key's row in the table."""
+    if isinstance(column, Categorical):
+        raws = _raws(column, table)
+        codes = np.array(x.scope.codes(column.source, raws), np.float64)
+        return column.source, codes, np.array([table.place(column.meaning(raw)) for raw in raws], np.int64)
+    if isinstance(column.origin, Raw) and not column.origin.steps:
+        keys = np.array(table.values, np.float64)
+        return column.origin.source, keys, np.arange(len(keys))
+    return None
+
+
+def _raws(column: Categorical, table: Table) -> list[Any]:
+    """The request's values that mean something to the encoder: its categories and what imputers replace."""
+    replaced = [_plain(before) for before, _ in column.changes if before is not MISSING]
+    return list(dict.fromkeys([*table.values, *replaced]))
+
+
+def _missing_place(column: Column, table: Table) -> int:
+    return table.place(column.meaning(MISSING)) if isinstance(column, Categorical) else len(table.values) + 1
+
+
+def look_up(x: Matrix, tables: Sequence[Table], numbers: Sequence[Floats]) -> Var:
+    """A float64 tensor [N, columns]: for each column, its value's number.
+
+    numbers: for each column, a number for every row of its table.
+    """
+    codes = [index for index, column in enumerate(x.columns) if isinstance(column, Categorical)]
+    parts: dict[int, Var] = {}
+    if codes:
+        looked = _look_up_codes(x, [(x.columns[i], tables[i], numbers[i]) for i in codes])  # type: ignore[misc]
+        parts = {index: _column(looked, place) for place, index in enumerate(codes)}
+        if len(codes) == x.width:
+            return looked
+    for index, column in enumerate(x.columns):
+        if isinstance(column, Number):
+            parts[index] = _look_up_numbers(Matrix(x.scope, (column,)).tensor, tables[index], numbers[index])
+    return parts[0] if len(parts) == 1 else op.concat([parts[index] for index in range(x.width)], axis=1)
+
+
+def _column(tensor: Var, index: int) -> Var:
+    return op.gather(tensor, op.const(np.array([index])), axis=1)
+
+
+def _look_up_codes(x: Matrix, columns: Sequence[tuple[Categorical, Table, Floats]]) -> Var:
+    """All columns at once: their tables lie end to end, each as unseen (whose code is -1), categories, missing."""
+    segments: list[Floats] = []
+    for column, table, numbers in columns:
+        x.scope.codes(column.source, _raws(column, table))
+        raws = list(x.scope.tables[column.source])
+        known = [numbers[table.place(column.meaning(raw))] for raw in raws]
+        missing = numbers[_missing_place(column, table)]
+        segments.append(np.array([numbers[-2], *known, missing]))
+    starts = np.concatenate([[0], np.cumsum([len(segment) for segment in segments])[:-1]])
+    codes = op.gather(x.scope.x, op.const(np.array([column.source for column, _, _ in columns])), axis=1)
+    if any(x.scope.missing[column.source] for column, _, _ in columns):
+        last = np.array([len(segment) - 2.0 for segment in segments])
+        codes = op.where(op.isnan(codes), op.const(last), codes)
+    places = op.cast(op.add(codes, op.const(starts + 1.0)), to=np.int64)
+    return op.gather(op.const(np.concatenate(segments)), places, axis=0)
+
+
+def _look_up_numbers(tensor: Var, table: Table, numbers: Floats) -> Var:
+    if not all(isinstance(value, int | float) for value in table.values):
+        raise UnsupportedError("expected an encoder of numbers for a column of numbers, found one of strings")
+    looked = ml.label_encoder(
+        tensor,
+        keys_tensor=np.array(table.values, np.float64),
+        values_tensor=np.asarray(numbers[: len(table.values)], np.float64),
+        default_tensor=np.array([numbers[-2]]),
+    )
+    return op.where(op.isnan(tensor), op.const(np.float64(numbers[-1])), looked)

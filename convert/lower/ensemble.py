@@ -1,0 +1,279 @@
+"""Trees of any library become one ``ai.onnx.ml`` 5 TreeEnsemble in float64.
+
+Its kernel compares and adds in float64, tree by tree in order, so that its sums have the bits of a plain loop. It
+never decides a label, and a leaf holds one number: where the leaves are vectors (a classifier's class fractions) the
+ensemble answers which leaf each tree came to, and the vectors are gathered and added behind it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import spox.opset.ai.onnx.ml.v5 as ml
+import spox.opset.ai.onnx.v21 as op
+from numpy.typing import NDArray
+from spox import Var
+
+from ..fold import Mode, Test, Unfoldable, of_lookup, of_raw
+from .matrix import Lookup, Matrix, Monotone, Raw
+
+__all__ = ["Trees", "chosen_leaves", "join", "stump", "sum_of_leaves"]
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+FLOAT32 = Monotone(lambda values: np.asarray(values, np.float32))
+"""The cast by which scikit-learn's trees see their input."""
+
+
+@dataclass(frozen=True)
+class Trees:
+    """The nodes of all trees, one after the other.
+
+    roots: the first node of each tree, [T].
+    feature: the column that a node asks, [nodes]; -1 for a leaf.
+    threshold: go left where the value is at most this.
+    left, right: the children.
+    missing_left: where NaN goes.
+    members: by node, where it asks for a set instead: the values that go left.
+    """
+
+    roots: Ints
+    feature: Ints
+    threshold: Floats
+    left: Ints
+    right: Ints
+    missing_left: NDArray[np.bool_]
+    members: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+
+
+def join(parts: list[Trees]) -> Trees:
+    """Several trees, or forests, as one."""
+    starts = np.concatenate([[0], np.cumsum([len(part.feature) for part in parts])])
+    shifted = list(zip(parts, starts.tolist(), strict=False))
+    return Trees(
+        roots=np.concatenate([part.roots + start for part, start in shifted]),
+        feature=np.concatenate([part.feature for part in parts]),
+        threshold=np.concatenate([part.threshold for part in parts]),
+        left=np.concatenate([part.left + start for part, start in shifted]),
+        right=np.concatenate([part.right + start for part, start in shifted]),
+        missing_left=np.concatenate([part.missing_left for part in parts]),
+        members={node + start: values for part, start in shifted for node, values in part.members.items()},
+    )
+
+
+def stump() -> Trees:
+    """A tree of one leaf."""
+    none = np.array([-1])
+    return Trees(np.array([0]), none, np.zeros(1), none, none, np.zeros(1, bool))
+
+
+def chosen_leaves(x: Matrix, trees: Trees, leaves: Ints, cast: Monotone | None) -> Var:
+    """An int64 tensor [N, T]: the entry of ``leaves`` at the leaf that each tree comes to."""
+    tree_of = np.repeat(np.arange(len(trees.roots)), np.diff([*trees.roots, len(trees.feature)]))
+    return op.cast(_ensemble(x, trees, tree_of, leaves.astype(np.float64), len(trees.roots), cast), to=np.int64)
+
+
+def sum_of_leaves(x: Matrix, trees: Trees, targets: Ints, weights: Floats, width: int, cast: Monotone | None) -> Var:
+    """A float64 tensor [N, width]: each target's leaf weights, added in the order of the trees.
+
+    targets, weights: [nodes]; read at the leaves.
+    """
+    return _ensemble(x, trees, targets, weights, width, cast)
+
+
+def _ensemble(x: Matrix, trees: Trees, targets: Ints, weights: Floats, width: int, cast: Monotone | None) -> Var:
+    tests = _Tests.of(x, trees, cast)
+    pruned = _prune(trees, tests)
+    # A tree that is but a leaf becomes a node with two leaves alike: if both children are one and the same leaf,
+    # onnxruntime 1.32 adds it twice once other trees ask for categories.
+    single = trees.feature[pruned.roots] < 0
+    alone = pruned.roots[single]
+    ones = np.ones(len(alone), np.int64)
+
+    ends = np.concatenate([pruned.true[pruned.true_leaf], pruned.false[pruned.false_leaf], alone, alone])
+    leaves = np.stack([targets[ends].astype(np.float64), weights[ends]], axis=1)
+    # Equal leaves are written once, where every node asks for a threshold; compared as bits, so that 0.0 and -0.0
+    # stay two.
+    share = bool((tests.mode[pruned.which] == Mode.LEQ).all())
+    own = np.zeros(len(ends), np.int64) if share else np.arange(len(ends))
+    if len(alone):
+        own[-2 * len(alone) :] = np.arange(2 * len(alone)) - 2 * len(alone)
+    keys = np.column_stack([leaves.view(np.int64), own])
+    _, first, leaf_of_end = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    number = np.zeros(len(trees.feature), np.int64)
+    number[pruned.nodes] = np.arange(len(pruned.nodes))
+    number[ends] = leaf_of_end.ravel()
+    alone_true, alone_false = leaf_of_end.ravel()[len(ends) - 2 * len(alone) :].reshape(2, -1)
+    roots = number[pruned.roots]
+    roots[single] = len(pruned.nodes) + np.arange(len(alone))
+
+    asked = [tests.unique[which] for which in pruned.which.tolist()]
+    members = [value for test in asked if test.mode is Mode.MEMBER for value in (*test.members, np.nan)]
+    missing = np.array([test.missing for test in asked] + [False] * len(alone), np.int64)
+    return ml.tree_ensemble(
+        tests.matrix,
+        aggregate_function=1,  # sum
+        leaf_targetids=leaves[first, 0].astype(np.int64).tolist(),
+        leaf_weights=np.ascontiguousarray(leaves[first, 1]),
+        membership_values=np.array(members) if members else None,
+        n_targets=width,
+        nodes_falseleafs=np.concatenate([pruned.false_leaf, ones]).tolist(),
+        nodes_falsenodeids=np.concatenate([number[pruned.false], alone_false]).tolist(),
+        nodes_featureids=np.concatenate([tests.column[pruned.which], 0 * ones]).tolist(),
+        nodes_missing_value_tracks_true=missing.tolist() if missing.any() else None,
+        nodes_modes=np.array([test.mode for test in asked] + [Mode.LEQ] * len(alone), np.uint8),
+        nodes_splits=np.array([test.split for test in asked] + [0.0] * len(alone)),
+        nodes_trueleafs=np.concatenate([pruned.true_leaf, ones]).tolist(),
+        nodes_truenodeids=np.concatenate([number[pruned.true], alone_true]).tolist(),
+        post_transform=0,  # none
+        tree_roots=roots.tolist(),
+    )
+
+
+class _Pruned(NamedTuple):
+    """The inner nodes that can be reached, in their old order; everything by old node number.
+
+    which: the test of each. true, false: where each goes on. true_leaf, false_leaf: whether that is a leaf.
+    """
+
+    roots: Ints
+    nodes: Ints
+    which: Ints
+    true: Ints
+    false: Ints
+    true_leaf: NDArray[np.bool_]
+    false_leaf: NDArray[np.bool_]
+
+
+def _prune(trees: Trees, tests: "_Tests") -> _Pruned:
+    """Skip the nodes whose test always comes out alike, and leave out what cannot be reached any more."""
+    is_leaf = trees.feature < 0
+    inner = np.flatnonzero(~is_leaf)
+    asked_left = tests.left[tests.which]
+    true, false = trees.left.copy(), trees.right.copy()
+    true[inner] = np.where(asked_left, trees.left[inner], trees.right[inner])
+    false[inner] = np.where(asked_left, trees.right[inner], trees.left[inner])
+    onward = np.arange(len(trees.feature))
+    always, never = tests.constant[tests.which] == 1, tests.constant[tests.which] == 0
+    onward[inner[always]], onward[inner[never]] = true[inner[always]], false[inner[never]]
+    while not np.array_equal(further := onward[onward], onward):
+        onward = further
+    roots, true, false = onward[trees.roots], onward[true], onward[false]
+
+    reached = np.zeros(len(trees.feature), bool)
+    frontier = roots
+    while len(frontier):
+        reached[frontier] = True
+        frontier = frontier[~is_leaf[frontier]]
+        frontier = np.concatenate([true[frontier], false[frontier]])
+    nodes = np.flatnonzero(reached & ~is_leaf)
+    which = np.zeros(len(trees.feature), np.int64)
+    which[inner] = tests.which
+    true, false = true[nodes], false[nodes]
+    return _Pruned(roots, nodes, which[nodes], true, false, is_leaf[true], is_leaf[false])
+
+
+@dataclass(frozen=True)
+class _Tests:
+    """What the inner nodes ask.
+
+    matrix: of which they ask it, float64 [N, k].
+    unique: the different tests; column, mode, left and constant (1, 0, or -1 for neither) of each as vectors.
+    which: the test of each inner node, in their order.
+    """
+
+    matrix: Var
+    unique: list[Test]
+    column: Ints
+    mode: Ints
+    left: NDArray[np.bool_]
+    constant: Ints
+    which: Ints
+
+    @classmethod
+    def of(cls, x: Matrix, trees: Trees, cast: Monotone | None) -> "_Tests":
+        """Of the request's own columns if every test can be asked of them, else of the columns of x."""
+        used = np.unique(trees.feature[trees.feature >= 0]).tolist()
+        origins = [column.origin for column in x.numbers()]
+        if x.scope.fold and all(origins[column] is not None for column in used):
+            try:
+                tests = cls._ask(x.scope.x, trees, {column: origins[column] for column in used}, x, cast)
+            except Unfoldable:
+                pass
+            else:
+                if any(not isinstance(origins[c], Raw) or origins[c].steps for c in used):
+                    x.scope.folded.append(f"{len(used)} preprocessed columns into {len(tests.which):,} tree nodes")
+                return tests
+        return cls._ask(x.tensor, trees, {column: Raw(column) for column in used}, x, cast)
+
+    @classmethod
+    def _ask(
+        cls, matrix: Var, trees: Trees, origins: dict[int, Raw | Lookup | None], x: Matrix, cast: Monotone | None
+    ) -> "_Tests":
+        inner = np.flatnonzero(trees.feature >= 0)
+        which = np.zeros(len(trees.feature), np.int64)
+        unique: list[Test] = []
+        columns: list[int] = []
+        sets = np.zeros(len(trees.feature), bool)
+        sets[list(trees.members)] = True
+        for feature, origin in origins.items():
+            if origin is None:
+                raise Unfoldable
+            origin = origin if cast is None else origin.then(cast)
+            nodes = inner[(trees.feature[inner] == feature) & ~sets[inner]]
+            # One test for all nodes that ask the same: thresholds compared as bits, with where NaN goes.
+            keys = np.stack([trees.threshold[nodes].view(np.int64), trees.missing_left[nodes].astype(np.int64)], axis=1)
+            keys, places = np.unique(keys, axis=0, return_inverse=True)
+            which[nodes] = len(unique) + places.ravel()
+            thresholds, missing_left = keys[:, 0].copy().view(np.float64), keys[:, 1].astype(bool)
+            folded = matrix is x.scope.x
+            may_miss = x.scope.missing[origin.source] if folded else True
+            size = len(x.scope.tables[origin.source]) if folded and origin.source in x.scope.tables else None
+            if isinstance(origin, Raw):
+                found = of_raw(origin, thresholds, missing_left, may_miss)
+                if folded:
+                    x.scope.edges.setdefault(origin.source, []).append(np.array([test.split for test in found]))
+            else:
+                found = [
+                    _of_table(origin, partial(np.greater_equal, t), m, size, may_miss)
+                    for t, m in zip(thresholds.tolist(), missing_left.tolist(), strict=True)
+                ]
+            unique += found
+            columns += [origin.source] * len(found)
+        for node, values in trees.members.items():
+            origin = origins[int(trees.feature[node])]
+            left = bool(trees.missing_left[node])
+            if isinstance(origin, Lookup):
+                size = len(x.scope.tables[origin.source]) if origin.source in x.scope.tables else None
+                test = _of_table(origin, partial(_is_in, values), left, size, x.scope.missing[origin.source])
+            elif origin is None or origin.steps:
+                raise Unfoldable
+            else:
+                test = Test(Mode.MEMBER, members=tuple(values.tolist()), missing=left)
+            which[node] = len(unique)
+            unique.append(test)
+            columns.append(origin.source)
+        return cls(
+            matrix,
+            unique,
+            np.array(columns, np.int64),
+            np.array([test.mode for test in unique], np.int64),
+            np.array([test.left for test in unique], bool),
+            np.array([-1 if test.constant is None else int(test.constant) for test in unique], np.int64),
+            which[inner],
+        )
+
+
+def _is_in(members: Floats, values: Floats) -> NDArray[np.bool_]:
+    return np.isin(values, members)
+
+
+def _of_table(
+    origin: Lookup, goes_left: Callable[[Floats], NDArray[np.bool_]], nan_left: bool, size: int | None, may_miss: bool
+) -> Test:
+    values = np.concatenate([origin.values, [origin.default, origin.missing]])
+    left = np.where(np.isnan(values), nan_left, goes_left(values))
+    return of_lookup(left[:-1], bool(left[-1]), origin, size, may_miss)

@@ -1,0 +1,55 @@
+"""Class labels, decided from float64 scores by plain operations, exactly as scikit-learn decides them.
+
+A classifier kernel of onnxruntime decides by rules of its own, and sometimes wrongly.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from numpy.typing import NDArray
+from spox import Var
+
+__all__ = ["Labels", "argmax", "log", "probabilities_of", "scalar"]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels as places in tables.
+
+    places: int64 [N], or [N, outputs].
+    classes: a table of labels an output.
+    """
+
+    places: Var
+    classes: tuple[NDArray[Any], ...]
+
+
+def argmax(scores: Var | list[Var], classes: Any) -> Labels:
+    """The class of the largest score, the first of equals as in NumPy; of each output where there are several.
+
+    scores: float64 [N, classes], or a list of those with a list of classes.
+    """
+    if isinstance(scores, list):
+        places = [op.arg_max(score, axis=1, keepdims=1) for score in scores]
+        return Labels(op.concat(places, axis=1), tuple(classes))
+    return Labels(op.arg_max(scores, axis=1, keepdims=0), (classes,))
+
+
+def scalar(column: Var) -> Var:
+    """[N, 1] as [N]."""
+    return op.reshape(column, op.const(np.array([-1])))
+
+
+def probabilities_of(second: Var) -> Var:
+    """[N, 1], the second class's probability, as [N, 2]; a wider tensor as it is."""
+    shape = second.unwrap_tensor().shape
+    if shape is not None and shape[1] != 1:
+        return second
+    return op.concat([op.sub(op.const(np.float64(1)), second), second], axis=1)
+
+
+def log(scores: Var | list[Var]) -> Var | list[Var]:
+    """The logarithm, of each where there are several."""
+    return [op.log(score) for score in scores] if isinstance(scores, list) else op.log(scores)

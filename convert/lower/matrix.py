@@ -1,0 +1,236 @@
+"""What flows between lowerings: a matrix whose columns know where they came from.
+
+A numeric column is a column of a tensor, float64 [N, k]. Where every step between the request's column and it is
+monotone or a table, the column also carries its origin, by which a tree can compare the request's value itself
+(``fold``). Choosing and joining columns builds no graph: tensors are cut and joined when somebody asks for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from numpy.typing import NDArray
+from spox import Var
+
+from ..errors import UnsupportedError
+
+__all__ = ["MISSING", "UNKNOWN", "Categorical", "Column", "Lookup", "Matrix", "Monotone", "Number", "Raw", "Scope"]
+
+Floats = NDArray[np.float64]
+
+
+class _Mark:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+MISSING = _Mark("MISSING")
+"""Stands for a missing value among categories."""
+UNKNOWN = _Mark("UNKNOWN")
+"""Stands for a value that no table has."""
+
+
+@dataclass(frozen=True)
+class Monotone:
+    """A function of one number that never turns back: rising or falling, NaN apart.
+
+    apply: vectorised, float64 to float64 (or float32), with the very operations that scikit-learn does, so that it
+        gives the same bits; on NaN it gives what scikit-learn's step gives.
+    """
+
+    apply: Callable[[Floats], NDArray[Any]]
+    rising: bool = True
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A column of the request, through monotone steps."""
+
+    source: int
+    steps: tuple[Monotone, ...] = ()
+
+    def then(self, step: Monotone) -> Raw:
+        return Raw(self.source, (*self.steps, step))
+
+    def __call__(self, values: Floats) -> Floats:
+        with np.errstate(all="ignore"):
+            for step in self.steps:
+                values = step.apply(values)
+        return values
+
+    @property
+    def rising(self) -> bool:
+        return sum(not step.rising for step in self.steps) % 2 == 0
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A column of the request, through a table: a key's value, or else the default; a missing one's value.
+
+    keys: the request's values (codes, for a category) whose value is not the default.
+    """
+
+    source: int
+    keys: Floats
+    values: Floats
+    default: float
+    missing: float
+
+    def then(self, step: Monotone) -> Lookup:
+        with np.errstate(all="ignore"):
+            values = np.concatenate([self.values, [self.default, self.missing]])
+            values = np.asarray(step.apply(values), np.float64)
+        return Lookup(self.source, self.keys, values[:-2], float(values[-2]), float(values[-1]))
+
+
+@dataclass(frozen=True)
+class Number:
+    """Column ``index`` of a float64 tensor [N, k]."""
+
+    tensor: Var
+    index: int
+    origin: Raw | Lookup | None = None
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A column of the request that holds categories, not yet encoded.
+
+    changes: what imputers put in a value's place, in order; MISSING may stand first in a pair.
+    """
+
+    source: int
+    name: str
+    changes: tuple[tuple[Any, Any], ...] = ()
+
+    def meaning(self, value: Any) -> Any:
+        """What a value of the request has become by now."""
+        for before, after in self.changes:
+            if value is before or value == before:
+                value = after
+        return value
+
+
+Column = Number | Categorical
+
+
+@dataclass
+class Scope:
+    """One conversion's own state.
+
+    x: the graph's float64 matrix [N, columns].
+    missing: by column of it, whether it may hold NaN.
+    tables: by column, the categories whose codes are their places. They grow while encoders are lowered; the driver
+        lowers again, with the full tables, if one grew after it was first used.
+    fold: whether trees compare the request's values directly.
+    folded: by the path of a tree model, the steps that it took in.
+    edges: by column, the values next to which trees decide otherwise: where the proof must look.
+    fallbacks: the classes that skl2onnx lowered.
+    """
+
+    x: Var
+    missing: tuple[bool, ...]
+    tables: dict[int, dict[Any, int]] = field(default_factory=dict)
+    fold: bool = True
+    folded: list[str] = field(default_factory=list)
+    edges: dict[int, list[Floats]] = field(default_factory=dict)
+    fallbacks: list[str] = field(default_factory=list)
+    regrown: bool = False
+    memo: dict[Any, Any] = field(default_factory=dict)
+    _used: set[int] = field(default_factory=set)
+
+    def codes(self, source: int, values: Iterable[Any]) -> list[int]:
+        """The codes of categories, new ones added to the column's table."""
+        table = self.tables.setdefault(source, {})
+        before = len(table)
+        found = [table.setdefault(value, len(table)) for value in values]
+        if len(table) > before and source in self._used:
+            self.regrown = True
+        self._used.add(source)
+        return found
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Columns side by side; N rows."""
+
+    scope: Scope
+    columns: tuple[Column, ...]
+
+    @property
+    def width(self) -> int:
+        return len(self.columns)
+
+    @property
+    def tensor(self) -> Var:
+        """All columns as one float64 tensor [N, width]; an UnsupportedError where one holds categories."""
+        parts: list[Var] = []
+        for _, group in groupby(self.numbers(), key=lambda column: id(column.tensor)):
+            run = list(group)
+            tensor, indices = run[0].tensor, [column.index for column in run]
+            whole = indices == list(range(_columns(tensor)))
+            parts.append(tensor if whole else op.gather(tensor, op.const(np.array(indices, np.int64)), axis=1))
+        if not parts:
+            rows = op.slice(op.shape(self.scope.x), op.const([0]), op.const([1]))
+            return op.expand(op.const(np.zeros((1, 0))), op.concat([rows, op.const(np.array([0], np.int64))], axis=0))
+        return parts[0] if len(parts) == 1 else op.concat(parts, axis=1)
+
+    def once(self, owner: Any, what: str, make: Callable[[], Any]) -> Any:
+        """What ``make`` gives for an estimator and these columns, made once: methods share a forest."""
+        key = (id(owner), what, id(self.columns))
+        if key not in self.scope.memo:
+            # Owner and columns are kept too: while they live nobody else can have their ids.
+            self.scope.memo[key] = (make(), owner, self.columns)
+        return self.scope.memo[key][0]
+
+    def numbers(self) -> tuple[Number, ...]:
+        """The columns, all numeric; an UnsupportedError where one holds categories."""
+        for column in self.columns:
+            if isinstance(column, Categorical):
+                raise UnsupportedError(
+                    f"expected numbers, found the categories of column {column.name!r}: encode them first"
+                )
+        return self.columns  # type: ignore[return-value]
+
+    def select(self, indices: Sequence[int] | NDArray[Any]) -> Matrix:
+        """Some of the columns, in the order given."""
+        return Matrix(self.scope, tuple(self.columns[int(index)] for index in indices))
+
+    def beside(self, *others: Matrix) -> Matrix:
+        """These columns, then those."""
+        return Matrix(self.scope, self.columns + tuple(c for other in others for c in other.columns))
+
+    def new(self, tensor: Var, origins: Sequence[Raw | Lookup | None] | None = None) -> Matrix:
+        """The columns of a float64 tensor [N, k]; with their origins where they have any."""
+        width = _columns(tensor) if origins is None else len(origins)
+        origins = origins or [None] * width
+        return Matrix(self.scope, tuple(Number(tensor, index, origin) for index, origin in enumerate(origins)))
+
+    def map(self, tensor: Var, steps: Sequence[Monotone | None]) -> Matrix:
+        """The tensor that came of these columns, one by one, through these functions."""
+        origins = [
+            None if column.origin is None or step is None else column.origin.then(step)
+            for column, step in zip(self.numbers(), steps, strict=True)
+        ]
+        return self.new(tensor, origins)
+
+
+def _columns(tensor: Var) -> int:
+    """The width of a tensor [N, k]."""
+    shape = tensor.unwrap_tensor().shape
+    if shape is None or not isinstance(shape[1], int):
+        raise UnsupportedError("expected a tensor of known width: its lowering must say how many columns it makes")
+    return shape[1]
+
+
+def concat(matrices: Sequence[Matrix]) -> Matrix:
+    """Matrices side by side; at least one."""
+    return matrices[0].beside(*matrices[1:])

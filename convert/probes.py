@@ -1,0 +1,159 @@
+"""The rows that a proof is made on: the sample, and synthetic rows where pipelines and graphs come apart."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from runtime.manifest import Feature
+
+from .signature import UNSEEN, Signature
+
+__all__ = ["canary_rows", "draw"]
+
+SEED = 20240229
+EDGE_ROWS = 150_000
+"""At most this many rows for thresholds: three for each (on it, one ulp below, one above), all columns side by side."""
+
+ODD_NUMBERS = (0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.0, -1.0, 2.0**24 + 1, -(2.0**24) - 1, 2.0**53 + 2)
+"""Zeros, subnormal and smallest normal numbers, and integers that float32 cannot hold."""
+
+
+def draw(
+    signature: Signature, tables: Mapping[int, list[Any]], edges: Mapping[int, NDArray[np.float64]], seed: int = SEED
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Frames of probes by kind: sample, thresholds, edges, missing, categories.
+
+    tables: by position, the categories that the graph tells apart.
+    edges: by position, the numbers next to which trees decide otherwise.
+    """
+    rng = np.random.default_rng(seed)
+    maker = _Maker(signature, tables, rng)
+    yield "sample", signature.frame
+    for kind, frames in (
+        ("thresholds", maker.thresholds(edges)),
+        ("edges", maker.numbers()),
+        ("missing", maker.missing()),
+        ("categories", maker.categories()),
+    ):
+        found = [frame for frame in frames if len(frame)]
+        if found:
+            yield kind, pd.concat(found, ignore_index=True)
+
+
+class _Maker:
+    def __init__(self, signature: Signature, tables: Mapping[int, list[Any]], rng: np.random.Generator) -> None:
+        self._signature = signature
+        self._tables = tables
+        self._rng = rng
+        self._names = dict(zip((f.name for f in signature.features), signature.frame.columns, strict=True))
+        self._live = [feature for feature in signature.features if feature.position is not None]
+
+    def _rows(self, count: int) -> pd.DataFrame:
+        """Rows of the sample to change things in, the very ones or again, but in another order."""
+        places = self._rng.integers(0, len(self._signature.frame), count)
+        return self._signature.frame.iloc[places].reset_index(drop=True)
+
+    def thresholds(self, edges: Mapping[int, NDArray[np.float64]]) -> Iterator[pd.DataFrame]:
+        """Every threshold with its two neighbours; odd and even columns apart, so that each edge is met by rows
+        whose other half is as in the sample."""
+        values = {}
+        for feature in self._live:
+            found = edges.get(feature.position)  # type: ignore[arg-type]
+            if feature.kind == "number" and found is not None:
+                found = np.unique(found[np.isfinite(found)])
+                near = np.concatenate([found, np.nextafter(found, -np.inf), np.nextafter(found, np.inf)])
+                near = near[np.abs(near) <= (feature.limit or np.inf)]
+                if len(near):
+                    values[feature.name] = self._rng.permutation(near)
+        columns = list(values)
+        for half in (columns[::2], columns[1::2]):
+            if half:
+                count = min(max(len(values[name]) for name in half), EDGE_ROWS // 2)
+                frame = self._rows(count)
+                for name in half:
+                    frame[self._names[name]] = np.resize(values[name], count)
+                yield frame
+
+    def numbers(self) -> Iterator[pd.DataFrame]:
+        """One column at a time: its smallest and largest, what lies beside them, and odd numbers."""
+        for feature in self._live:
+            if feature.kind != "number":
+                continue
+            low, high = feature.seen or (0.0, 0.0)
+            span = high - low
+            limit = feature.limit or float(np.finfo(np.float64).max)
+            values = [low, high, np.nextafter(low, -np.inf), np.nextafter(high, np.inf), low - span, high + span]
+            values += [*ODD_NUMBERS, *([limit, -limit] if feature.limit else [1e30, -1e30])]
+            values += [np.inf, -np.inf] if feature.infinite else []
+            cells = np.array([value for value in values if abs(value) <= limit or feature.infinite])
+            frame = self._rows(len(cells))
+            frame[self._names[feature.name]] = cells
+            yield frame
+
+    def missing(self) -> Iterator[pd.DataFrame]:
+        """Each column that may be missing alone, all of them, and any subset."""
+        gaps = [feature for feature in self._live if feature.missing]
+        if not gaps:
+            return
+        count = len(gaps)
+        masks = np.concatenate(
+            [np.eye(count, dtype=bool), np.ones((1, count), bool), self._rng.random((200, count)) < 0.3]
+        )
+        frame = self._rows(len(masks))
+        for index, feature in enumerate(gaps):
+            name = self._names[feature.name]
+            if feature.kind == "number":
+                frame[name] = np.where(masks[:, index], np.nan, frame[name])
+            else:
+                cells = frame[name].astype(object)
+                cells[masks[:, index]] = self._signature.marker if feature.kind == "category" else np.nan
+                frame[name] = cells
+        yield frame
+
+    def categories(self) -> Iterator[pd.DataFrame]:
+        """Every category that the graph tells apart, and where they are taken unseen and empty ones."""
+        for feature in self._live:
+            if feature.kind == "boolean":
+                frame = self._rows(2)
+                frame[self._names[feature.name]] = [False, True]
+                yield frame
+            if feature.kind == "category":
+                known = list(self._tables.get(feature.position, []))  # type: ignore[arg-type]
+                strings = all(isinstance(value, str) for value in known)
+                odd = [UNSEEN, "", " ", "ä\u0308😀", "0"] if strings else [UNSEEN, 2**60 + 1, -1]
+                cells = np.empty(len(known) + (len(odd) if feature.unknown else 0), object)
+                cells[:] = [*known, *(odd if feature.unknown else [])]
+                frame = self._rows(len(cells))
+                frame[self._names[feature.name]] = cells
+                yield frame
+
+
+def canary_rows(
+    features: tuple[Feature, ...], tables: Mapping[int, list[Any]], count: int, seed: int = SEED
+) -> tuple[tuple[Any, ...], ...]:
+    """Synthetic rows, from ranges and categories alone: a bundle must not hold a row of the sample.
+
+    Returns a tuple a row, in the order of the features that are not ignored; None is missing.
+    """
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        row: list[Any] = []
+        for feature in features:
+            if feature.position is None:
+                continue
+            table = tables.get(feature.position, [])
+            if feature.missing and rng.random() < 0.1:
+                row.append(None)
+            elif feature.kind == "boolean":
+                row.append(bool(rng.random() < 0.5))
+            elif feature.kind == "category":
+                row.append(table[rng.integers(len(table))] if table else "")
+            else:
+                low, high = feature.seen or (0.0, 1.0)
+                row.append(float(rng.uniform(low, high)) if np.isfinite(high - low) else float(low))
+        rows.append(tuple(row))
+    return tuple(rows)

@@ -1,0 +1,218 @@
+"""The proof: every probe is put to the pipeline and to the runtime that will serve."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from runtime.bundle import Bundle
+from runtime.manifest import Manifest, Output
+from runtime.model import Model, plain
+from runtime.proof import Canary, OutputProof, Proof
+
+from . import probes
+from .errors import ParityError
+from .lower.matrix import Scope
+from .parity import ULP, Ledger, compare_labels, compare_numbers, floor_of, near_ties
+from .signature import Signature
+
+__all__ = ["prove"]
+
+BATCHES = (1, 2, 51, 129)
+"""Batch sizes at which the twin answers again."""
+AGAIN = 1000
+"""Rows that it answers again."""
+CANARIES = 16
+BODIES = 100
+"""Rows that go through JSON as well."""
+SHOWN = 5
+"""Worst rows in an error."""
+
+
+def prove(
+    pipeline: Any,
+    signature: Signature,
+    manifest: Manifest,
+    graph: bytes,
+    scope: Scope,
+    tolerance: float | None,
+    versions: dict[str, str],
+    say: Callable[[str], None],
+) -> Proof:
+    """Put every probe to the pipeline and to the real runtime.
+
+    Raises ParityError where they differ by more than is allowed.
+    """
+    tables = {position: list(table) for position, table in scope.tables.items()}
+    edges = {position: np.concatenate(found) for position, found in scope.edges.items()}
+    frames = list(probes.draw(signature, tables, edges))
+    frame = pd.concat([rows for _, rows in frames], ignore_index=True)
+    say(f"probes: {len(frame):,} rows")
+    twin = Model(Bundle(manifest, _unproven(graph), graph, ""))
+    matrix = twin.tensors.matrix(signature.given(frame))
+    expected = {output.method: signature.ask(pipeline, output.method, frame) for output in manifest.outputs}
+    floors = {method: floor_of(answers) for method, answers in expected.items() if _is_float(answers)}
+    ledgers: dict[str, Ledger] = {}
+    excess: dict[str, NDArray[np.float64]] = {}
+    for output in manifest.outputs:
+        method, wanted = output.method, expected[output.method]
+        ledger = ledgers[method] = Ledger(floors.get(method, 0.0))
+        tied = _tied(expected, floors) if output.labels else None
+        for rows, size in ((len(frame), len(frame)), *((min(len(frame), AGAIN), size) for size in BATCHES)):
+            found = _in_batches(twin, output, matrix[:rows], size)
+            part = _first_rows(wanted, rows)
+            try:
+                if method in floors:
+                    comparison = compare_numbers(part, found, ledger.floor)
+                else:
+                    comparison = compare_labels(part, found, None if tied is None else tied[:rows])
+            except ValueError as error:
+                raise ParityError(f"{method}: {error}") from error
+            ledger.add(comparison)
+            excess.setdefault(method, comparison.excess)
+        say(f"compared: {method}, {ledger.identical:,} of {ledger.rows:,} rows identical")
+    outputs = {method: ledger.proof() for method, ledger in ledgers.items()}
+    allowed = ULP if tolerance is None else max(tolerance, ULP)
+    largest = max(ledger.excess for ledger in ledgers.values())
+    if not largest <= allowed:
+        raise ParityError(_failure(outputs, largest, allowed, scope), _worst(frame, excess))
+    # Without an excuse: at level bit a label that differs is no tie.
+    level = "bit" if all(o.identical == o.rows for o in outputs.values()) else "ulp" if largest <= ULP else "tolerance"
+    tolerated = 0.0 if level == "bit" else ULP if level == "ulp" else allowed
+    _same_over_json(twin, manifest, signature, frame, matrix)
+    return Proof(
+        level=level,  # type: ignore[arg-type]
+        tolerance=tolerated,
+        rows=len(frame),
+        probes={kind: len(rows) for kind, rows in frames},
+        batches=BATCHES,
+        outputs=outputs,
+        canary=_canary(pipeline, signature, manifest, tables, floors),
+        seed=probes.SEED,
+        versions=versions,
+        graph_sha256=hashlib.sha256(graph).hexdigest(),
+    )
+
+
+def _in_batches(twin: Model, output: Output, matrix: NDArray[np.float64], size: int) -> Any:
+    blocks = [twin.answers(output, matrix[start : start + size]) for start in range(0, len(matrix), size)]
+    if isinstance(blocks[0], list):
+        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+    return np.concatenate(blocks)
+
+
+def _same_over_json(
+    twin: Model, manifest: Manifest, signature: Signature, frame: pd.DataFrame, matrix: NDArray[np.float64]
+) -> None:
+    """Raise ParityError if a row means something else as JSON than it does in a frame."""
+    finite = np.flatnonzero(~np.isinf(matrix).any(axis=1))
+    places = np.random.default_rng(probes.SEED).permutation(finite)[:BODIES]
+    rows = [
+        {
+            feature.name: _cell(frame.iat[place, column])
+            for column, feature in enumerate(signature.features)
+            if feature.position is not None
+        }
+        for place in places.tolist()
+    ]
+    known = [i for i, row in enumerate(rows) if _types_as_declared(row, manifest)]
+    answer = json.loads(twin.predict_json(json.dumps([rows[i] for i in known]).encode()))
+    read = twin.manifest.output("predict") or twin.manifest.outputs[0]
+    expected = plain(twin.answers(read, matrix[places[known]]))
+    found = [row[twin.name_of_answer] for row in answer[f"{twin.name_of_answer}s"]]
+    # JSON has no NaN and no infinity: they are null.
+    if json.loads(json.dumps(found)) != _nulls(expected):
+        raise ParityError("expected rows to mean the same as JSON and in a frame, found other answers")
+
+
+def _nulls(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nulls(part) for part in value]
+    return None if value in ("nan", "inf", "-inf") else value
+
+
+def _cell(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if value is None or value != value else value
+
+
+def _types_as_declared(row: dict[str, Any], manifest: Manifest) -> bool:
+    """Whether JSON takes the row: an unseen category of another type than the table's is no valid request."""
+    for feature in manifest.columns:
+        if feature.kind == "category" and row[feature.name] is not None:
+            kinds = {type(category) for category in feature.categories} or {str}
+            if type(row[feature.name]) not in kinds:
+                return False
+    return True
+
+
+def _is_float(answers: Any) -> bool:
+    first = answers[0] if isinstance(answers, list) else answers
+    return bool(first.dtype.kind == "f")
+
+
+def _first_rows(answers: Any, rows: int) -> Any:
+    return [part[:rows] for part in answers] if isinstance(answers, list) else answers[:rows]
+
+
+def _tied(expected: dict[str, Any], floors: dict[str, float]) -> NDArray[np.bool_] | None:
+    """Rows whose label may differ at level ulp; None where there are no scores to tell."""
+    for method in ("predict_proba", "decision_function"):
+        if method in floors:
+            return near_ties(expected[method], floors[method])
+    return None
+
+
+def _unproven(graph: bytes) -> Proof:
+    """A stand-in, for the runtime loads nothing without a proof."""
+    return Proof("bit", 0.0, 0, {}, (), {}, Canary((), {}), 0, {}, hashlib.sha256(graph).hexdigest())
+
+
+def _canary(
+    pipeline: Any, signature: Signature, manifest: Manifest, tables: dict[int, list[Any]], floors: dict[str, float]
+) -> Canary:
+    """Synthetic rows with the pipeline's answers; rows with a near tie are left out, for another processor may
+    decide it otherwise."""
+    live = [feature for feature in signature.features if feature.position is not None]
+    rows = probes.canary_rows(signature.features, tables, CANARIES)
+    frame = signature.frame.iloc[[0] * len(rows)].reset_index(drop=True)
+    by_name = dict(zip((feature.name for feature in signature.features), frame.columns, strict=True))
+    for index, feature in enumerate(live):
+        cells = pd.Series([row[index] for row in rows], dtype=object)
+        if feature.kind == "category":
+            cells[cells.isna()] = signature.marker
+        elif feature.kind == "number" or cells.isna().any():
+            cells = cells.astype(np.float64)
+        else:
+            cells = cells.astype(bool)
+        frame[by_name[feature.name]] = cells
+    answers = {output.method: signature.ask(pipeline, output.method, frame) for output in manifest.outputs}
+    tied = _tied(answers, floors)
+    kept = np.flatnonzero(~tied) if tied is not None else np.arange(len(rows))
+    return Canary(
+        tuple(rows[index] for index in kept.tolist()),
+        {
+            method: plain([part[kept] for part in found] if isinstance(found, list) else found[kept])
+            for method, found in answers.items()
+        },
+    )
+
+
+def _failure(outputs: dict[str, OutputProof], largest: float, allowed: float, scope: Scope) -> str:
+    labels = sum(output.label_mismatches for output in outputs.values())
+    found = f"{labels:,} labels differ" if labels else f"they differ by up to {largest:.3g} of their magnitude"
+    through = f"; {', '.join(scope.fallbacks)} went through skl2onnx" if scope.fallbacks else ""
+    hint = "" if labels else f" (--tolerance {largest:.1g} would allow it, and the proof would say so)"
+    return f"expected the twin's answers within {allowed:g} of the pipeline's, found that {found}{through}{hint}"
+
+
+def _worst(frame: pd.DataFrame, excess: dict[str, NDArray[np.float64]]) -> str:
+    method, values = max(excess.items(), key=lambda item: float(item[1].max(initial=0.0)))
+    places = np.argsort(-values)[:SHOWN]
+    shown = [place for place in places.tolist() if values[place] > 0]
+    lines = [f"row {place}: {method} differs by {values[place]:.3g} of its magnitude" for place in shown]
+    return "\n".join([*lines, frame.iloc[shown].to_string(max_cols=12)])

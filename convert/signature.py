@@ -1,0 +1,273 @@
+"""A pipeline and a sample become the features of the manifest.
+
+What a feature takes (a missing value, an unseen category, an infinite number, how large a one) is not guessed from
+the steps: the pipeline is asked, with a row in which that is changed.
+"""
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier, is_regressor
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+
+from runtime.manifest import Feature
+
+from .errors import SampleError
+from .lower import offered
+
+__all__ = ["Signature", "reference", "sign"]
+
+UNSEEN = "\0unseen"
+EXACT = 2**53
+"""Integers up to this are exact in float64; a column that goes beyond holds categories."""
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+LIMITS = (FLOAT32_MAX * (1 + 2**-25), FLOAT32_MAX, 1e36, 1e30, 1e20, 1e15)
+"""Magnitudes that are tried in turn where a pipeline refuses the largest float64: what float32 rounds to a finite
+number (trees see float32), then less where a scaler divides first."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes into a pipeline.
+
+    features: in the order of its columns; the tables of categories are still empty.
+    frame: the sample as the reference sees it: float64 numbers, booleans, and categories as they are.
+    named: whether the pipeline takes a DataFrame with names (else an ndarray).
+    marker: what stands for a missing category in the sample: None or NaN.
+    """
+
+    features: tuple[Feature, ...]
+    frame: pd.DataFrame
+    named: bool
+    marker: Any
+
+    def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
+        """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
+        with reference():
+            answer = getattr(pipeline, method)(self.given(frame))
+        return dense(answer)
+
+    def given(self, frame: pd.DataFrame) -> Any:
+        """Rows in the form that the pipeline was fitted with."""
+        if self.named:
+            return frame
+        if all(feature.kind != "category" for feature in self.features):
+            return frame.to_numpy(np.float64)
+        return frame.astype(object).to_numpy()
+
+
+@contextlib.contextmanager
+def reference() -> Iterator[None]:
+    """scikit-learn at one thread, where the order of its sums is fixed, and without its warnings."""
+    with joblib.parallel_config(backend="sequential"), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def dense(answer: Any) -> Any:
+    """Sparse and pandas answers as ndarrays."""
+    if isinstance(answer, list):
+        return [dense(part) for part in answer]
+    if hasattr(answer, "toarray"):
+        return answer.toarray()
+    return answer.to_numpy() if hasattr(answer, "to_numpy") else np.asarray(answer)
+
+
+def sign(pipeline: Any, sample: Any, *, enforce_range: bool = False) -> Signature:
+    """The signature of a fitted pipeline.
+
+    sample: DataFrame, ndarray or list of dicts; rows it was trained on, or some of them.
+    Raises SampleError where the sample does not fit, with the pipeline's own words where it refuses its sample.
+    """
+    names = getattr(pipeline, "feature_names_in_", None)
+    frame = _frame(sample, names, getattr(pipeline, "n_features_in_", None))
+    if not len(frame):
+        raise SampleError("expected a sample of at least one row, found none: give rows the pipeline was trained on")
+    ignored = _ignored(pipeline)
+    columns = {name: _column(frame[name], str(name)) for name in frame.columns}
+    frame = pd.DataFrame({name: values for name, (_, values) in columns.items()})
+    marker = next(
+        (_marker(frame[n]) for n, (kind, _) in columns.items() if kind == "category" and frame[n].isna().any()), np.nan
+    )
+    positions = iter(range(len(columns)))
+    features = [
+        Feature(
+            name=str(name),
+            kind="ignored" if place in ignored else kind,
+            position=None if place in ignored else next(positions),
+            seen=_seen(values) if kind == "number" and place not in ignored else None,
+        )
+        for place, (name, (kind, values)) in enumerate(columns.items())
+    ]
+    signature = Signature(tuple(features), frame, names is not None, marker)
+    return Signature(_taken(pipeline, signature, enforce_range), frame, names is not None, marker)
+
+
+def _frame(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
+    if isinstance(sample, pd.DataFrame):
+        frame = sample
+    elif isinstance(sample, Sequence) and len(sample) and isinstance(sample[0], Mapping):
+        frame = pd.DataFrame(list(sample))
+    elif hasattr(sample, "to_pandas"):
+        frame = sample.to_pandas()
+    else:
+        array = np.asarray(sample)
+        if array.ndim != 2:
+            raise SampleError(f"expected a sample of rows and columns, found {array.ndim} dimensions")
+        labels = names if names is not None and len(names) == array.shape[1] else None
+        frame = pd.DataFrame(array, columns=labels if labels is not None else [f"x{i}" for i in range(array.shape[1])])
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise SampleError(f"expected columns of different names, found {twice!r} twice in the sample")
+    if names is not None:
+        absent = [name for name in names if name not in frame.columns]
+        if absent:
+            raise SampleError(
+                f"expected the columns that the pipeline was fitted with, found none named {', '.join(map(repr, absent))} "
+                "in the sample"
+            )
+        frame = frame[list(names)]
+    elif width is not None and frame.shape[1] != width:
+        raise SampleError(f"expected a sample with {width} columns, found {frame.shape[1]}")
+    return frame.reset_index(drop=True)
+
+
+def _column(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
+    """A column's kind, and its values as the reference sees them."""
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        values = values.astype(object if dtype.categories.dtype.kind not in "fiub" else dtype.categories.dtype)
+        return _column(values, name) if not isinstance(values.dtype, pd.CategoricalDtype) else ("category", values)
+    if pd.api.types.is_bool_dtype(dtype) and not values.isna().any():
+        return "boolean", values.astype(bool)
+    if pd.api.types.is_integer_dtype(dtype) and values.dropna().abs().max() > EXACT:
+        return "category", values.astype(object)
+    if pd.api.types.is_numeric_dtype(dtype):
+        if pd.api.types.is_complex_dtype(dtype):
+            raise SampleError(f"expected numbers, strings or booleans, found complex numbers in column {name!r}")
+        return "number", pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
+    objects = values.astype(object)
+    kinds = {type(value) for value in objects[~objects.isna()]}
+    if kinds and all(issubclass(kind, int | float | np.number) and kind is not bool for kind in kinds):
+        return "number", objects.astype(np.float64)
+    if all(issubclass(kind, str | bool | int | float | np.generic) for kind in kinds):
+        return "category", objects
+    found = ", ".join(sorted(kind.__name__ for kind in kinds))
+    raise SampleError(f"expected numbers, strings or booleans, found {found} in column {name!r}")
+
+
+def _marker(values: pd.Series) -> Any:
+    (missing,) = np.nonzero(values.isna().to_numpy())
+    return None if values.iloc[int(missing[0])] is None else np.nan
+
+
+def _seen(values: pd.Series) -> tuple[float, float] | None:
+    finite = values.to_numpy(np.float64)
+    finite = finite[np.isfinite(finite)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else None
+
+
+def _ignored(pipeline: Any) -> set[int]:
+    """The places of columns that a leading ColumnTransformer drops."""
+    while isinstance(pipeline, Pipeline) and len(pipeline.steps):
+        pipeline = pipeline.steps[0][1]
+    if not isinstance(pipeline, ColumnTransformer):
+        return set()
+    chosen = pipeline._transformer_to_input_indices
+    read = {int(i) for name, step, _ in pipeline.transformers_ if step != "drop" for i in chosen[name]}
+    return set(range(pipeline.n_features_in_)) - read
+
+
+def _taken(pipeline: Any, signature: Signature, enforce_range: bool) -> tuple[Feature, ...]:
+    """The features with what the pipeline takes in each."""
+    methods = offered(pipeline)
+    if not methods:
+        raise SampleError(f"expected a pipeline that predicts or transforms, found {type(pipeline).__name__}")
+
+    def takes(frame: pd.DataFrame) -> bool:
+        try:
+            signature.ask(pipeline, methods[0], frame)
+        except (ValueError, TypeError, KeyError, OverflowError):
+            return False
+        return True
+
+    base = signature.frame.iloc[[0]]
+    try:
+        signature.ask(pipeline, methods[0], base)
+    except Exception as error:
+        raise SampleError(
+            f"expected rows that the pipeline takes, found that {methods[0]} raises on the sample: {error}"
+        ) from error
+    live = [feature for feature in signature.features if feature.kind != "ignored"]
+
+    def accepted(kinds: Sequence[str], value: Callable[[Feature], Any]) -> set[str]:
+        names = [feature.name for feature in live if feature.kind in kinds]
+        by_name = dict(zip((f.name for f in signature.features), signature.frame.columns, strict=True))
+
+        def changed(chosen: Sequence[str]) -> bool:
+            frame = base.copy()
+            for feature in live:
+                if feature.name in chosen:
+                    cell = value(feature)
+                    dtype = object if feature.kind == "category" or cell is None else np.float64
+                    frame[by_name[feature.name]] = pd.Series([cell], dtype=dtype, index=frame.index)
+            return takes(frame)
+
+        return _search(names, changed)
+
+    numbers = ("number",)
+    missing = accepted(
+        ("number", "category", "boolean"), lambda f: signature.marker if f.kind == "category" else np.nan
+    )
+    unknown = accepted(("category",), lambda f: UNSEEN)
+    largest = float(np.finfo(np.float64).max)
+    wide = accepted(numbers, lambda f: largest) & accepted(numbers, lambda f: -largest)
+    infinite = wide & accepted(numbers, lambda f: np.inf) & accepted(numbers, lambda f: -np.inf)
+    limits: dict[str, float] = {}
+    for limit in LIMITS:
+        short = {feature.name for feature in live if feature.kind == "number"} - wide - limits.keys()
+        if short:
+            reached = short & accepted(numbers, lambda f: limit if f.name in short else 0.0)  # noqa: B023
+            reached &= accepted(numbers, lambda f: -limit if f.name in short else 0.0)  # noqa: B023
+            limits.update(dict.fromkeys(reached, limit))
+    return tuple(
+        Feature(
+            name=f.name,
+            kind=f.kind,
+            position=f.position,
+            missing=f.name in missing,
+            infinite=f.name in infinite,
+            limit=limits.get(f.name),
+            unknown=f.name in unknown or f.kind != "category",
+            seen=f.seen,
+            range=f.seen if enforce_range and f.kind == "number" else None,
+        )
+        for f in signature.features
+    )
+
+
+def _search(names: Sequence[str], takes: Callable[[Sequence[str]], bool]) -> set[str]:
+    """The names that are taken, by halving the groups that are not."""
+    if not names or takes(names):
+        return set(names)
+    if len(names) == 1:
+        return set()
+    middle = len(names) // 2
+    return _search(names[:middle], takes) | _search(names[middle:], takes)
+
+
+def kind_of(pipeline: Any) -> Any:
+    """The manifest's kind."""
+    if is_classifier(pipeline):
+        return "classifier"
+    if is_regressor(pipeline):
+        return "regressor"
+    return "other" if hasattr(pipeline, "predict") else "transformer"
