@@ -22,6 +22,8 @@ class Bundle(NamedTuple):
     graph: bytes
     digest: str
     """The SHA-256 of SHA256SUMS: one digest for the whole bundle."""
+    name: str = "default"
+    """The model's: that of the folder that holds its versions, where that can be a name."""
 
 
 def sums(files: dict[str, bytes]) -> bytes:
@@ -58,7 +60,9 @@ def read_bundle(folder: Path) -> Bundle:
             f"expected a proof of {folder / GRAPH} ({found[:12]}), found one of another graph "
             f"({proof.graph_sha256[:12]}): convert the model again"
         )
-    return Bundle(manifest, proof, files[GRAPH], hashlib.sha256(listed).hexdigest())
+    name = folder.absolute().parent.name
+    digest = hashlib.sha256(listed).hexdigest()
+    return Bundle(manifest, proof, files[GRAPH], digest, name if NAME.fullmatch(name) else "default")
 
 
 def _read(folder: Path, name: str) -> bytes:

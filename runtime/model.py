@@ -87,6 +87,7 @@ class Model:
     def __init__(self, bundle: Bundle) -> None:
         self.manifest: Manifest = bundle.manifest
         self.proof: Proof = bundle.proof
+        self.name: str = bundle.name
         self.version: str = bundle.manifest.version
         self.digest: str = bundle.digest
         self.drift = Drift(self.manifest.columns)
@@ -219,7 +220,7 @@ def _reader(manifest: Manifest) -> _Reader:
     if predict.shape:
         return _Reader(predict.tensors + (proba.tensors if proba else ()), _several(classes, proba))
     (table,) = classes
-    names = [_key(label) for label in table]
+    names = [key(label) for label in table]
 
     def one(
         arrays: Sequence[NDArray[Any]], index: int, probabilities: bool
@@ -251,7 +252,7 @@ def _several(classes: tuple[tuple[Category, ...], ...], proba: Output | None) ->
             answer["probability"] = [score[place] for score, place in zip(scores, places, strict=True)]
             if probabilities:
                 answer["probabilities"] = [
-                    {_key(label): value for label, value in zip(table, score, strict=True)}
+                    {key(label): value for label, value in zip(table, score, strict=True)}
                     for table, score in zip(classes, scores, strict=True)
                 ]
         return answer, labels
@@ -259,7 +260,7 @@ def _several(classes: tuple[tuple[Category, ...], ...], proba: Output | None) ->
     return row
 
 
-def _key(label: Category) -> str:
+def key(label: Category) -> str:
     """A label as a JSON object's key."""
     return label if isinstance(label, str) else msgspec.json.encode(label).decode()
 

@@ -1,0 +1,59 @@
+"""``python -m runtime models``: serve models over HTTP.
+
+Exit codes: 0 served until it was told to stop; 2 the input is bad, in one sentence on standard error.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from .errors import PipetwinError, SettingsError
+from .settings import VARIABLES, Settings, read_settings
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command; returns the exit code."""
+    words = argv[1:] if argv[:1] == ["serve"] else argv
+    flags = {name: text for name, text in vars(_parser().parse_args(words)).items() if text is not None}
+    try:
+        settings = read_settings(environment, flags)
+        if not settings.models:
+            raise SettingsError(f"expected a folder of models as an argument or in {VARIABLES['models']}, found none")
+        from .service.server import serve
+
+        serve(settings)
+    except (PipetwinError, ModuleNotFoundError) as error:
+        if isinstance(error, ModuleNotFoundError) and "pip install" not in str(error):
+            raise
+        sys.stderr.write(f"python -m runtime: {error}\n")
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = Settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime [serve]",
+        description="Serve models over HTTP. Each setting can also be given as an environment variable.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "models",
+        nargs="?",
+        help=f"a folder of models, a model's folder (or folder@alias), or a version's ({VARIABLES['models']})",
+    )
+    for name, text in {
+        "host": f"the address to listen on, {default.host} by default",
+        "port": f"the port, {default.port} by default; 0 for any free one",
+        "body-limit": f"bytes in a request's body, {default.body_limit} by default",
+        "access-log": "true or false: log each request",
+    }.items():
+        parser.add_argument(f"--{name}", help=f"{text} ({VARIABLES[name.replace('-', '_')]})", metavar="VALUE")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,69 @@
+"""The models that are served: their names, and which of them a path speaks of."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ..manifest import NAME
+from ..model import Model
+from .problems import Refusal
+
+__all__ = ["Catalog", "Models", "catalog"]
+
+Models = Model | Mapping[str, Model] | Iterable[Model]
+"""What can be served: one model, several, or several by the names they are to have."""
+
+_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The models that are served, by name. It never changes: to serve others, take another catalog."""
+
+    models: Mapping[str, Model]
+
+    @property
+    def default(self) -> str | None:
+        """The name that ``/predict`` speaks of: ``default``, else that of the only model."""
+        if "default" in self.models:
+            return "default"
+        return next(iter(self.models)) if len(self.models) == 1 else None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version that serves, by name."""
+        return {name: model.version for name, model in self.models.items()}
+
+    def find(self, name: str) -> Model:
+        """The model of that name; raises Refusal 404."""
+        if name not in self.models:
+            raise Refusal(404, "not_found", f"no model of that name is served here; those that are: {self._list('{}')}")
+        return self.models[name]
+
+    def missing(self, name: str | None, version: str | None) -> Refusal:
+        """Why nothing predicts for that name and version (None: the path says none)."""
+        if not self.models:
+            return Refusal(503, "unavailable", "no model is loaded")
+        if name is not None and version is not None and name in self.models:
+            there = f"/models/{name}/versions/{self.models[name].version}/predict"
+            return Refusal(404, "not_found", f"no such version of {name} is served here; use {there}")
+        what = "several models are served here and none is called default" if name is None else "no such model here"
+        return Refusal(404, "not_found", f"{what}; use {self._list('/models/{}/predict')}")
+
+    def _list(self, form: str) -> str:
+        names = [form.format(name) for name in sorted(self.models)[:_LISTED]]
+        more = len(self.models) - len(names)
+        return (", ".join(names) or "none") + (f" and {more} more" if more else "")
+
+
+def catalog(models: Models) -> Catalog:
+    """A catalog of models; raises ValueError for a name that cannot be a name, and for one name given twice."""
+    if isinstance(models, Model):
+        models = [models]
+    pairs = list(models.items()) if isinstance(models, Mapping) else [(model.name, model) for model in models]
+    named = dict(pairs)
+    for name in named:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"expected a model's name to match {NAME.pattern}, found {name!r}")
+    if len(named) < len(pairs):
+        raise ValueError("expected models of different names, found one name twice: give them names in a dict")
+    return Catalog(named)

@@ -1,0 +1,133 @@
+"""What is counted: prometheus-client in a registry of its own, so that an application can hold several services."""
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from ..manifest import Category
+from ..model import Answer, Model, key
+from .catalog import Catalog
+
+__all__ = ["KINDS", "Meter", "Metrics"]
+
+KINDS = ("malformed", "range", "invalid", "too_large", "media_type", "parameter", "method", "internal")
+"""Every ``error_type`` there is."""
+
+BUCKETS = (
+    *(25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3),
+    *(25e-3, 50e-3, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+"""Upper bounds in seconds: one row takes tens of microseconds, a large batch may take seconds."""
+
+
+class Metrics:
+    """The metrics of one service.
+
+    No label takes its value from a request: models, versions, classes and features come from manifests, error types
+    from KINDS, so that the number of series is known when the models are.
+
+    catalog: answers the models that are served now.
+    """
+
+    def __init__(self, catalog: Callable[[], Catalog]) -> None:
+        self.registry = CollectorRegistry()
+        self._predictions = Counter(
+            "ml_predictions",
+            "Predictions made, by the class predicted (value for a regressor, output for a transformer).",
+            ("model", "model_version", "prediction_class"),
+            registry=self.registry,
+        )
+        self._latency = Histogram(
+            "ml_prediction_latency_seconds",
+            "Time from a request's body to its answer, in the process.",
+            ("model",),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._errors = Counter(
+            "ml_prediction_errors", "Requests refused or failed.", ("model", "error_type"), registry=self.registry
+        )
+        self.registry.register(_Models(catalog))
+
+    def meter(self, name: str, model: Model) -> "Meter":
+        """The counters of one model; those of the same name and version are the same counters."""
+        return Meter(
+            {label: self._predictions.labels(name, model.version, word) for label, word in _classes(model)},
+            self._latency.labels(name),
+            {kind: self._errors.labels(name, kind) for kind in KINDS},
+        )
+
+    def expose(self, accept: str) -> tuple[bytes, str]:
+        """The metrics as text, and their media type: what the Accept header asks for."""
+        encode, media_type = choose_encoder(accept)
+        return encode(self.registry), media_type
+
+
+class Meter:
+    """One model's counters, looked up beforehand: a prediction costs two increments, about 1.1 µs."""
+
+    __slots__ = ("_errors", "_latency", "_predictions", "_rows")
+
+    def __init__(
+        self, predictions: dict[Category | None, Counter], latency: Histogram, errors: dict[str, Counter]
+    ) -> None:
+        self._predictions = predictions
+        self._latency = latency
+        self._errors = errors
+        self._rows = predictions.get(None)
+
+    def answered(self, answer: Answer, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._latency.observe(seconds)
+        if self._rows is not None:
+            self._rows.inc(answer.rows)
+        elif len(answer.labels) == 1:
+            self._predictions[answer.labels[0]].inc()
+        else:
+            for label, times in Tally(answer.labels).items():
+                self._predictions[label].inc(times)
+
+    def refused(self, kind: str) -> None:
+        """Count a request that was not; ``kind`` is one of KINDS."""
+        self._errors[kind].inc()
+
+
+def _classes(model: Model) -> Iterable[tuple[Category | None, str]]:
+    """The values of ``prediction_class``, by label; None where there are no labels. A classifier of several outputs
+    counts each of them."""
+    if not model.manifest.classes:
+        return [(None, "value" if model.name_of_answer == "prediction" else "output")]
+    return {label: key(label) for table in model.manifest.classes for label in table}.items()
+
+
+class _Models(Collector):
+    """What the models themselves know: who they are, and what they saw of each feature."""
+
+    def __init__(self, catalog: Callable[[], Catalog]) -> None:
+        self._catalog = catalog
+
+    def collect(self) -> Iterable[Metric]:
+        info = GaugeMetricFamily(
+            "ml_model_info", "The models that serve.", labels=("model", "model_version", "kind", "proof_level")
+        )
+        drift = {
+            what: CounterMetricFamily(f"ml_feature_{what}", text, labels=("model", "feature"))
+            for what, text in (
+                ("missing", "Values that were missing."),
+                ("unknown", "Categories that training had not seen."),
+                ("out_of_range", "Numbers beyond those of the training sample, or beyond the enforced range."),
+            )
+        }
+        for name, model in self._catalog().models.items():
+            info.add_metric((name, model.version, model.manifest.kind, model.proof.level), 1)
+            for feature, counts in zip(model.manifest.columns, model.drift.counts(), strict=True):
+                drift["missing"].add_metric((name, counts.feature), counts.missing)
+                if feature.kind == "category":
+                    drift["unknown"].add_metric((name, counts.feature), counts.unknown)
+                if feature.kind == "number":
+                    drift["out_of_range"].add_metric((name, counts.feature), counts.out_of_range)
+        return [info, *drift.values()]

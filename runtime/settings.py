@@ -1,0 +1,84 @@
+"""The settings of a service: few, frozen, read once at the start."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from .errors import SettingsError
+
+__all__ = ["VARIABLES", "Settings", "read_settings"]
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What a service may be told.
+
+    models: a folder of models, one model's folder, or one version's; a model may be followed by ``@alias``.
+    host, port: where it listens; port 0 is any free one.
+    body_limit: the largest body of a request, bytes.
+    access_log: whether each request is logged.
+    """
+
+    models: str = ""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    body_limit: int = 16 * 2**20
+    access_log: bool = True
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text
+
+
+def _port(text: str) -> int:
+    if not 0 <= int(text) <= 65535:
+        raise ValueError
+    return int(text)
+
+
+def _size(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def _truth(text: str) -> bool:
+    return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+
+
+_READ: dict[str, tuple[Callable[[str], Any], str]] = {
+    "models": (_text, "a folder"),
+    "host": (_text, "a host's name or address"),
+    "port": (_port, "an integer from 0 to 65535"),
+    "body_limit": (_size, "a number of bytes, 1 or more"),
+    "access_log": (_truth, "true or false"),
+}
+
+VARIABLES = {name: f"PIPETWIN_{name.upper()}" for name in _READ}
+"""The environment variable of each setting."""
+
+
+def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
+    """The settings that the environment's variables and the command line's flags say; flags win.
+
+    flags: by setting, the text that was given.
+    Raises SettingsError, which names the variable or flag and the value.
+    """
+    values: dict[str, Any] = {}
+    for name, (read, wanted) in _READ.items():
+        variable = VARIABLES[name]
+        origin, text = (f"--{name.replace('_', '-')}", flags[name]) if name in flags else (variable, "")
+        if name not in flags:
+            if variable not in environment:
+                continue
+            text = environment[variable]
+        try:
+            values[name] = read(text)
+        except (ValueError, KeyError) as error:
+            hint = ""
+            if text.startswith("tcp://"):
+                hint = "; Kubernetes sets that variable for a Service of the name pipetwin: enableServiceLinks: false"
+            raise SettingsError(f"expected {origin} to be {wanted}, found {text[:64]!r}{hint}") from error
+    return Settings(**values)
