@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,7 +24,7 @@ from .prove import prove
 from .signature import Signature, kind_of, sign
 from .write import check_destination, write_bundle
 
-__all__ = ["build_graph", "convert"]
+__all__ = ["Twin", "assemble", "build_graph", "convert"]
 
 TRAINED_WITH = ("scikit-learn", "numpy", "scipy", "pandas")
 CONVERTED_WITH = ("pipetwin", "onnx", "spox", "skl2onnx", "onnxruntime", "numpy")
@@ -60,14 +60,52 @@ def convert(
     version = version or now.strftime("%Y%m%dT%H%M%SZ")
     check_destination(out, version)
 
+    twin = assemble(
+        pipeline, sample, version=version, created=now, tolerance=tolerance, enforce_range=enforce_range, report=say
+    )
+    files = {"model.onnx": twin.graph, "manifest.json": _json(twin.manifest), "proof.json": _json(twin.proof)}
+    folder = write_bundle(out, version, files)
+    say(f"written: {folder}, {sum(map(len, files.values())):,} bytes")
+    if promote is not None:
+        from .registry import promote as point
+
+        point(out, version, promote)
+        say(f"promoted: {out / promote} -> {version}")
+    return twin.proof
+
+
+class Twin(NamedTuple):
+    """A proven graph, not yet written."""
+
+    graph: bytes
+    manifest: Manifest
+    proof: Proof
+    scope: Scope
+
+
+def assemble(
+    pipeline: Any,
+    sample: Any,
+    *,
+    version: str,
+    created: datetime.datetime,
+    tolerance: float | None = None,
+    enforce_range: bool = False,
+    fold: bool = True,
+    report: Callable[[str], None] = lambda line: None,
+) -> Twin:
+    """As ``convert``, in memory.
+
+    fold: whether trees compare the request's own values where they can; the answers are the same.
+    """
     signature = sign(pipeline, sample, enforce_range=enforce_range)
-    say(f"signature: {len(signature.features)} features, {len(signature.frame):,} rows of sample")
-    graph, scope, outputs, classes = build_graph(pipeline, signature)
-    say(f"graph: {len(graph):,} bytes" + "".join(f"; folded {line}" for line in scope.folded))
+    report(f"signature: {len(signature.features)} features, {len(signature.frame):,} rows of sample")
+    graph, scope, outputs, classes = build_graph(pipeline, signature, fold=fold)
+    report(f"graph: {len(graph):,} bytes" + "".join(f"; folded {line}" for line in scope.folded))
     manifest = Manifest(
         protocol=PROTOCOL,
         version=version,
-        created=now.isoformat().replace("+00:00", "Z"),
+        created=created.isoformat().replace("+00:00", "Z"),
         estimator=_words(pipeline),
         kind=kind_of(pipeline),
         named=signature.named,
@@ -78,17 +116,9 @@ def convert(
         converted_with=_versions(CONVERTED_WITH),
     )
     versions = manifest.trained_with | manifest.converted_with
-    proof = prove(pipeline, signature, manifest, graph, scope, tolerance, versions, say)
-    say(f"proof: level {proof.level} on {proof.rows:,} rows")
-    files = {"model.onnx": graph, "manifest.json": _json(manifest), "proof.json": _json(proof)}
-    folder = write_bundle(out, version, files)
-    say(f"written: {folder}, {sum(map(len, files.values())):,} bytes")
-    if promote is not None:
-        from .registry import promote as point
-
-        point(out, version, promote)
-        say(f"promoted: {out / promote} -> {version}")
-    return proof
+    proof = prove(pipeline, signature, manifest, graph, scope, tolerance, versions, report)
+    report(f"proof: level {proof.level} on {proof.rows:,} rows")
+    return Twin(graph, manifest, proof, scope)
 
 
 def build_graph(

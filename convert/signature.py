@@ -131,8 +131,8 @@ def _frame(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
         absent = [name for name in names if name not in frame.columns]
         if absent:
             raise SampleError(
-                f"expected the columns that the pipeline was fitted with, found none named {', '.join(map(repr, absent))} "
-                "in the sample"
+                "expected the columns that the pipeline was fitted with, found none named "
+                f"{', '.join(map(repr, absent))} in the sample"
             )
         frame = frame[list(names)]
     elif width is not None and frame.shape[1] != width:

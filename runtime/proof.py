@@ -31,6 +31,11 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     label_mismatches: int = 0
     ties: int = 0
 
+    @property
+    def level(self) -> str:
+        """``bit`` where every row is identical, else ``close``."""
+        return "bit" if self.identical == self.rows else "close"
+
 
 class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Synthetic rows and the pipeline's own answers to them.
@@ -70,7 +75,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __str__(self) -> str:
         """A table, a line a method."""
-        head = ("method", "rows", "identical", "max ulp", "max abs", "label mismatches", "ties")
+        head = ("method", "rows", "identical", "max ulp", "max abs", "other labels", "ties")
         body = [
             (
                 method,

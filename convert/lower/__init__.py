@@ -11,7 +11,9 @@ whose unused tensors simply do not get into it, so a function may offer more tha
 
 from __future__ import annotations
 
+import functools
 import importlib
+import pkgutil
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +28,6 @@ METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function",
 Lowering = Callable[[Any, Matrix], Any]
 
 _TABLE: dict[tuple[type, str], Lowering] = {}
-
-_FAMILIES = ("compose", "preprocessing", "impute", "encode", "linear", "trees")
 
 
 def lowers(*classes: type, method: str) -> Callable[[Lowering], Lowering]:
@@ -74,6 +74,12 @@ def offered(estimator: Any) -> tuple[str, ...]:
 
 
 def _find(cls: type, method: str) -> Lowering | None:
-    for family in _FAMILIES:
-        importlib.import_module(f".{family}", __name__)
+    _load_families()
     return next((found for base in cls.__mro__ if (found := _TABLE.get((base, method)))), None)
+
+
+@functools.cache
+def _load_families() -> None:
+    """Import every file beside this one, so that its functions register themselves."""
+    for family in pkgutil.iter_modules(__path__):
+        importlib.import_module(f".{family.name}", __name__)
