@@ -22,7 +22,6 @@ from .lower.labels import Labels
 from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
 from .prove import prove
 from .signature import Signature, kind_of, sign
-from .write import check_destination, write_bundle
 
 __all__ = ["Twin", "assemble", "build_graph", "convert"]
 
@@ -54,6 +53,8 @@ def convert(
 
     Raises ConvertError or one of its kinds; then nothing is written.
     """
+    from .write import check_destination, write_bundle
+
     say = report or (lambda line: None)
     out = Path(out)
     now = _now()
