@@ -17,7 +17,7 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     identical: those whose every number (or label) has the same bits.
     max_ulp: the largest distance in units in the last place of float64; 0 for labels.
     max_abs: the largest absolute difference.
-    floor: a thousandth of the output's largest magnitude over the probes: a smaller number is held to the bound of
+    floor: a thousandth of the output's largest magnitude over the sample: a smaller number is held to the bound of
         this one, so that cancellation is not held against a sum.
     label_mismatches: rows with another label that is no tie; any is a failure.
     ties: at level ulp, rows with another label whose two best scores lie within the bound of each other.
