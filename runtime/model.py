@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .bundle import Bundle, find, read_bundle
 from .drift import Drift
-from .errors import CanaryError
+from .errors import BundleError, CanaryError
 from .manifest import Category, Manifest, Output
 from .proof import Proof
 from .schema import Request
@@ -93,6 +93,12 @@ class Model:
         self.drift = Drift(self.manifest.columns)
         self.tensors = Tensors(self.manifest)
         self.session: Session = Session(bundle.graph)
+        named = {tensor for output in self.manifest.outputs for tensor in output.tensors}
+        if self.session.columns != len(self.manifest.columns) or not named <= set(self.session.outputs):
+            raise BundleError(
+                f"expected the graph to take {len(self.manifest.columns)} columns and to answer "
+                f"{', '.join(sorted(named))}, as its manifest says, found another: convert the model again"
+            )
         self._decode = Request(self.manifest).decode
         self._encode = msgspec.json.Encoder().encode
         self._must_know = any(feature.kind == "category" and not feature.unknown for feature in self.manifest.columns)
@@ -159,17 +165,26 @@ class Model:
 
     def check(self) -> None:
         """Answer the canary rows; raises CanaryError where an answer is not the proven one."""
+        rows = self.proof.canary.rows
+        try:
+            other = [method for method in self.proof.canary.answers if not self._answers_canary(method)]
+        except (ValueError, LookupError, TypeError) as error:  # rows or answers of another shape, InputError included
+            raise CanaryError(
+                f"expected {len(rows)} canary rows that version {self.version} takes, found others: convert it again"
+            ) from error
+        if other or not rows:
+            raise CanaryError(
+                f"expected {', '.join(other) or 'a method'} to answer {len(rows)} canary rows as proven at level "
+                f"{self.proof.level}, found other answers from version {self.version}: do not serve it here"
+            )
+        self.session.row(self._read.tensors).run()  # so that no request is the first
+
+    def _answers_canary(self, method: str) -> bool:
         names = [feature.name for feature in self.manifest.inputs if feature.position is not None]
         rows = [dict(zip(names, row, strict=True)) for row in self.proof.canary.rows]
-        matrix = self.tensors.rows(rows) if rows else np.empty((0, len(self.manifest.columns)))
-        for method, expected in self.proof.canary.answers.items():
-            output = self.manifest.output(method)
-            found = self.answers(output, matrix) if output else None
-            if found is None or not self._as_proven(method, found, expected):
-                raise CanaryError(
-                    f"expected {method} to answer its {len(rows)} canary rows as proven at level {self.proof.level}, "
-                    f"found other answers from version {self.version}: do not serve it here"
-                )
+        output = self.manifest.output(method)
+        expected = self.proof.canary.answers[method]
+        return output is not None and self._as_proven(method, self.answers(output, self.tensors.rows(rows)), expected)
 
     def _as_proven(self, method: str, found: Any, expected: list[Any]) -> bool:
         if isinstance(found, list):
@@ -181,7 +196,7 @@ class Model:
         wanted = np.array(expected, np.float64).reshape(found.shape)  # "nan" and "inf" read as numbers
         same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
         if self.proof.level == "bit":
-            same &= np.signbit(found) == np.signbit(wanted)
+            same &= (np.signbit(found) == np.signbit(wanted)) | np.isnan(wanted)
             return bool(same.all())
         floor = self.proof.outputs[method].floor
         with np.errstate(invalid="ignore"):

@@ -51,7 +51,9 @@ class Request:
             found = self._decode(body)
         except msgspec.ValidationError as error:
             raise self._error(error) from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UnicodeDecodeError as error:  # its own sentence would quote the byte
+            raise InputError("$", "expected JSON in UTF-8, found another encoding", fault="malformed") from error
+        except (msgspec.DecodeError, RecursionError) as error:
             raise InputError("$", f"expected JSON, found what is not: {error}", fault="malformed") from error
         if found.__class__ is list:
             return tuple(self._values(row) for row in found)

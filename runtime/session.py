@@ -43,8 +43,14 @@ class Session:
             raise BundleError(
                 f"expected a graph that onnxruntime {onnxruntime.__version__} runs, found: {error}"
             ) from error
-        (matrix,) = self._session.get_inputs()
-        self.columns: int = matrix.shape[1]
+        inputs = [(value.name, value.type) for value in self._session.get_inputs()]
+        types = {value.type for value in self._session.get_outputs()}
+        if inputs != [(INPUT, "tensor(double)")] or not types <= _DTYPES.keys():
+            raise BundleError(
+                f"expected a graph from one float64 matrix {INPUT} to plain tensors, found one from {inputs} to "
+                f"{', '.join(sorted(types))}: convert the model again"
+            )
+        self.columns: int = self._session.get_inputs()[0].shape[1]
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
         self._dtypes = {output.name: _DTYPES[output.type] for output in self._session.get_outputs()}
         self._shapes = {output.name: tuple(output.shape[1:]) for output in self._session.get_outputs()}

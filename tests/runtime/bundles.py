@@ -108,7 +108,8 @@ def canary(inputs: tuple[Feature, ...]) -> list[list[Any]]:
                 case "boolean":
                     row.append(step % 2 == 0)
                 case "number":
-                    row.append(step - index / 2)
+                    low, high = feature.range or (-10.0, 10.0)
+                    row.append(min(max(step - index / 2, low), high))
         rows.append(row)
     return rows
 
