@@ -1,6 +1,6 @@
 """The rows that a proof is made on: the sample, and synthetic rows where pipelines and graphs come apart."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from runtime.manifest import Feature
 
+from .paths import Visit
 from .signature import UNSEEN, Signature
 
 __all__ = ["canary_rows", "draw"]
@@ -22,17 +23,23 @@ ODD_NUMBERS = (0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.0, -1.0, 2
 
 
 def draw(
-    signature: Signature, tables: Mapping[int, list[Any]], edges: Mapping[int, NDArray[np.float64]], seed: int = SEED
+    signature: Signature,
+    tables: Mapping[int, list[Any]],
+    edges: Mapping[int, NDArray[np.float64]],
+    visits: Iterable[Visit] = (),
+    seed: int = SEED,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Frames of probes by kind: sample, thresholds, edges, missing, categories.
+    """Frames of probes by kind: sample, nodes, thresholds, edges, missing, categories.
 
     tables: by position, the categories that the graph tells apart.
     edges: by position, the numbers next to which trees decide otherwise.
+    visits: rows of the sample that come to a node.
     """
     rng = np.random.default_rng(seed)
     maker = _Maker(signature, tables, rng)
     yield "sample", signature.frame
     for kind, frames in (
+        ("nodes", maker.nodes(visits)),
         ("thresholds", maker.thresholds(edges)),
         ("edges", maker.numbers()),
         ("missing", maker.missing()),
@@ -55,6 +62,28 @@ class _Maker:
         """Rows of the sample to change things in, the very ones or again, but in another order."""
         places = self._rng.integers(0, len(self._signature.frame), count)
         return self._signature.frame.iloc[places].reset_index(drop=True)
+
+    def nodes(self, visits: Iterable[Visit]) -> Iterator[pd.DataFrame]:
+        """For every threshold a row that comes to it, on the threshold and one ulp to either side."""
+        by_position = {feature.position: feature for feature in self._live}
+        found = list(visits)
+        if not found:
+            return
+        column, split, row = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        # The same threshold in several trees is another node each time, but the same rows will do.
+        _, first = np.unique(np.stack([column, split.view(np.int64)]), axis=1, return_index=True)
+        chosen = self._rng.permutation(first)[: EDGE_ROWS // 3]
+        column, split, row = column[chosen], split[chosen], row[chosen]
+        for position in np.unique(column).tolist():
+            feature = by_position[position]
+            here = column == position
+            values = np.concatenate(
+                [split[here], np.nextafter(split[here], -np.inf), np.nextafter(split[here], np.inf)]
+            )
+            frame = self._signature.frame.iloc[np.tile(row[here], 3)].reset_index(drop=True)
+            if feature.kind == "number":
+                frame[self._names[feature.name]] = values
+                yield frame[np.abs(values) <= (feature.limit or np.inf)]
 
     def thresholds(self, edges: Mapping[int, NDArray[np.float64]]) -> Iterator[pd.DataFrame]:
         """Every threshold with its two neighbours; odd and even columns apart, so that each edge is met by rows

@@ -18,6 +18,7 @@ from . import probes
 from .errors import ParityError
 from .lower.matrix import Scope
 from .parity import ULP, Ledger, compare_labels, compare_numbers, floor_of, near_ties
+from .paths import visits
 from .signature import Signature
 
 __all__ = ["prove"]
@@ -29,6 +30,8 @@ AGAIN = 1000
 CANARIES = 16
 BODIES = 100
 """Rows that go through JSON as well."""
+WALKED = 20_000
+"""Rows of the sample that are walked through the trees to find one for every threshold."""
 SHOWN = 5
 """Worst rows in an error."""
 
@@ -49,10 +52,12 @@ def prove(
     """
     tables = {position: list(table) for position, table in scope.tables.items()}
     edges = {position: np.concatenate(found) for position, found in scope.edges.items()}
-    frames = list(probes.draw(signature, tables, edges))
+    twin = Model(Bundle(manifest, _unproven(graph), graph, ""))
+    few = signature.frame.iloc[:WALKED]
+    walked = visits(graph, twin.tensors.matrix(signature.given(few)), probes.SEED)
+    frames = list(probes.draw(signature, tables, edges, walked))
     frame = pd.concat([rows for _, rows in frames], ignore_index=True)
     say(f"probes: {len(frame):,} rows")
-    twin = Model(Bundle(manifest, _unproven(graph), graph, ""))
     matrix = twin.tensors.matrix(signature.given(frame))
     expected = {output.method: signature.ask(pipeline, output.method, frame) for output in manifest.outputs}
     # Of the sample alone: measured over the far-out probes a floor would let everything ordinary pass.
