@@ -7,7 +7,7 @@ the steps: the pipeline is asked, with a row in which that is changed.
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import joblib
@@ -29,9 +29,9 @@ EXACT = 2**53
 """Integers up to this are exact in float64; a column that goes beyond holds categories."""
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
-LIMITS = (FLOAT32_MAX * (1 + 2**-25), FLOAT32_MAX, 1e36, 1e30, 1e20, 1e15)
-"""Magnitudes that are tried in turn where a pipeline refuses the largest float64: what float32 rounds to a finite
-number (trees see float32), then less where a scaler divides first."""
+LIMITS = (float(np.nextafter((2 - 2.0**-24) * 2.0**127, 0)), FLOAT32_MAX, 1e36, 1e30, 1e20, 1e15)
+"""Magnitudes that are tried in turn where a pipeline refuses the largest float64: the largest that float32 rounds to a
+finite number (trees see float32), then less where a scaler divides first."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,27 @@ def sign(pipeline: Any, sample: Any, *, enforce_range: bool = False) -> Signatur
     frame = _frame(sample, names, getattr(pipeline, "n_features_in_", None))
     if not len(frame):
         raise SampleError("expected a sample of at least one row, found none: give rows the pipeline was trained on")
-    ignored = _ignored(pipeline)
     columns = {name: _column(frame[name], str(name)) for name in frame.columns}
+    signature = _signature(pipeline, frame, columns)
+    # Numbers in a column of objects are numbers to a scaler and categories to an encoder: the pipeline knows.
+    objects = [name for name, (kind, _) in columns.items() if kind == "number" and frame[name].dtype == object]
+    if objects and _refusal(pipeline, signature) is not None:
+        columns |= {name: ("category", frame[name]) for name in objects}
+        signature = _signature(pipeline, frame, columns)
+    refusal = _refusal(pipeline, signature)
+    if refusal is not None:
+        raise SampleError(
+            f"expected rows that the pipeline takes, found that it raises on the sample: {refusal}"
+        ) from refusal
+    return replace(signature, features=_taken(pipeline, signature, enforce_range))
+
+
+def _signature(pipeline: Any, given: pd.DataFrame, columns: Mapping[Any, tuple[Any, pd.Series]]) -> Signature:
+    """The signature so far: nothing asked yet."""
+    ignored = _ignored(pipeline)
     frame = pd.DataFrame({name: values for name, (_, values) in columns.items()})
-    marker = next(
-        (_marker(frame[n]) for n, (kind, _) in columns.items() if kind == "category" and frame[n].isna().any()), np.nan
-    )
+    gaps = (name for name, (kind, _) in columns.items() if kind == "category" and given[name].isna().any())
+    marker = next((_marker(given[name]) for name in gaps), np.nan)
     positions = iter(range(len(columns)))
     features = [
         Feature(
@@ -107,8 +122,23 @@ def sign(pipeline: Any, sample: Any, *, enforce_range: bool = False) -> Signatur
         )
         for place, (name, (kind, values)) in enumerate(columns.items())
     ]
-    signature = Signature(tuple(features), frame, names is not None, marker)
-    return Signature(_taken(pipeline, signature, enforce_range), frame, names is not None, marker)
+    return Signature(tuple(features), frame, getattr(pipeline, "feature_names_in_", None) is not None, marker)
+
+
+def _refusal(pipeline: Any, signature: Signature) -> Exception | None:
+    """What the pipeline raises on the first row of the sample."""
+    try:
+        signature.ask(pipeline, _methods(pipeline)[0], signature.frame.iloc[[0]])
+    except Exception as error:  # a pipeline raises whatever its steps do
+        return error
+    return None
+
+
+def _methods(pipeline: Any) -> tuple[str, ...]:
+    methods = offered(pipeline)
+    if not methods:
+        raise SampleError(f"expected a pipeline that predicts or transforms, found {type(pipeline).__name__}")
+    return methods
 
 
 def _frame(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
@@ -188,9 +218,7 @@ def _ignored(pipeline: Any) -> set[int]:
 
 def _taken(pipeline: Any, signature: Signature, enforce_range: bool) -> tuple[Feature, ...]:
     """The features with what the pipeline takes in each."""
-    methods = offered(pipeline)
-    if not methods:
-        raise SampleError(f"expected a pipeline that predicts or transforms, found {type(pipeline).__name__}")
+    methods = _methods(pipeline)
 
     def takes(frame: pd.DataFrame) -> bool:
         try:
@@ -200,12 +228,6 @@ def _taken(pipeline: Any, signature: Signature, enforce_range: bool) -> tuple[Fe
         return True
 
     base = signature.frame.iloc[[0]]
-    try:
-        signature.ask(pipeline, methods[0], base)
-    except Exception as error:
-        raise SampleError(
-            f"expected rows that the pipeline takes, found that {methods[0]} raises on the sample: {error}"
-        ) from error
     live = [feature for feature in signature.features if feature.kind != "ignored"]
 
     def accepted(kinds: Sequence[str], value: Callable[[Feature], Any]) -> set[str]:

@@ -1,0 +1,149 @@
+"""What a pipeline takes is found by asking it, and a sample that does not fit is one sentence."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from convert import SampleError
+from convert.signature import sign
+
+ROWS = 60
+RNG = np.random.default_rng(0)
+FRAME = pd.DataFrame(
+    {
+        "age": RNG.uniform(20, 60, ROWS),
+        "größe in m": RNG.normal(1.7, 0.1, ROWS),
+        "city": RNG.choice(["Ulm", "Köln", None], ROWS),
+        "member": RNG.random(ROWS) < 0.5,
+        "id": np.arange(ROWS) + 2**60,
+    }
+)
+LABELS = (FRAME["age"] > 40).astype(int)
+
+
+def fitted(handle_unknown: str = "ignore") -> Any:
+    encode = ColumnTransformer(
+        [
+            ("age", SimpleImputer(), ["age"]),
+            ("rest", "passthrough", ["größe in m", "member"]),
+            ("city", OneHotEncoder(handle_unknown=handle_unknown), ["city"]),
+        ]
+    )
+    return make_pipeline(encode, RandomForestClassifier(5, random_state=0)).fit(FRAME, LABELS)
+
+
+def test_features_take_what_the_pipeline_takes() -> None:
+    """Imputers and forests take missing values, an encoder with 'ignore' takes unseen categories, and what the
+    ColumnTransformer drops is ignored."""
+    features = {feature.name: feature for feature in sign(fitted(), FRAME).features}
+    assert [f.kind for f in features.values()] == ["number", "number", "category", "boolean", "ignored"]
+    assert [f.position for f in features.values()] == [0, 1, 2, 3, None]
+    assert features["age"].missing
+    assert features["größe in m"].missing
+    assert features["city"].missing
+    assert features["city"].unknown
+    assert not features["age"].infinite
+
+
+def test_an_encoder_that_raises_for_unseen_categories_is_asked_too() -> None:
+    """handle_unknown='error' becomes a feature that refuses."""
+    features = {feature.name: feature for feature in sign(fitted("error"), FRAME).features}
+    assert not features["city"].unknown
+
+
+def test_a_tree_takes_what_float32_can_hold() -> None:
+    """float32 rounds up to a little above its largest number; beyond, scikit-learn raises."""
+    X = FRAME[["age"]].to_numpy()
+    forest = RandomForestClassifier(3, random_state=0).fit(X, LABELS)
+    (feature,) = sign(forest, X).features
+    assert feature.name == "x0"
+    assert feature.limit is not None
+    forest.predict([[feature.limit]])
+    with pytest.raises(ValueError, match="too large"), np.errstate(over="ignore"):
+        forest.predict([[np.nextafter(feature.limit, np.inf)]])
+
+
+def test_boosting_by_histograms_takes_infinity_and_nan() -> None:
+    """And a linear model any finite number."""
+    X = FRAME[["age"]].to_numpy()
+    (feature,) = sign(HistGradientBoostingRegressor(max_iter=3).fit(X, LABELS), X).features
+    assert (feature.infinite, feature.missing, feature.limit) == (True, True, None)
+    (feature,) = sign(LogisticRegression().fit(X, LABELS), X).features
+    assert (feature.infinite, feature.missing, feature.limit) == (False, False, None)
+
+
+def test_integers_beyond_two_to_the_53_are_categories() -> None:
+    """float64 cannot tell them apart."""
+    X = FRAME[["id"]]
+    pipeline = make_pipeline(OrdinalEncoder(), StandardScaler()).fit(X)
+    (feature,) = sign(pipeline, X).features
+    assert feature.kind == "category"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pd.array([1, 2, None] * 20, "Int64"), "number"),
+        (pd.array([True, False] * 30, "boolean"), "boolean"),
+        (pd.Categorical(["a", "b", "c"] * 20), "category"),
+        (pd.Categorical([1, 2, 3] * 20), "number"),
+        (np.array([1, 2.5, None] * 20, object), "category"),
+        (np.arange(ROWS, dtype=np.float32), "number"),
+    ],
+)
+def test_dtypes_become_kinds(values: Any, kind: str) -> None:
+    """Nullable, categorical and object columns are what their values are."""
+    X = pd.DataFrame({"c": values})
+    encoder = OneHotEncoder(handle_unknown="ignore").fit(X)
+    (feature,) = sign(encoder, X).features
+    assert feature.kind == kind
+
+
+def test_a_polars_frame_and_a_list_of_dicts_are_samples() -> None:
+    """With the same features as from pandas."""
+    X = FRAME[["age", "member"]]
+    model = LogisticRegression().fit(X, LABELS)
+    expected = sign(model, X).features
+    assert sign(model, pl.from_pandas(X)).features == expected
+    assert sign(model, X.to_dict("records")).features == expected
+
+
+def test_numbers_in_a_column_of_objects_are_what_the_pipeline_takes_them_for() -> None:
+    """Categories to an encoder (above), numbers to an imputer."""
+    X = pd.DataFrame({"c": np.array([1, 2.5, np.nan] * 20, object)})
+    (feature,) = sign(SimpleImputer().fit(X), X).features
+    assert feature.kind == "number"
+
+
+@pytest.mark.parametrize(
+    ("sample", "sentence"),
+    [
+        (FRAME.drop(columns="city"), "expected the columns that the pipeline was fitted with, found none named 'city'"),
+        (FRAME.iloc[:0], "expected a sample of at least one row, found none"),
+        (np.zeros(3), "expected a sample of rows and columns, found 1 dimensions"),
+        (pd.concat([FRAME, FRAME[["age"]]], axis=1), "expected columns of different names, found 'age' twice"),
+        (FRAME.assign(age=1j), "expected numbers, strings or booleans, found complex numbers in column 'age'"),
+        (FRAME.assign(city=[b"x"] * ROWS), "expected numbers, strings or booleans, found bytes in column 'city'"),
+        (FRAME.assign(age="old"), "expected rows that the pipeline takes, found that it raises on the sample"),
+    ],
+)
+def test_a_sample_that_does_not_fit_is_one_sentence(sample: Any, sentence: str) -> None:
+    """What was expected, what was found, where."""
+    with pytest.raises(SampleError, match=sentence):
+        sign(fitted(), sample)
+
+
+def test_an_array_of_another_width_is_refused() -> None:
+    """Where there are no names the number of columns must be right."""
+    X = FRAME[["age", "größe in m"]].to_numpy()
+    with pytest.raises(SampleError, match="expected a sample with 2 columns, found 1"):
+        sign(LogisticRegression().fit(X, LABELS), X[:, :1])
