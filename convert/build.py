@@ -22,6 +22,7 @@ from .lower.labels import Labels
 from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
 from .prove import prove
 from .signature import Signature, kind_of, sign
+from .source import check_fitted
 
 __all__ = ["Twin", "assemble", "build_graph", "convert"]
 
@@ -99,6 +100,7 @@ def assemble(
 
     fold: whether trees compare the request's own values where they can; the answers are the same.
     """
+    check_fitted(pipeline)
     signature = sign(pipeline, sample, enforce_range=enforce_range)
     report(f"signature: {len(signature.features)} features, {len(signature.frame):,} rows of sample")
     graph, scope, outputs, classes = build_graph(pipeline, signature, fold=fold)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -52,7 +53,9 @@ def prove(
     """
     tables = {position: list(table) for position, table in scope.tables.items()}
     edges = {position: np.concatenate(found) for position, found in scope.edges.items()}
-    twin = Model(Bundle(manifest, _unproven(graph), graph, ""))
+    # Enforced ranges keep rows out before the graph sees them; the proof is of the graph.
+    inputs = tuple(msgspec.structs.replace(feature, range=None) for feature in manifest.inputs)
+    twin = Model(Bundle(msgspec.structs.replace(manifest, inputs=inputs), _unproven(graph), graph, ""))
     few = signature.frame.iloc[:WALKED]
     walked = visits(graph, twin.tensors.matrix(signature.given(few)), probes.SEED)
     frames = list(probes.draw(signature, tables, edges, walked))
