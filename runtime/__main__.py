@@ -13,6 +13,8 @@ from .settings import VARIABLES, Settings, read_settings
 
 __all__ = ["main"]
 
+_EXTRA = ("litestar", "prometheus_client", "uvicorn", "uvloop", "httptools")
+
 
 def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command; returns the exit code."""
@@ -25,12 +27,18 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
         from .service.server import serve
 
         serve(settings)
-    except (PipetwinError, ModuleNotFoundError) as error:
-        if isinstance(error, ModuleNotFoundError) and "pip install" not in str(error):
+    except PipetwinError as error:
+        return _bad(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
             raise
-        sys.stderr.write(f"python -m runtime: {error}\n")
-        return 2
+        return _bad(f"expected the serve extra, found no {error.name}: pip install 'pipetwin[serve]'")
     return 0
+
+
+def _bad(sentence: str) -> int:
+    sys.stderr.write(f"python -m runtime: {sentence}\n")
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """Models become an ASGI application, or a router for somebody else's Litestar application."""
 
 import re
-from typing import cast
+from typing import Any, cast
 
 from litestar import Litestar, Router, asgi
 from litestar.enums import ScopeType
@@ -43,13 +43,15 @@ def routes(models: Models, *, body_limit: int = BODY_LIMIT, access: Access | Non
     """The same as a router for a Litestar application, which may stand below a path:
     ``Litestar(route_handlers=[routes(model)])``.
 
-    ``/schema`` is left out, for Litestar's own OpenAPI pages are there.
+    ``/schema`` is left out, for Litestar's own OpenAPI pages are there, and a path that names no model is answered as
+    that application answers unknown paths.
     """
     serving = Serving(catalog(models), Shared(body_limit, access))
     handlers = [*pages.health(serving), *pages.metrics(serving), *pages.models(serving)]
     traced = DefineMiddleware(Traced, shared=serving.shared)
     described = Router("/", route_handlers=handlers, middleware=[traced], exception_handlers=_ERRORS)
-    return Router("/", route_handlers=[*_predictions(serving), described])
+    # Litestar's ``@asgi`` knows no parameters in paths, so that each path is a route.
+    return Router("/", route_handlers=[*(_prediction(serving, path) for path in serving.paths), described])
 
 
 class Front:
@@ -70,10 +72,10 @@ class Front:
             debug=False,
             pdb_on_exception=False,
         )
-        self._rest = Traced(cast("ASGIApp", litestar), serving.shared)
+        self._rest: Any = Traced(cast("ASGIApp", litestar), serving.shared)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request. (Any, because each framework has its own types for the same ASGI.)"""
         if scope["type"] != ScopeType.HTTP:
             await self._rest(scope, receive, send)
             return
@@ -85,8 +87,7 @@ class Front:
             await endpoint(scope, receive, send)
             return
         state = {**scope.get("state", {}), PREFIX: prefix}
-        inside = cast("HTTPScope", {**scope, "path": path, "root_path": "", "state": state})
-        await self._rest(inside, receive, send)
+        await self._rest({**scope, "path": path, "root_path": "", "state": state}, receive, send)
 
     def _find(self, path: str) -> Predict | Missing | None:
         """What answers at a path of predictions that has needless slashes, or whose model is not served."""
@@ -109,17 +110,11 @@ def _below(scope: HTTPScope) -> tuple[str, str]:
     return (path[len(prefix) :] if (path + "/").startswith(prefix + "/") else path), prefix
 
 
-def _predictions(serving: Serving) -> list[ASGIRouteHandler]:
-    """The routes of predictions as handlers behind Litestar's router."""
+def _prediction(serving: Serving, path: str) -> ASGIRouteHandler:
+    """A path of predictions as a handler behind Litestar's router."""
 
-    @asgi(ROUTES[0], copy_scope=False)
+    @asgi(path, copy_scope=False)
     async def predict(scope: Scope, receive: Receive, send: Send) -> None:
-        await serving.endpoint(ROUTES[0])(cast("HTTPScope", scope), receive, send)
+        await serving.paths[path](cast("HTTPScope", scope), receive, send)
 
-    @asgi([route.replace("}", ":str}") for route in ROUTES[1:]], copy_scope=False)
-    async def predict_named(scope: Scope, receive: Receive, send: Send) -> None:
-        asked = scope["path_params"]
-        route = ROUTES[len(asked)]
-        await serving.endpoint(route, **asked)(cast("HTTPScope", scope), receive, send)
-
-    return [predict, predict_named]
+    return predict

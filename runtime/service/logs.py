@@ -89,7 +89,8 @@ class Writer:
         self._descriptor = descriptor
         self._limit = limit
         self._lines: deque[Line | str] = deque()
-        self._dropped = 0
+        self._dropped = 0  # counted by those who log
+        self._told = 0  # by the thread that writes
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._encoder = msgspec.json.Encoder()
@@ -127,11 +128,13 @@ class Writer:
             self._closing.wait(0.1)  # so that a line is rarely written alone
             self._wake.clear()
             self._drain()
+        self._drain()  # what came while the last was written
 
     def _drain(self) -> None:
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        if self._dropped:
-            dropped, self._dropped = self._dropped, 0
+        dropped = self._dropped - self._told
+        if dropped:
+            self._told += dropped
             lines.append(f'{{"event":"dropped","level":"warning","lines":{dropped}}}\n')
         parts = [line.encode() if isinstance(line, str) else self._encoder.encode(line) + b"\n" for line in lines]
         text = b"".join(parts)

@@ -54,7 +54,8 @@ def models(serving: Serving) -> list[HTTPRouteHandler]:
         return _json({"models": [_brief(name, model) for name, model in sorted(serving.catalog.models.items())]})
 
     @get("/models/{name:str}")
-    async def one(name: str) -> Response[bytes]:
+    async def one(request: Request[Any, Any, Any]) -> Response[bytes]:
+        name = request.path_params["name"]
         return _json(_full(name, serving.catalog.find(name)))
 
     return [every, one]
