@@ -101,7 +101,7 @@ def assemble(
     fold: whether trees compare the request's own values where they can; the answers are the same.
     """
     check_fitted(pipeline)
-    signature = sign(pipeline, sample, enforce_range=enforce_range)
+    signature = sign(pipeline, sample)
     report(f"signature: {len(signature.features)} features, {len(signature.frame):,} rows of sample")
     graph, scope, outputs, classes = build_graph(pipeline, signature, fold=fold)
     report(f"graph: {len(graph):,} bytes" + "".join(f"; folded {line}" for line in scope.folded))
@@ -121,6 +121,10 @@ def assemble(
     versions = manifest.trained_with | manifest.converted_with
     proof = prove(pipeline, signature, manifest, graph, scope, tolerance, versions, report)
     report(f"proof: level {proof.level} on {proof.rows:,} rows")
+    if enforce_range:
+        # Only now: the proof goes further than what will be let in.
+        inputs = tuple(_within_seen(feature) for feature in manifest.inputs)
+        manifest = msgspec.structs.replace(manifest, inputs=inputs)
     return Twin(graph, manifest, proof, scope)
 
 
@@ -178,6 +182,10 @@ def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any
 def _with_table(feature: Feature, scope: Scope) -> Feature:
     table = scope.tables.get(feature.position, {}) if feature.position is not None else {}
     return msgspec.structs.replace(feature, categories=tuple(_plain(value) for value in table))
+
+
+def _within_seen(feature: Feature) -> Feature:
+    return msgspec.structs.replace(feature, range=feature.seen) if feature.kind == "number" else feature
 
 
 def _plain(label: Any) -> Any:

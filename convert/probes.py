@@ -18,7 +18,7 @@ SEED = 20240229
 EDGE_ROWS = 150_000
 """At most this many rows for thresholds: three for each (on it, one ulp below, one above), all columns side by side."""
 
-ODD_NUMBERS = (0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.0, -1.0, 2.0**24 + 1, -(2.0**24) - 1, 2.0**53 + 2)
+ODD_NUMBERS = (0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.0, -1.0, 2.0**24 + 1, -(2.0**24) - 1)
 """Zeros, subnormal and smallest normal numbers, and integers that float32 cannot hold."""
 
 
@@ -83,7 +83,7 @@ class _Maker:
             frame = self._signature.frame.iloc[np.tile(row[here], 3)].reset_index(drop=True)
             if feature.kind == "number":
                 frame[self._names[feature.name]] = values
-                yield frame[np.abs(values) <= (feature.limit or np.inf)]
+                yield frame[_taken(feature, values)]
 
     def thresholds(self, edges: Mapping[int, NDArray[np.float64]]) -> Iterator[pd.DataFrame]:
         """Every threshold with its two neighbours; odd and even columns apart, so that each edge is met by rows
@@ -94,7 +94,7 @@ class _Maker:
             if feature.kind == "number" and found is not None:
                 found = np.unique(found[np.isfinite(found)])
                 near = np.concatenate([found, np.nextafter(found, -np.inf), np.nextafter(found, np.inf)])
-                near = near[np.abs(near) <= (feature.limit or np.inf)]
+                near = near[_taken(feature, near)]
                 if len(near):
                     values[feature.name] = self._rng.permutation(near)
         columns = list(values)
@@ -113,11 +113,11 @@ class _Maker:
                 continue
             low, high = feature.seen or (0.0, 0.0)
             span = high - low
-            limit = feature.limit or float(np.finfo(np.float64).max)
             values = [low, high, np.nextafter(low, -np.inf), np.nextafter(high, np.inf), low - span, high + span]
-            values += [*ODD_NUMBERS, *([limit, -limit] if feature.limit else [1e30, -1e30])]
+            values += [*ODD_NUMBERS, *([feature.limit, -feature.limit] if feature.limit else [])]
             values += [np.inf, -np.inf] if feature.infinite else []
-            cells = np.array([value for value in values if abs(value) <= limit or feature.infinite])
+            cells = np.array(values)
+            cells = cells[_taken(feature, cells)]
             frame = self._rows(len(cells))
             frame[self._names[feature.name]] = cells
             yield frame
@@ -158,6 +158,12 @@ class _Maker:
                 frame = self._rows(len(cells))
                 frame[self._names[feature.name]] = cells
                 yield frame
+
+
+def _taken(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which numbers the pipeline takes in a feature."""
+    low, high = feature.range or (-(feature.limit or np.inf), feature.limit or np.inf)
+    return (values >= low) & (values <= high) & (np.isfinite(values) | feature.infinite)
 
 
 def canary_rows(

@@ -5,18 +5,18 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from runtime.bundle import Bundle
+from runtime.errors import BundleError
 from runtime.manifest import Manifest, Output
 from runtime.model import Model, plain
 from runtime.proof import Canary, OutputProof, Proof
 
 from . import probes
-from .errors import ParityError
+from .errors import ParityError, UnsupportedError
 from .lower.matrix import Scope
 from .parity import ULP, Ledger, compare_labels, compare_numbers, floor_of, near_ties
 from .paths import visits
@@ -53,9 +53,11 @@ def prove(
     """
     tables = {position: list(table) for position, table in scope.tables.items()}
     edges = {position: np.concatenate(found) for position, found in scope.edges.items()}
-    # Enforced ranges keep rows out before the graph sees them; the proof is of the graph.
-    inputs = tuple(msgspec.structs.replace(feature, range=None) for feature in manifest.inputs)
-    twin = Model(Bundle(msgspec.structs.replace(manifest, inputs=inputs), _unproven(graph), graph, ""))
+    try:
+        twin = Model(Bundle(manifest, _unproven(graph), graph, ""))
+    except BundleError as error:
+        through = f" ({', '.join(scope.fallbacks)} went through skl2onnx)" if scope.fallbacks else ""
+        raise UnsupportedError(f"expected a graph that the runtime can run{through}: {error}") from error
     few = signature.frame.iloc[:WALKED]
     walked = visits(graph, twin.tensors.matrix(signature.given(few)), probes.SEED)
     frames = list(probes.draw(signature, tables, edges, walked))

@@ -8,11 +8,13 @@ import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace as replace_feature
 from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
@@ -28,6 +30,7 @@ UNSEEN = "\0unseen"
 EXACT = 2**53
 """Integers up to this are exact in float64; a column that goes beyond holds categories."""
 
+LARGEST = float(np.finfo(np.float64).max)
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 LIMITS = (float(np.nextafter((2 - 2.0**-24) * 2.0**127, 0)), FLOAT32_MAX, 1e36, 1e30, 1e20, 1e15)
 """Magnitudes that are tried in turn where a pipeline refuses the largest float64: the largest that float32 rounds to a
@@ -81,7 +84,7 @@ def dense(answer: Any) -> Any:
     return answer.to_numpy() if hasattr(answer, "to_numpy") else np.asarray(answer)
 
 
-def sign(pipeline: Any, sample: Any, *, enforce_range: bool = False) -> Signature:
+def sign(pipeline: Any, sample: Any) -> Signature:
     """The signature of a fitted pipeline.
 
     sample: DataFrame, ndarray or list of dicts; rows it was trained on, or some of them.
@@ -98,12 +101,16 @@ def sign(pipeline: Any, sample: Any, *, enforce_range: bool = False) -> Signatur
     if objects and _refusal(pipeline, signature) is not None:
         columns |= {name: ("category", frame[name]) for name in objects}
         signature = _signature(pipeline, frame, columns)
+    known_only = [] if _refusal(pipeline, signature) else _known_only(pipeline, signature)
+    if known_only:
+        columns |= {name: ("category", frame[name].astype(object)) for name in known_only}
+        signature = _signature(pipeline, frame, columns)
     refusal = _refusal(pipeline, signature)
     if refusal is not None:
         raise SampleError(
             f"expected rows that the pipeline takes, found that it raises on the sample: {refusal}"
         ) from refusal
-    return replace(signature, features=_taken(pipeline, signature, enforce_range))
+    return replace(signature, features=_taken(pipeline, signature))
 
 
 def _signature(pipeline: Any, given: pd.DataFrame, columns: Mapping[Any, tuple[Any, pd.Series]]) -> Signature:
@@ -132,6 +139,32 @@ def _refusal(pipeline: Any, signature: Signature) -> Exception | None:
     except Exception as error:  # a pipeline raises whatever its steps do
         return error
     return None
+
+
+def _known_only(pipeline: Any, signature: Signature) -> list[Any]:
+    """The columns of numbers in which the pipeline takes none that it has not seen: they hold categories."""
+    names = {
+        feature.name: column
+        for feature, column in zip(signature.features, signature.frame.columns, strict=True)
+        if feature.kind == "number" and feature.seen
+    }
+    between = {name: _between(signature.frame[column]) for name, column in names.items()}
+
+    def takes(chosen: Sequence[str]) -> bool:
+        row = signature.frame.iloc[[0]].copy()
+        for name in chosen:
+            row[names[name]] = between[name]
+        return _refusal(pipeline, replace(signature, frame=row)) is None
+
+    taken = _search(list(names), takes)
+    return [column for name, column in names.items() if name not in taken]
+
+
+def _between(values: pd.Series) -> float:
+    """A number within the range of a column, but not in it."""
+    seen = np.unique(values.to_numpy(np.float64))
+    seen = seen[np.isfinite(seen)]
+    return float(np.nextafter(seen[-1], -np.inf)) if len(seen) < 2 else float(seen[-2] + (seen[-1] - seen[-2]) / np.pi)
 
 
 def _methods(pipeline: Any) -> tuple[str, ...]:
@@ -216,14 +249,14 @@ def _ignored(pipeline: Any) -> set[int]:
     return set(range(pipeline.n_features_in_)) - read
 
 
-def _taken(pipeline: Any, signature: Signature, enforce_range: bool) -> tuple[Feature, ...]:
+def _taken(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
     """The features with what the pipeline takes in each."""
     methods = _methods(pipeline)
 
     def takes(frame: pd.DataFrame) -> bool:
         try:
             signature.ask(pipeline, methods[0], frame)
-        except (ValueError, TypeError, KeyError, OverflowError):
+        except (ValueError, TypeError, LookupError, OverflowError):
             return False
         return True
 
@@ -250,30 +283,42 @@ def _taken(pipeline: Any, signature: Signature, enforce_range: bool) -> tuple[Fe
         ("number", "category", "boolean"), lambda f: signature.marker if f.kind == "category" else np.nan
     )
     unknown = accepted(("category",), lambda f: UNSEEN)
-    largest = float(np.finfo(np.float64).max)
-    wide = accepted(numbers, lambda f: largest) & accepted(numbers, lambda f: -largest)
+    wide = accepted(numbers, lambda f: LARGEST) & accepted(numbers, lambda f: -LARGEST)
     infinite = wide & accepted(numbers, lambda f: np.inf) & accepted(numbers, lambda f: -np.inf)
-    limits: dict[str, float] = {}
-    for limit in LIMITS:
-        short = {feature.name for feature in live if feature.kind == "number"} - wide - limits.keys()
-        if short:
-            reached = short & accepted(numbers, lambda f: limit if f.name in short else 0.0)  # noqa: B023
-            reached &= accepted(numbers, lambda f: -limit if f.name in short else 0.0)  # noqa: B023
-            limits.update(dict.fromkeys(reached, limit))
+    narrow = {feature.name for feature in live if feature.kind == "number"} - wide
+    low: dict[str, float] = {}
+    high: dict[str, float] = {}
+    for limit in LIMITS if narrow else ():
+        for bounds, sign_ in ((high, 1.0), (low, -1.0)):
+            asked = narrow - bounds.keys()
+            cells = partial(_cell, asked, limit * sign_, signature)
+            bounds.update(dict.fromkeys(asked & accepted(numbers, cells), limit * sign_))
+    cells = partial(_cell, narrow - low.keys(), 0.0, signature)
+    low.update(dict.fromkeys((narrow - low.keys()) & accepted(numbers, cells), 0.0))
+
+    def bounds_of(feature: Feature) -> dict[str, Any]:
+        seen = feature.seen or (0.0, 0.0)
+        lowest, highest = low.get(feature.name, seen[0]), high.get(feature.name, seen[1])
+        if feature.name not in narrow:
+            return {}
+        return {"limit": highest} if lowest == -highest else {"range": (lowest, highest)}
+
     return tuple(
-        Feature(
-            name=f.name,
-            kind=f.kind,
-            position=f.position,
-            missing=f.name in missing,
-            infinite=f.name in infinite,
-            limit=limits.get(f.name),
-            unknown=f.name in unknown or f.kind != "category",
-            seen=f.seen,
-            range=f.seen if enforce_range and f.kind == "number" else None,
+        replace_feature(
+            feature,
+            missing=feature.name in missing,
+            infinite=feature.name in infinite,
+            unknown=feature.name in unknown or feature.kind != "category",
+            **bounds_of(feature),
         )
-        for f in signature.features
+        for feature in signature.features
     )
+
+
+def _cell(asked: set[str], value: float, signature: Signature, feature: Feature) -> Any:
+    """The value for a feature that is asked, and for another what the sample's first row has."""
+    names = [f.name for f in signature.features]
+    return value if feature.name in asked else signature.frame.iloc[0, names.index(feature.name)]
 
 
 def _search(names: Sequence[str], takes: Callable[[Sequence[str]], bool]) -> set[str]:

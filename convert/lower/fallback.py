@@ -20,23 +20,38 @@ def skl2onnx_lowering(estimator: Any, method: str, x: Matrix) -> Any:
     Raises UnsupportedError where skl2onnx has no converter for it, or the graph has no such answer.
     """
     name = type(estimator).__name__
-    outputs = x.once(estimator, "skl2onnx", lambda: _inlined(estimator, x))
+    try:
+        answer = _answer(x.once(estimator, "skl2onnx", lambda: _inlined(estimator, x)), estimator, method, x)
+    except UnsupportedError:
+        raise
+    except Exception as error:  # converters raise whatever they meet
+        raise UnsupportedError(f"expected skl2onnx to convert {name}, found: {_first_line(error)}") from error
+    if answer is None:
+        raise UnsupportedError(f"expected an estimator with an exact graph, found {name}, whose {method} has none yet")
+    return answer
+
+
+def _answer(outputs: list[Var], estimator: Any, method: str, x: Matrix) -> Any:
     classes = getattr(estimator, "classes_", None)
-    if method == "transform" and len(outputs) == 1:
-        return x.new(_float64(outputs[0]))
-    if method == "predict" and classes is None and len(outputs) >= 1:
-        return op.reshape(_float64(outputs[0]), op.const(np.array([-1])))
-    if method == "predict" and classes is not None:
-        # The label's place among the classes, for labels themselves are the manifest's.
-        scores = _float64(outputs[1])
-        return Labels(op.arg_max(scores, axis=1, keepdims=0), (classes,))
-    if method == "predict_proba" and len(outputs) == 2:
-        return _float64(outputs[1])
-    raise UnsupportedError(f"expected an estimator with an exact graph, found {name}, whose {method} has none yet")
+    match method, len(outputs):
+        case "transform", 1:
+            return x.new(_float64(outputs[0]))
+        case "predict", 2 if classes is not None:
+            # The label's place among the classes, for labels themselves are the manifest's.
+            return Labels(op.arg_max(_float64(outputs[1]), axis=1, keepdims=0), (classes,))
+        case "predict", _ if classes is None:
+            return op.reshape(_float64(outputs[0]), op.const(np.array([-1])))
+        case "predict_proba", 2:
+            return _float64(outputs[1])
+    return None
 
 
 def _float64(tensor: Var) -> Var:
     return op.cast(tensor, to=np.float64)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _inlined(estimator: Any, x: Matrix) -> list[Var]:
@@ -55,13 +70,9 @@ def _inlined(estimator: Any, x: Matrix) -> list[Var]:
             options=options,
             target_opset={"": 21, "ai.onnx.ml": 3},
         )
-        return list(spox.inline(model)(X=x.tensor).values())
     except (MissingConverter, MissingShapeCalculator) as error:
         raise UnsupportedError(
             f"expected an estimator with an exact graph, found {name}, for which neither pipetwin nor skl2onnx "
             "has one: register a lowering for it"
         ) from error
-    except UnsupportedError:
-        raise
-    except Exception as error:  # converters raise whatever they meet
-        raise UnsupportedError(f"expected skl2onnx to convert {name}, found: {error}") from error
+    return list(spox.inline(model)(X=x.tensor).values())
