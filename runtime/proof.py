@@ -31,11 +31,6 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     label_mismatches: int = 0
     ties: int = 0
 
-    @property
-    def level(self) -> str:
-        """``bit`` where every row is identical, else ``close``."""
-        return "bit" if self.identical == self.rows else "close"
-
 
 class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Synthetic rows and the pipeline's own answers to them.
@@ -75,10 +70,11 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __str__(self) -> str:
         """A table, a line a method."""
-        head = ("method", "rows", "identical", "max ulp", "max abs", "other labels", "ties")
+        head = ("method", "level", "rows", "identical", "max ulp", "max abs", "other labels", "ties")
         body = [
             (
                 method,
+                "bit" if o.identical == o.rows else self.level,
                 f"{o.rows:,}",
                 f"{o.identical:,}",
                 f"{o.max_ulp:,}",
@@ -91,7 +87,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         widths = [max(len(row[column]) for row in (head, *body)) for column in range(len(head))]
         lines = [
             "  ".join(
-                cell.ljust(w) if not i else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+                cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
             )
             for row in (head, *body)
         ]
