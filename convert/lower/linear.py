@@ -4,7 +4,17 @@ from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import (
+    LogisticRegression,
+    RANSACRegressor,
+    RidgeClassifier,
+    RidgeClassifierCV,
+    SGDClassifier,
+    SGDOneClassSVM,
+    SGDRegressor,
+)
+from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
 from spox import Var
 
 from . import lower, lowers
@@ -12,7 +22,8 @@ from .labels import Labels, argmax, log, probabilities_of, scalar
 from .links import expit, softmax
 from .matrix import Matrix
 
-REGRESSORS = (LinearRegression, Ridge, Lasso, ElasticNet)
+BINARY = np.array([0, 1])
+"""The two answers for each label of a multi-label classifier."""
 
 
 def linear(x: Matrix, coefficients: Any, intercepts: Any) -> Var:
@@ -22,32 +33,94 @@ def linear(x: Matrix, coefficients: Any, intercepts: Any) -> Var:
     return op.add(product, op.const(np.atleast_1d(np.asarray(intercepts, np.float64))))
 
 
-@lowers(*REGRESSORS, method="predict")
+@lowers(LinearModel, method="predict")
 def linear_regressor(model: Any, x: Matrix) -> Var:
+    """Every regressor with coef_ and intercept_: from LinearRegression and Lasso to TheilSen and LinearSVR."""
     prediction = linear(x, model.coef_, model.intercept_)
     return scalar(prediction) if np.ndim(model.coef_) == 1 else prediction
 
 
-@lowers(LogisticRegression, method="decision_function")
+@lowers(SGDRegressor, method="predict")
+def sgd_regressor(model: Any, x: Matrix) -> Var:
+    return scalar(linear(x, model.coef_, model.intercept_))
+
+
+@lowers(RANSACRegressor, method="predict")
+def ransac(model: RANSACRegressor, x: Matrix) -> Var:
+    prediction: Var = lower(model.estimator_, "predict", x, ".estimator_")
+    return prediction
+
+
+@lowers(LinearClassifierMixin, method="decision_function")
 def linear_decision(model: Any, x: Matrix) -> Var:
     scores = linear(x, model.coef_, model.intercept_)
-    return scalar(scores) if len(model.coef_) == 1 else scores
+    return scalar(scores) if np.atleast_2d(model.coef_).shape[0] == 1 else scores
 
 
-@lowers(LogisticRegression, method="predict")
+@lowers(LinearClassifierMixin, method="predict")
 def linear_labels(model: Any, x: Matrix) -> Labels:
     scores = lower(model, "decision_function", x)
-    if len(model.coef_) > 1:
+    if np.atleast_2d(model.coef_).shape[0] > 1:
         return argmax(scores, model.classes_)
-    return Labels(op.cast(op.greater(scores, op.const(np.float64(0))), to=np.int64), (model.classes_,))
+    return Labels(_positive(scores), (model.classes_,))
 
 
-@lowers(LogisticRegression, method="predict_proba")
+@lowers(RidgeClassifier, RidgeClassifierCV, method="predict")
+def ridge_labels(model: Any, x: Matrix) -> Labels:
+    if not model._label_binarizer.y_type_.startswith("multilabel"):
+        return linear_labels(model, x)
+    return Labels(_positive(linear(x, model.coef_, model.intercept_)), (BINARY,) * len(model.coef_))
+
+
+def _positive(scores: Var) -> Var:
+    """1 where a score is above zero, else 0."""
+    return op.cast(op.greater(scores, op.const(np.float64(0))), to=np.int64)
+
+
+def sides(inlier: Var) -> Var:
+    """What an outlier detector predicts: 1 for an inlier, -1 for an outlier; int64."""
+    return op.where(inlier, op.const(np.int64(1)), op.const(np.int64(-1)))
+
+
+@lowers(LogisticRegression, LinearDiscriminantAnalysis, method="predict_proba")
 def logistic_probabilities(model: Any, x: Matrix) -> Var:
     scores = linear(x, model.coef_, model.intercept_)
-    return probabilities_of(expit(scores)) if len(model.coef_) == 1 else softmax(scores)
+    return probabilities_of(expit(scores)) if len(model.classes_) == 2 else softmax(scores)
 
 
-@lowers(LogisticRegression, method="predict_log_proba")
-def logistic_log_probabilities(model: Any, x: Matrix) -> Any:
+@lowers(SGDClassifier, method="predict_proba")
+def sgd_probabilities(model: SGDClassifier, x: Matrix) -> Var:
+    """A probability a class, made to sum to one; where every class has zero they are equal."""
+    scores = linear(x, model.coef_, model.intercept_)
+    one, two = op.const(np.float64(1)), op.const(np.float64(2))
+    if model.loss == "log_loss":
+        own = expit(scores)
+    else:
+        # On these numbers Clip and NumPy's clip agree: no NaN passes scikit-learn's checks.
+        own = op.div(op.add(op.clip(scores, op.const(np.float64(-1)), one), one), two)
+    if len(model.classes_) == 2:
+        return probabilities_of(own)
+    total = op.reduce_sum(own, op.const(np.array([1])), keepdims=1)
+    none = op.equal(total, op.const(np.float64(0)))
+    count = op.const(np.float64(len(model.classes_)))
+    return op.div(op.where(none, one, own), op.where(none, count, total))
+
+
+@lowers(LogisticRegression, SGDClassifier, method="predict_log_proba")
+def linear_log_probabilities(model: Any, x: Matrix) -> Any:
     return log(lower(model, "predict_proba", x))
+
+
+@lowers(SGDOneClassSVM, method="decision_function")
+def sgd_one_class_decision(model: SGDOneClassSVM, x: Matrix) -> Var:
+    return scalar(linear(x, model.coef_, -np.asarray(model.offset_)))
+
+
+@lowers(SGDOneClassSVM, method="score_samples")
+def sgd_one_class_scores(model: SGDOneClassSVM, x: Matrix) -> Var:
+    return op.add(lower(model, "decision_function", x), op.const(np.asarray(model.offset_, np.float64)))
+
+
+@lowers(SGDOneClassSVM, method="predict")
+def sgd_one_class_sides(model: SGDOneClassSVM, x: Matrix) -> Var:
+    return sides(op.greater_or_equal(lower(model, "decision_function", x), op.const(np.float64(0))))
