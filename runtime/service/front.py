@@ -57,8 +57,8 @@ def routes(models: Models, *, body_limit: int = BODY_LIMIT, access: Access | Non
 class Front:
     """The service as an ASGI application: predictions ahead of Litestar's router, Litestar for everything else.
 
-    A prediction's path is looked up in a dict; on the way through Litestar's router to an ``@asgi`` handler a request
-    took 40 µs of processor time more.
+    A prediction's path is looked up in a dict. On the way through Litestar's router to an ``@asgi`` handler, the same
+    endpoint took 18 µs of processor time more a request (measured as in ``native``).
     """
 
     def __init__(self, serving: Serving) -> None:

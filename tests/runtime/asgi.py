@@ -87,3 +87,14 @@ def post(app: Any, target: str, content: Any, **options: Any) -> Answer:
 def get(app: Any, target: str, **options: Any) -> Answer:
     """GET."""
     return request(app, "GET", target, **options)
+
+
+def problem(answer: Answer) -> dict[str, Any]:
+    """An answer's problem details, checked for what all have."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = answer.json()
+    assert found["status"] == answer.status
+    assert found["request_id"] == answer.headers["x-request-id"]
+    assert found["title"]
+    assert found["detail"]
+    return found
