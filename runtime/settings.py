@@ -7,7 +7,10 @@ import msgspec
 
 from .errors import SettingsError
 
-__all__ = ["VARIABLES", "Settings", "read_settings"]
+__all__ = ["BODY_LIMIT", "VARIABLES", "Settings", "read_settings"]
+
+BODY_LIMIT = 16 * 2**20
+"""Bytes in a request's body, unless told otherwise."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -22,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True):
     models: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
-    body_limit: int = 16 * 2**20
+    body_limit: int = BODY_LIMIT
     access_log: bool = True
 
 

@@ -10,6 +10,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.middleware import DefineMiddleware
 from litestar.types import ASGIApp, ExceptionHandlersMap, HTTPScope, Receive, Scope, Send
 
+from ..settings import BODY_LIMIT
 from . import pages
 from .catalog import Models, catalog
 from .exchange import Shared
@@ -19,10 +20,7 @@ from .problems import Refusal
 from .serving import Serving
 from .trace import PREFIX, Traced, answer_error
 
-__all__ = ["BODY_LIMIT", "Front", "app", "routes"]
-
-BODY_LIMIT = 16 * 2**20
-"""Bytes in a request's body, unless told otherwise."""
+__all__ = ["Front", "app", "routes"]
 
 _ERRORS = cast("ExceptionHandlersMap", {Refusal: answer_error, HTTPException: answer_error, Exception: answer_error})
 _SLASHES = re.compile("//+")

@@ -9,8 +9,9 @@ import pytest
 from runtime import Model
 from runtime.model import Answer as Predicted
 from runtime.service import app
-from runtime.service.front import BODY_LIMIT, Front
+from runtime.service.front import Front
 from runtime.service.logs import Line
+from runtime.settings import BODY_LIMIT
 
 from .. import bundles
 from ..asgi import get, post, problem, request
