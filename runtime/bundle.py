@@ -53,6 +53,10 @@ def read_bundle(folder: Path) -> Bundle:
             "copy or convert the model again"
         )
     manifest = read_manifest(files[MANIFEST], str(folder / MANIFEST))
+    if not VERSION.fullmatch(manifest.version):  # it becomes part of headers, paths and labels
+        raise BundleError(
+            f"expected a version that matches {VERSION.pattern} in {folder / MANIFEST}, found {manifest.version[:64]!r}"
+        )
     proof = read_proof(files[PROOF], str(folder / PROOF))
     found = hashlib.sha256(files[GRAPH]).hexdigest()
     if proof.graph_sha256 != found:

@@ -145,6 +145,13 @@ def test_a_field_of_the_future_is_refused(folder: Path) -> None:
         load(folder)
 
 
+@pytest.mark.parametrize("version", ["", "a b", "1\r\nx: y", "é", "../1", "v" * 64])
+def test_a_version_has_a_grammar(folder: Path, version: str) -> None:
+    rewrite(folder, "manifest.json", version=version)
+    with pytest.raises(BundleError, match="expected a version that matches"):
+        load(folder)
+
+
 def test_positions_must_be_all_there(folder: Path) -> None:
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
     manifest["inputs"][1]["position"] = 2
