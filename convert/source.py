@@ -70,6 +70,10 @@ def read_sample(path: str | Path, target: str | None = None) -> Any:
     import numpy as np
     import pandas as pd
 
+    # Before 3.1, pandas' default parser of numbers was off by an ulp at times; since then the option is deprecated.
+    old = tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
+    exact: dict[str, Any] = {"float_precision": "round_trip"} if old else {}
+
     def array(file: Path) -> Any:
         matrix = np.load(file, allow_pickle=False)
         if matrix.ndim != 2:
@@ -84,8 +88,7 @@ def read_sample(path: str | Path, target: str | None = None) -> Any:
     readers: dict[str, Callable[[Path], Any]] = {
         ".parquet": pd.read_parquet,
         ".feather": pd.read_feather,
-        # pandas' own parser of numbers is off by an ulp at times, and its types depend on where a chunk ends.
-        ".csv": lambda file: pd.read_csv(file, float_precision="round_trip", low_memory=False),
+        ".csv": lambda file: pd.read_csv(file, low_memory=False, **exact),  # else types depend on where a chunk ends
         ".json": lambda file: records(json.loads(file.read_text("utf-8"))),
         ".jsonl": lambda file: records(
             [json.loads(row) for row in file.read_text("utf-8").splitlines() if row.strip()]
@@ -230,8 +233,8 @@ def _other_version(file: Path, estimator: str, version: str) -> SourceError:
 
     return SourceError(
         f"expected a pipeline trained with scikit-learn {sklearn.__version__}, which is installed here, found "
-        f"{_article(estimator)} trained with {ascii(version)[1:-1]} in {file}: train it again, or convert it where "
-        "that version is installed"
+        f"{estimator} trained with {ascii(version)[1:-1]} in {file}: train it again, or convert it where that version "
+        "is installed"
     )
 
 
@@ -246,8 +249,8 @@ def _check_estimator(pipeline: Any, file: Path) -> None:
     check_fitted(pipeline)
     if not any(hasattr(pipeline, method) for method in METHODS):
         raise SourceError(
-            f"expected a pipeline with one of {', '.join(METHODS)}, found {_article(type(pipeline).__name__)} without "
-            f"any in {file}"
+            f"expected a pipeline with one of {', '.join(METHODS)}, found {type(pipeline).__name__}, which has none of "
+            f"them, in {file}"
         )
 
 
@@ -257,17 +260,19 @@ def _few(names: Any) -> str:
 
 
 def _article(name: str) -> str:
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    return f"{'an' if name[:1] in 'aeiouAEIOU' or name == 'ndarray' else 'a'} {name}"
 
 
 def _check_fitted(estimator: Any, at: str) -> None:
     for name, step in _steps(estimator):
         if step is not None and not isinstance(step, str):
             _check_fitted(step, f"{at}[{name!r}]")
-    ours = type(estimator).__module__.partition(".")[0] == "sklearn"
-    if not ours and not hasattr(estimator, "__sklearn_is_fitted__"):
-        return  # scikit-learn could only guess, by the names of its attributes
     if not _is_fitted(estimator):
+        from sklearn.pipeline import Pipeline
+
+        if isinstance(estimator, Pipeline):  # it refuses to predict where it takes its last step for unfitted
+            name, estimator = estimator.steps[-1]
+            at += f"[{name!r}]"
         raise SourceError(
             f"expected a fitted pipeline, found an unfitted {type(estimator).__name__} at pipeline{at}: call fit first"
         )
@@ -278,6 +283,9 @@ def _is_fitted(estimator: Any) -> bool:
     from sklearn.utils import get_tags
     from sklearn.utils.validation import check_is_fitted
 
+    theirs = type(estimator).__module__.partition(".")[0] != "sklearn"
+    if theirs and not hasattr(estimator, "__sklearn_is_fitted__"):
+        return True  # nobody could say: scikit-learn looks at how its attributes are named
     try:
         check_is_fitted(estimator)
     except NotFittedError:
