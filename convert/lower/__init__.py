@@ -20,7 +20,7 @@ from typing import Any
 from ..errors import UnsupportedError
 from .matrix import Matrix
 
-__all__ = ["METHODS", "Lowering", "lower", "lowers", "offered"]
+__all__ = ["METHODS", "Lowering", "lacks", "lower", "lowers", "offered"]
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples", "transform")
 """The inference methods, in the order of a manifest's outputs."""
@@ -28,6 +28,7 @@ METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function",
 Lowering = Callable[[Any, Matrix], Any]
 
 _TABLE: dict[tuple[type, str], Lowering] = {}
+_LACKING: dict[tuple[type, str], Callable[[Any], bool]] = {}
 
 
 def lowers(*classes: type, method: str) -> Callable[[Lowering], Lowering]:
@@ -68,9 +69,30 @@ def _lower(estimator: Any, method: str, x: Matrix, at: str) -> Any:
         raise error.within(at) from error.__cause__
 
 
+def lacks(*classes: type, method: str) -> Callable[[Callable[[Any], bool]], Callable[[Any], bool]]:
+    """Register when an estimator cannot answer a method that it has: its other methods convert all the same."""
+
+    def register(function: Callable[[Any], bool]) -> Callable[[Any], bool]:
+        for cls in classes:
+            _LACKING[cls, method] = function
+        return function
+
+    return register
+
+
 def offered(estimator: Any) -> tuple[str, ...]:
-    """The inference methods that a fitted estimator has."""
-    return tuple(method for method in METHODS if hasattr(estimator, method))
+    """The inference methods that a fitted estimator has and can answer."""
+    return tuple(method for method in METHODS if hasattr(estimator, method) and not _lacking(estimator, method))
+
+
+def _lacking(estimator: Any, method: str) -> bool:
+    """Whether an estimator, or the one that answers in its place, has a method without an answer."""
+    _load_families()
+    steps = getattr(estimator, "steps", None)
+    inner = steps[-1][1] if steps else getattr(estimator, "best_estimator_", None)
+    if inner is not None:
+        return _lacking(inner, method)
+    return any(test(estimator) for base in type(estimator).__mro__ if (test := _LACKING.get((base, method))))
 
 
 def _find(cls: type, method: str) -> Lowering | None:

@@ -68,7 +68,8 @@ def linear_labels(model: Any, x: Matrix) -> Labels:
 @lowers(RidgeClassifier, RidgeClassifierCV, method="predict")
 def ridge_labels(model: Any, x: Matrix) -> Labels:
     if not model._label_binarizer.y_type_.startswith("multilabel"):
-        return linear_labels(model, x)
+        labels: Labels = linear_labels(model, x)
+        return labels
     return Labels(_positive(linear(x, model.coef_, model.intercept_)), (BINARY,) * len(model.coef_))
 
 

@@ -1,0 +1,105 @@
+"""CalibratedClassifierCV: the scores of its members, calibrated class by class, and their mean."""
+
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from sklearn.calibration import CalibratedClassifierCV
+from spox import Var
+
+from ..errors import UnsupportedError
+from . import lower, lowers, offered
+from .isotonic import isotonic
+from .labels import Labels, argmax
+from .links import expit, softmax
+from .matrix import Matrix
+from .sums import running_sum
+
+SLACK = 1e-5
+"""By how much a probability may pass 1 before scikit-learn lets it stand."""
+EPSILON = 1e-12
+"""What scikit-learn adds to a probability before it takes the logarithm for temperature scaling."""
+
+
+@lowers(CalibratedClassifierCV, method="predict")
+def calibrated_labels(model: CalibratedClassifierCV, x: Matrix) -> Labels:
+    return argmax(lower(model, "predict_proba", x), model.classes_)
+
+
+@lowers(CalibratedClassifierCV, method="predict_proba")
+def calibrated_probabilities(model: CalibratedClassifierCV, x: Matrix) -> Var:
+    total = None
+    for index, member in enumerate(model.calibrated_classifiers_):
+        own = _member(member, x, f".calibrated_classifiers_[{index}]")
+        total = own if total is None else op.add(total, own)
+    return op.div(total, op.const(np.float64(len(model.calibrated_classifiers_))))
+
+
+def _member(member: Any, x: Matrix, at: str) -> Var:
+    """One member's calibrated probabilities, float64 [N, classes]."""
+    scores, method = _scores(member.estimator, x, at)
+    if member.method == "temperature":
+        return _at_most_one(_tempered(member.calibrators[0].beta_, scores, method))
+    places = np.searchsorted(member.classes, member.estimator.classes_)
+    two = len(member.classes) == 2
+    columns = {}
+    # Fewer columns than places where a member has seen two classes out of more: scikit-learn pairs them so.
+    for place, column, calibrator in zip(places, range(_width(scores)), member.calibrators, strict=False):
+        columns[int(place) + two] = _calibrated(calibrator, x.new(scores).select([column]))
+    if two:
+        return op.concat([op.sub(op.const(np.float64(1)), columns[1]), columns[1]], axis=1)
+    none = op.mul(op.const(np.float64(0)), columns[min(columns)])
+    own = op.concat([columns.get(place, none) for place in range(len(member.classes))], axis=1)
+    total = running_sum(own)
+    empty = op.equal(total, op.const(np.float64(0)))
+    uniform = op.const(np.full(len(member.classes), 1 / len(member.classes)))
+    return _at_most_one(op.where(empty, uniform, op.div(own, total)))
+
+
+def _scores(estimator: Any, x: Matrix, at: str) -> tuple[Var, str]:
+    """What is calibrated, [N, classes] or for two classes [N, 1], and the method that it comes from."""
+    method = next(method for method in ("decision_function", "predict_proba") if method in offered(estimator))
+    scores = lower(estimator, method, x, f"{at}.estimator")
+    if len(estimator.classes_) > 2:
+        return scores, method
+    if method == "decision_function":
+        return op.reshape(scores, op.const(np.array([-1, 1]))), method
+    return op.gather(scores, op.const(np.array([1])), axis=1), method
+
+
+def _calibrated(calibrator: Any, score: Matrix) -> Var:
+    """The probability of one class, [N, 1], from its score."""
+    if hasattr(calibrator, "a_"):
+        slope, start = op.const(np.float64(calibrator.a_)), op.const(np.float64(calibrator.b_))
+        return expit(op.neg(op.add(op.mul(slope, score.tensor), start)))
+    if not hasattr(calibrator, "X_thresholds_"):
+        raise UnsupportedError(f"expected a sigmoid or an isotonic calibrator, found {type(calibrator).__name__}")
+    return op.reshape(isotonic(calibrator, score), op.const(np.array([-1, 1])))
+
+
+def _tempered(beta: Any, scores: Var, method: str) -> Var:
+    """Softmax of the logits times the inverse temperature.
+
+    scikit-learn guesses from the values of a whole batch whether decisions of several classes are probabilities;
+    here the method that they come from decides.
+    """
+    if method == "predict_proba":
+        if _width(scores) == 1:
+            scores = op.concat([op.sub(op.const(np.float64(1)), scores), scores], axis=1)
+        logits = op.log(op.add(scores, op.const(np.float64(EPSILON))))
+    elif _width(scores) == 1:
+        logits = op.concat([op.neg(scores), scores], axis=1)
+    else:
+        logits = scores
+    return softmax(op.mul(op.const(np.float64(beta)), logits))
+
+
+def _at_most_one(probabilities: Var) -> Var:
+    one, most = op.const(np.float64(1)), op.const(np.float64(1.0 + SLACK))
+    over = op.and_(op.greater(probabilities, one), op.less_or_equal(probabilities, most))
+    return op.where(over, one, probabilities)
+
+
+def _width(tensor: Var) -> int:
+    shape: tuple[Any, ...] = tensor.unwrap_tensor().shape or ()
+    return int(shape[1])

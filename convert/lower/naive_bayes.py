@@ -1,0 +1,88 @@
+"""Naive Bayes of each kind: a joint log-likelihood a class, and what follows from it."""
+
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
+from spox import Var
+
+from . import lower, lowers
+from .labels import Labels, argmax
+from .linear import linear
+from .matrix import Matrix
+from .sums import log_sum_exp, running_sum
+
+KINDS = (GaussianNB, MultinomialNB, ComplementNB, BernoulliNB, CategoricalNB)
+
+
+@lowers(*KINDS, method="predict")
+def naive_bayes_labels(model: Any, x: Matrix) -> Labels:
+    return argmax(likelihood(model, x), model.classes_)
+
+
+@lowers(*KINDS, method="predict_log_proba")
+def naive_bayes_log_probabilities(model: Any, x: Matrix) -> Var:
+    joint = likelihood(model, x)
+    return op.sub(joint, log_sum_exp(joint))
+
+
+@lowers(*KINDS, method="predict_proba")
+def naive_bayes_probabilities(model: Any, x: Matrix) -> Var:
+    return op.exp(lower(model, "predict_log_proba", x))
+
+
+def likelihood(model: Any, x: Matrix) -> Var:
+    """The joint log-likelihood of each class, float64 [N, classes]."""
+    function = next(function for kind, function in LIKELIHOODS.items() if isinstance(model, kind))
+    joint: Var = x.once(model, "likelihood", lambda: function(model, x))
+    return joint
+
+
+def _gaussian(model: GaussianNB, x: Matrix) -> Var:
+    """log p - sum(log(2 pi var)) / 2 - sum((x - mean)^2 / var) / 2, each sum in the order of the features."""
+    constants = np.array([-0.5 * np.sum(np.log(2.0 * np.pi * variances)) for variances in model.var_])
+    half = op.const(np.float64(0.5))
+    off = op.sub(op.unsqueeze(x.tensor, op.const([1])), op.const(np.asarray(model.theta_, np.float64)))
+    distances = running_sum(op.div(op.mul(off, off), op.const(np.asarray(model.var_, np.float64))))
+    total = op.squeeze(distances, op.const([2]))
+    return op.add(op.const(np.log(model.class_prior_)), op.sub(op.const(constants), op.mul(half, total)))
+
+
+def _multinomial(model: MultinomialNB, x: Matrix) -> Var:
+    return linear(x, model.feature_log_prob_, model.class_log_prior_)
+
+
+def _complement(model: ComplementNB, x: Matrix) -> Var:
+    only = len(model.classes_) == 1
+    return linear(x, model.feature_log_prob_, model.class_log_prior_ if only else np.zeros(len(model.classes_)))
+
+
+def _bernoulli(model: BernoulliNB, x: Matrix) -> Var:
+    if model.binarize is not None:
+        x = x.new(op.cast(op.greater(x.tensor, op.const(np.float64(model.binarize))), to=np.float64))
+    absent = np.log(1 - np.exp(model.feature_log_prob_))
+    return linear(x, model.feature_log_prob_ - absent, model.class_log_prior_ + absent.sum(axis=1))
+
+
+def _categorical(model: CategoricalNB, x: Matrix) -> Var:
+    """A row of each feature's table, added in the order of the features; NaN where scikit-learn raises."""
+    # Towards zero, as scikit-learn's cast to integers.
+    codes = op.cast(x.tensor, to=np.int64)
+    joint = op.const(np.zeros(len(model.classes_)))
+    for feature, table in enumerate(model.feature_log_prob_):
+        rows = np.concatenate([table.T, np.full((1, len(table)), np.nan)])
+        code = op.gather(codes, op.const(np.int64(feature)), axis=1)
+        size = op.const(np.int64(table.shape[1]))
+        known = op.and_(op.greater_or_equal(code, op.const(np.int64(0))), op.less(code, size))
+        joint = op.add(joint, op.gather(op.const(np.ascontiguousarray(rows)), op.where(known, code, size), axis=0))
+    return op.add(joint, op.const(np.asarray(model.class_log_prior_, np.float64)))
+
+
+LIKELIHOODS: dict[type, Any] = {
+    GaussianNB: _gaussian,
+    MultinomialNB: _multinomial,
+    ComplementNB: _complement,
+    BernoulliNB: _bernoulli,
+    CategoricalNB: _categorical,
+}
