@@ -176,7 +176,19 @@ def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any
         else:
             columns.append(Number(scope.x, feature.position, Raw(feature.position)))
     matrix = Matrix(scope, tuple(columns))
-    return {method: lower(pipeline, method, matrix) for method in offered(pipeline)}
+    return {method: lower(pipeline, method, matrix) for method in _answered(pipeline, signature)}
+
+
+def _answered(pipeline: Any, signature: Signature) -> list[str]:
+    """The methods that the pipeline offers, without those that raise for its own sample: a ClassifierChain of many
+    classes offers probabilities, and has none."""
+    methods = list(offered(pipeline))
+    for method in offered(pipeline)[1:]:  # the signature has asked the first
+        try:
+            signature.ask(pipeline, method, signature.frame.iloc[:1])
+        except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError):
+            methods.remove(method)
+    return methods
 
 
 def _with_table(feature: Feature, scope: Scope) -> Feature:

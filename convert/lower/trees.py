@@ -1,5 +1,6 @@
 """scikit-learn's own trees, forests and boosting."""
 
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,17 @@ from .matrix import Matrix, concat
 Floats = NDArray[np.float64]
 
 
-def sklearn_tree(estimator: Any) -> Trees:
-    """The nodes of a fitted decision tree."""
+def sklearn_tree(estimator: Any, columns: Any = None) -> Trees:
+    """The nodes of a fitted decision tree.
+
+    columns: where its features are among those of the matrix; None if they are the matrix's own.
+    """
     tree = estimator.tree_
     is_leaf = tree.children_left < 0
+    feature = tree.feature if columns is None else np.asarray(columns, np.int64)[tree.feature]
     return Trees(
         roots=np.array([0]),
-        feature=np.where(is_leaf, -1, tree.feature),
+        feature=np.where(is_leaf, -1, feature),
         threshold=tree.threshold.astype(np.float64),
         left=tree.children_left.astype(np.int64),
         right=tree.children_right.astype(np.int64),
@@ -41,23 +46,33 @@ def sklearn_tree(estimator: Any) -> Trees:
     )
 
 
-def leaf_values(estimators: list[Any], x: Matrix) -> Var:
-    """A float64 tensor [N, T, outputs * classes]: the value of the leaf that each tree comes to."""
+def _joined(estimators: list[Any], columns: Any) -> Trees:
+    return join([sklearn_tree(tree, own) for tree, own in zip(estimators, columns or repeat(None), strict=False)])
+
+
+def leaf_values(estimators: list[Any], x: Matrix, columns: Any = None) -> Var:
+    """A float64 tensor [N, T, outputs * classes]: the value of the leaf that each tree comes to.
+
+    columns: for each tree, where its features are among those of the matrix; None if they are the matrix's own.
+    """
     values = np.concatenate([tree.tree_.value.reshape(tree.tree_.node_count, -1) for tree in estimators])
     # The values of all trees, each different one once.
     _, first, place = np.unique(values.view(np.int64), axis=0, return_index=True, return_inverse=True)
-    leaves = chosen_leaves(x, join([sklearn_tree(tree) for tree in estimators]), place.ravel(), FLOAT32)
+    leaves = chosen_leaves(x, _joined(estimators, columns), place.ravel(), FLOAT32)
     return op.gather(op.const(np.ascontiguousarray(values[first])), leaves, axis=0)
 
 
-def mean_of_trees(estimators: list[Any], x: Matrix) -> Var:
-    """A float64 tensor [N, outputs * classes]: added in the order of the trees, then divided by their number."""
+def mean_of_trees(estimators: list[Any], x: Matrix, columns: Any = None) -> Var:
+    """A float64 tensor [N, outputs * classes]: added in the order of the trees, then divided by their number.
+
+    columns: as for ``leaf_values``.
+    """
     if estimators[0].tree_.value.shape[1:] == (1, 1):
-        trees = join([sklearn_tree(tree) for tree in estimators])
+        trees = _joined(estimators, columns)
         values = np.concatenate([tree.tree_.value.ravel() for tree in estimators])
         total = sum_of_leaves(x, trees, np.zeros(len(values), np.int64), values, 1, FLOAT32)
     else:
-        total = op.reduce_sum(leaf_values(estimators, x), op.const(np.array([1])), keepdims=0)
+        total = op.reduce_sum(leaf_values(estimators, x, columns), op.const(np.array([1])), keepdims=0)
     return total if len(estimators) == 1 else op.div(total, op.const(np.float64(len(estimators))))
 
 

@@ -1,0 +1,105 @@
+"""Bagging: members that see some of the columns, and the mean of their answers."""
+
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from sklearn.ensemble import BaggingClassifier, BaggingRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
+from spox import Var
+
+from . import lower, lowers
+from .labels import Labels, argmax, log, scalar
+from .matrix import Matrix
+from .meta import member, numbers, one_hot, total
+from .trees import mean_of_trees
+
+TREES = (DecisionTreeClassifier, ExtraTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor)
+
+
+def _inputs(bagging: Any, x: Matrix) -> list[Matrix]:
+    """Each member's columns."""
+    whole = np.arange(x.width)
+    return x.once(  # type: ignore[no-any-return]
+        bagging,
+        "inputs",
+        lambda: [x if np.array_equal(own, whole) else x.select(own) for own in bagging.estimators_features_],
+    )
+
+
+def _answers(bagging: Any, method: str, x: Matrix) -> list[Any]:
+    return [member(bagging, index, method, part) for index, part in enumerate(_inputs(bagging, x))]
+
+
+def _mean(bagging: Any, parts: list[Var]) -> Var:
+    return op.div(total(parts), op.const(np.float64(bagging.n_estimators)))
+
+
+def _one_forest(bagging: Any) -> bool:
+    """Whether the members are trees that answer alike, so that one ensemble can hold them all."""
+    members = bagging.estimators_
+    classes = getattr(bagging, "n_classes_", None)
+    return all(type(tree) in TREES and (classes is None or len(tree.classes_) == classes) for tree in members)
+
+
+@lowers(BaggingClassifier, method="predict_proba")
+def bagged_probabilities(bagging: BaggingClassifier, x: Matrix) -> Var:
+    if _one_forest(bagging):
+        return mean_of_trees(bagging.estimators_, x, bagging.estimators_features_)
+    width = int(bagging.n_classes_)
+    parts = []
+    for index, part in enumerate(_inputs(bagging, x)):
+        own = bagging.estimators_[index]
+        if not hasattr(own, "predict_proba"):
+            parts.append(one_hot(numbers(member(bagging, index, "predict", part)), width))
+            continue
+        parts.append(_spread(member(bagging, index, "predict_proba", part), own.classes_, width, 0.0))
+    return _mean(bagging, parts)
+
+
+def _spread(scores: Var, classes: Any, width: int, other: float) -> Var:
+    """Scores of some classes, which are places among all, as scores of all."""
+    if len(classes) == width:
+        return scores
+    padded = op.pad(scores, op.const(np.array([0, 0, 0, 1])), op.const(np.float64(other)))
+    places = np.full(width, len(classes))
+    places[classes] = np.arange(len(classes))
+    return op.gather(padded, op.const(places), axis=1)
+
+
+@lowers(BaggingClassifier, method="predict")
+def bagged_labels(bagging: BaggingClassifier, x: Matrix) -> Labels:
+    return argmax(lower(bagging, "predict_proba", x), bagging.classes_)
+
+
+@lowers(BaggingClassifier, method="predict_log_proba")
+def bagged_log_probabilities(bagging: BaggingClassifier, x: Matrix) -> Any:
+    if not hasattr(bagging.estimator_, "predict_log_proba"):
+        return log(lower(bagging, "predict_proba", x))
+    answers = _answers(bagging, "predict_log_proba", x)
+    members = zip(answers, bagging.estimators_, strict=True)
+    parts = [_spread(part, own.classes_, int(bagging.n_classes_), -np.inf) for part, own in members]
+    summed = parts[0]
+    for part in parts[1:]:
+        summed = _log_add_exp(summed, part)
+    return op.sub(summed, op.const(np.log(bagging.n_estimators)))
+
+
+def _log_add_exp(a: Var, b: Var) -> Var:
+    """log(exp(a) + exp(b)), as ``numpy.logaddexp``; two infinities alike stay so."""
+    gap = op.neg(op.abs(op.sub(a, b)))
+    apart = op.add(op.max([a, b]), op.log(op.add(op.const(np.float64(1)), op.exp(gap))))
+    return op.where(op.equal(a, b), op.add(a, op.const(np.log(2.0))), apart)
+
+
+@lowers(BaggingClassifier, method="decision_function")
+def bagged_decision(bagging: BaggingClassifier, x: Matrix) -> Var:
+    return _mean(bagging, _answers(bagging, "decision_function", x))
+
+
+@lowers(BaggingRegressor, method="predict")
+def bagged_numbers(bagging: BaggingRegressor, x: Matrix) -> Var:
+    if _one_forest(bagging):
+        mean = mean_of_trees(bagging.estimators_, x, bagging.estimators_features_)
+        return scalar(mean) if bagging.estimators_[0].n_outputs_ == 1 else mean
+    return _mean(bagging, [numbers(answer) for answer in _answers(bagging, "predict", x)])

@@ -1,0 +1,49 @@
+"""Voting: the mean of the members' answers, or their votes."""
+
+import spox.opset.ai.onnx.v21 as op
+from sklearn.ensemble import VotingClassifier, VotingRegressor
+from spox import Var
+
+from ..errors import UnsupportedError
+from . import lower, lowers
+from .labels import Labels, argmax
+from .matrix import Matrix
+from .meta import average, member, numbers, one_hot, total, upright
+
+
+def _answers(voting: VotingClassifier | VotingRegressor, method: str, x: Matrix) -> list[Var]:
+    return [numbers(member(voting, index, method, x)) for index in range(len(voting.estimators_))]
+
+
+@lowers(VotingClassifier, method="predict_proba")
+def soft_vote(voting: VotingClassifier, x: Matrix) -> Var:
+    return average(_answers(voting, "predict_proba", x), voting._weights_not_none)
+
+
+@lowers(VotingClassifier, method="predict")
+def voted_labels(voting: VotingClassifier, x: Matrix) -> Labels:
+    if voting.voting == "soft":
+        return argmax(lower(voting, "predict_proba", x), voting.classes_)
+    # The members answer with places among the classes; a class's weights are added in the members' order.
+    weights = voting._weights_not_none or [1.0] * len(voting.estimators_)
+    answers = _answers(voting, "predict", x)
+    width = len(voting.classes_)
+    votes = total([one_hot(answer, width, weight) for answer, weight in zip(answers, weights, strict=True)])
+    return argmax(votes, voting.classes_)
+
+
+@lowers(VotingRegressor, method="predict")
+def mean_vote(voting: VotingRegressor, x: Matrix) -> Var:
+    return average(_answers(voting, "predict", x), voting._weights_not_none)
+
+
+@lowers(VotingClassifier, VotingRegressor, method="transform")
+def votes(voting: VotingClassifier | VotingRegressor, x: Matrix) -> Matrix:
+    soft = getattr(voting, "voting", "hard") == "soft"
+    if soft and not voting.flatten_transform:
+        raise UnsupportedError(
+            "expected rows to come first in what transform answers, found flatten_transform=False, where members do: "
+            "set it to True"
+        )
+    answers = _answers(voting, "predict_proba" if soft else "predict", x)
+    return x.new(op.concat([upright(answer) for answer in answers], axis=1))

@@ -1,0 +1,55 @@
+"""One member for each target, alone or in a chain."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOutputRegressor, RegressorChain
+from sklearn.tree import DecisionTreeClassifier
+
+from tests.convert.lower.samples import FOUR, MULTI_LABEL, THREE, TWO_NUMBERS, YES_NO, X
+from tests.convert.lower.twins import levels, twin_of
+
+FOREST = RandomForestClassifier(4, max_depth=3, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "target", [MULTI_LABEL, np.column_stack([THREE, YES_NO]), FOUR[:, np.newaxis]], ids=["labels", "words", "one"]
+)
+def test_classifiers_of_several_targets(target: Any) -> None:
+    """Each with its own labels."""
+    found = levels(twin_of(MultiOutputClassifier(FOREST).fit(X, target), X))
+    assert found == {"predict": "bit", "predict_proba": "bit"}
+
+
+def test_regressors_of_several_targets() -> None:
+    """Trees at level bit."""
+    model = MultiOutputRegressor(GradientBoostingRegressor(n_estimators=5, random_state=0)).fit(X, TWO_NUMBERS)
+    assert levels(twin_of(model, X)) == {"predict": "bit"}
+
+
+@pytest.mark.parametrize("order", [None, [2, 0, 1]])
+@pytest.mark.parametrize("method", ["predict", "predict_proba", ["decision_function", "predict_proba"]])
+@pytest.mark.parametrize("base", [FOREST, LogisticRegression()], ids=["forest", "linear"])
+def test_chains_of_classifiers(order: Any, method: Any, base: Any) -> None:
+    """What the next member reads is the method's choice."""
+    model = ClassifierChain(base, order=order, chain_method=method).fit(X, MULTI_LABEL)
+    found = levels(twin_of(model, X))
+    assert found["predict"] == "bit"
+    assert base is not FOREST or found["predict_proba"] == "bit"
+
+
+def test_chains_of_many_classes() -> None:
+    """Labels that are numbers go on to the next member; for probabilities scikit-learn raises, so the twin has none."""
+    model = ClassifierChain(DecisionTreeClassifier(max_depth=3)).fit(X, np.column_stack([FOUR, MULTI_LABEL]))
+    assert levels(twin_of(model, X)) == {"predict": "bit"}
+
+
+@pytest.mark.parametrize("order", [None, [1, 0]])
+def test_chains_of_regressors(order: Any) -> None:
+    """Trees at level bit, linear models at level ulp."""
+    trees = GradientBoostingRegressor(n_estimators=5, random_state=0)
+    assert levels(twin_of(RegressorChain(trees, order=order).fit(X, TWO_NUMBERS), X)) == {"predict": "bit"}
+    assert twin_of(RegressorChain(LinearRegression(), order=order).fit(X, TWO_NUMBERS), X).proof.level == "ulp"
