@@ -231,7 +231,7 @@ def _up_to(stack: list[str], version: str | None) -> list[str]:
 def _history(model: Path) -> Iterator[TextIO]:
     """The history, locked: one change at a time."""
     try:
-        with open(model / HISTORY, "a+", encoding="utf-8") as history:
+        with open(model / HISTORY, "a+", encoding="utf-8", errors="replace") as history:
             fcntl.flock(history, fcntl.LOCK_EX)
             yield history
     except OSError as error:

@@ -57,8 +57,9 @@ def list_globals(path: str | Path) -> list[str]:
 
 
 def check_fitted(pipeline: Any) -> None:
-    """Raises SourceError that names, by its path, the first step that is not fitted."""
-    _check_fitted(pipeline, "")
+    """Raises SourceError for what is no estimator with an inference method, and for one that is not fitted, with the
+    path of the first such step."""
+    _check_estimator(pipeline)
 
 
 def read_sample(path: str | Path, target: str | None = None) -> Any:
@@ -238,19 +239,21 @@ def _other_version(file: Path, estimator: str, version: str) -> SourceError:
     )
 
 
-def _check_estimator(pipeline: Any, file: Path) -> None:
+def _check_estimator(pipeline: Any, file: Path | None = None) -> None:
     from .lower import METHODS
 
+    kind = type(pipeline).__name__
+    place = f" in {file}" if file else ""
     if isinstance(pipeline, type) or not hasattr(pipeline, "get_params"):
-        found = "the class " + pipeline.__name__ if isinstance(pipeline, type) else _article(type(pipeline).__name__)
+        found = f"the class {pipeline.__name__}" if isinstance(pipeline, type) else _article(kind)
         raise SourceError(
-            f"expected a trained scikit-learn pipeline, found {found} in {file}: dump the pipeline itself"
+            f"expected a trained scikit-learn pipeline, found {found}{place}: {'dump' if file else 'give'} the "
+            "pipeline itself"
         )
-    check_fitted(pipeline)
+    _check_fitted(pipeline, "")
     if not any(hasattr(pipeline, method) for method in METHODS):
         raise SourceError(
-            f"expected a pipeline with one of {', '.join(METHODS)}, found {type(pipeline).__name__}, which has none of "
-            f"them, in {file}"
+            f"expected a pipeline with one of {', '.join(METHODS)}, found {kind}, which has none of them{place}"
         )
 
 

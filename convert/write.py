@@ -63,7 +63,8 @@ def write_bundle(out: Path, version: str, files: dict[str, bytes]) -> Path:
             _sync(temporary)
             # A folder takes the place of an empty folder only; the loser of a race gets an error here.
             os.rename(temporary, target)
-            _sync(out)
+            with contextlib.suppress(OSError):  # it is there; a power cut might still undo it
+                _sync(out)
     except OSError as error:
         if os.path.lexists(target):
             raise _exists(target) from error

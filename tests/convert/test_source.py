@@ -169,7 +169,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no inference": (
         lambda path: joblib.dump(DBSCAN().fit(X), path),
         "expected a pipeline with one of predict, predict_proba, predict_log_proba, decision_function, score_samples, "
-        "transform, found DBSCAN, which has none of them, in DIR/p",
+        "transform, found DBSCAN, which has none of them in DIR/p",
     ),
     "unfitted": (
         lambda path: joblib.dump(Pipeline([("clf", LogisticRegression())]), path),
@@ -344,6 +344,16 @@ def test_an_unfitted_step_is_named_by_its_path(pipeline: Any, found: str) -> Non
     with pytest.raises(SourceError) as caught:
         check_fitted(pipeline)
     assert str(caught.value) == f"expected a fitted pipeline, found an unfitted {found}: call fit first"
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [({"model": PIPELINE}, "a dict"), (None, "a NoneType"), (LogisticRegression, "the class LogisticRegression")],
+)
+def test_what_is_no_pipeline_is_named(value: Any, found: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        check_fitted(value)
+    assert str(caught.value) == f"expected a trained scikit-learn pipeline, found {found}: give the pipeline itself"
 
 
 def test_what_needs_no_fit_is_fitted() -> None:
