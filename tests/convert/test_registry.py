@@ -1,5 +1,6 @@
 """Aliases: swapped whole under a reader, with a history that leads back."""
 
+import itertools
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from convert import WriteError
 from convert.registry import aliases, check_alias, list_lines, list_versions, promote, rollback, show
 from runtime import BundleError, DigestError, ModelNotFoundError
 from runtime.bundle import find, read_bundle
+from runtime.manifest import Feature
 from tests.runtime import bundles
 
 
@@ -135,16 +137,17 @@ def test_a_change_that_never_came_about_is_no_step(model: Path, monkeypatch: pyt
     assert rollback(model) == ("v2", "v1")
 
 
+def links(model: Path) -> dict[str, str]:
+    return {path.name: os.readlink(path) for path in model.iterdir() if path.is_symlink()} if model.is_dir() else {}
+
+
 def said(model: Path, action: str, version: str = "v2", alias: str = "production") -> str:
     """The sentence of a change that is refused; the aliases stay as they were."""
-    before = {path.name: os.readlink(path) for path in model.iterdir() if path.is_symlink()} if model.is_dir() else {}
+    before = links(model)
+    change = (lambda: promote(model, version, alias)) if action == "promote" else (lambda: rollback(model, alias))
     with pytest.raises((WriteError, BundleError, ModelNotFoundError)) as caught:
-        if action == "promote":
-            promote(model, version, alias)
-        else:
-            rollback(model, alias)
-    after = {path.name: os.readlink(path) for path in model.iterdir() if path.is_symlink()} if model.is_dir() else {}
-    assert after == before
+        change()
+    assert links(model) == before
     return str(caught.value).replace(str(model), "DIR")
 
 
@@ -210,7 +213,8 @@ def test_a_damaged_version_is_not_promoted(model: Path) -> None:
     graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
     for action in ("promote", "rollback"):
         assert said(model, action, "v2") == (
-            "expected the bytes that DIR/v2/SHA256SUMS lists, found others in model.onnx: copy or convert the model again"
+            "expected the bytes that DIR/v2/SHA256SUMS lists, found others in model.onnx: copy or convert the model "
+            "again"
         )
     with pytest.raises(DigestError):
         rollback(model)
@@ -224,7 +228,7 @@ def test_a_reader_always_finds_a_version(model: Path) -> None:
     def read() -> set[str]:
         seen = set()
         while not done.is_set():
-            seen.add(read_bundle(model / "production").manifest.version)
+            seen.add(read_bundle(find(model)).manifest.version)
         return seen
 
     with ThreadPoolExecutor(2) as pool:
@@ -248,7 +252,7 @@ def test_changes_at_once_make_one_history(model: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(change, range(120)))
     entries = history(model)
-    assert all(one[2] == after[1] for one, after in zip(entries, entries[1:], strict=False))
+    assert all(one[2] == after[1] for one, after in itertools.pairwise(entries))
     assert os.readlink(model / "production") == entries[-1][2]
 
 
@@ -279,7 +283,7 @@ def test_versions_are_listed_newest_first(model: Path) -> None:
 def test_a_version_is_shown(tmp_path: Path) -> None:
     """By its folder, by an alias, or the one that is served."""
     model = tmp_path / "flights"
-    carrier = bundles.Feature("carrier", "category", 1, missing=True, categories=("AA", "UA"))
+    carrier = Feature("carrier", "category", 1, missing=True, categories=("AA", "UA"))
     inputs = (*bundles.numbers(["delay"], range=(0.0, 5.0)), carrier)
     made_with = {"scikit-learn": "1.9.1", "numpy": "2.4.6"}
     bundles.classifier(model, inputs, ("late", "on time"), version="v1", trained_with=made_with)
