@@ -63,7 +63,8 @@ class Signature:
         if self.named:
             return frame
         if all(feature.kind != "category" for feature in self.features):
-            return frame.to_numpy(np.float64)
+            # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
+            return np.array(frame.to_numpy(np.float64), order="C")
         return frame.astype(object).to_numpy()
 
 

@@ -1,0 +1,205 @@
+"""Kernels of sklearn.metrics.pairwise, and what is made of them: centring, ridge regression, approximations."""
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from sklearn.kernel_approximation import (
+    AdditiveChi2Sampler,
+    Nystroem,
+    PolynomialCountSketch,
+    RBFSampler,
+    SkewedChi2Sampler,
+)
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics.pairwise import KERNEL_PARAMS
+from sklearn.preprocessing import KernelCenterer
+from spox import Var
+
+from ..errors import UnsupportedError
+from . import lowers
+from .distances import constant, ordered_sum, reduced_distances, row_sum, squared_euclidean, squared_norms
+from .labels import scalar
+from .matrix import Matrix
+
+__all__ = ["normalised", "pairwise_kernel"]
+
+
+def normalised(tensor: Var, width: int) -> Var:
+    """sklearn.preprocessing.normalize: rows of length one, a row of zeros as it is."""
+    norms = op.sqrt(squared_norms(tensor, width))
+    return op.div(tensor, op.where(op.equal(norms, constant(0)), constant(1), norms))
+
+
+def _product(tensor: Var, points: Any) -> Var:
+    return op.matmul(tensor, constant(np.asarray(points).T))
+
+
+def _scaled_product(tensor: Var, points: Any, gamma: float | None, coef0: float) -> Var:
+    gamma = 1.0 / np.shape(points)[1] if gamma is None else gamma
+    return op.add(op.mul(_product(tensor, points), constant(gamma)), constant(coef0))
+
+
+def _linear(tensor: Var, points: Any) -> Var:
+    return _product(tensor, points)
+
+
+def _polynomial(tensor: Var, points: Any, gamma: float | None = None, degree: float = 3, coef0: float = 1) -> Var:
+    return op.pow(_scaled_product(tensor, points, gamma, coef0), constant(degree))
+
+
+def _sigmoid(tensor: Var, points: Any, gamma: float | None = None, coef0: float = 1) -> Var:
+    return op.tanh(_scaled_product(tensor, points, gamma, coef0))
+
+
+def _rbf(tensor: Var, points: Any, gamma: float | None = None) -> Var:
+    gamma = 1.0 / np.shape(points)[1] if gamma is None else gamma
+    squares = squared_euclidean(tensor, np.shape(points)[1], points)
+    return op.exp(op.mul(squares, constant(-gamma)))
+
+
+def _laplacian(tensor: Var, points: Any, gamma: float | None = None) -> Var:
+    gamma = 1.0 / np.shape(points)[1] if gamma is None else gamma
+    return op.exp(op.mul(constant(-gamma), reduced_distances(tensor, points, "manhattan", {})))
+
+
+def _cosine(tensor: Var, points: Any) -> Var:
+    points = np.asarray(points, np.float64)
+    norms = np.sqrt(np.einsum("ij,ij->i", points, points))[:, np.newaxis]
+    return _product(normalised(tensor, points.shape[1]), points / np.where(norms == 0, 1, norms))
+
+
+def _additive_chi2(tensor: Var, points: Any) -> Var:
+    columns, others = op.unsqueeze(tensor, op.const(np.array([2]))), constant(np.asarray(points).T[np.newaxis])
+    difference, both = op.sub(columns, others), op.add(columns, others)
+    terms = op.div(op.mul(difference, difference), both)
+    return op.neg(ordered_sum(op.where(op.equal(both, constant(0)), constant(0), terms)))
+
+
+def _chi2(tensor: Var, points: Any, gamma: float = 1.0) -> Var:
+    return op.exp(op.mul(_additive_chi2(tensor, points), constant(gamma)))
+
+
+_KERNELS: dict[str, Callable[..., Var]] = {
+    "linear": _linear,
+    "poly": _polynomial,
+    "polynomial": _polynomial,
+    "sigmoid": _sigmoid,
+    "rbf": _rbf,
+    "laplacian": _laplacian,
+    "cosine": _cosine,
+    "additive_chi2": _additive_chi2,
+    "chi2": _chi2,
+}
+
+
+def pairwise_kernel(x: Matrix, points: Any, kernel: Any, parameters: Mapping[str, Any]) -> Var:
+    """sklearn.metrics.pairwise.pairwise_kernels(filter_params=True): [N, n] for points [n, features].
+
+    parameters: of all kernels; those that this one has not are left out.
+    Raises UnsupportedError for a kernel that is a Python function.
+    """
+    if kernel == "precomputed":
+        return x.tensor
+    if not isinstance(kernel, str) or kernel not in _KERNELS:
+        raise UnsupportedError(
+            f"expected a kernel by name ({', '.join(_KERNELS)}), found {kernel!r}: a Python function cannot become "
+            "a graph"
+        )
+    known = {name: value for name, value in parameters.items() if name in KERNEL_PARAMS[kernel]}
+    return _KERNELS[kernel](x.tensor, points, **known)
+
+
+@lowers(KernelCenterer, method="transform")
+def kernel_centerer(centerer: KernelCenterer, x: Matrix) -> Matrix:
+    count = len(centerer.K_fit_rows_)
+    means = op.div(op.reshape(row_sum(x.tensor, x.width), op.const(np.array([-1, 1]))), constant(count))
+    centred = op.sub(op.sub(x.tensor, constant(centerer.K_fit_rows_)), means)
+    return x.new(op.add(centred, constant(centerer.K_fit_all_)))
+
+
+@lowers(KernelRidge, method="predict")
+def kernel_ridge(model: KernelRidge, x: Matrix) -> Var:
+    parameters = {"gamma": model.gamma, "degree": model.degree, "coef0": model.coef0}
+    kernel = pairwise_kernel(x, model.X_fit_, model.kernel, parameters)
+    weights = np.asarray(model.dual_coef_)
+    prediction = op.matmul(kernel, constant(weights.reshape(len(weights), -1)))
+    return scalar(prediction) if weights.ndim == 1 else prediction
+
+
+@lowers(Nystroem, method="transform")
+def nystroem(model: Nystroem, x: Matrix) -> Matrix:
+    given = dict(model.kernel_params or {})
+    given |= {name: getattr(model, name) for name in ("gamma", "coef0", "degree") if getattr(model, name) is not None}
+    kernel = pairwise_kernel(x, model.components_, model.kernel, given)
+    return x.new(op.matmul(kernel, constant(model.normalization_.T)))
+
+
+@lowers(RBFSampler, method="transform")
+def rbf_sampler(model: RBFSampler, x: Matrix) -> Matrix:
+    return x.new(_cosines(x.tensor, model, (2.0 / model.n_components) ** 0.5))
+
+
+@lowers(SkewedChi2Sampler, method="transform")
+def skewed_chi2_sampler(model: SkewedChi2Sampler, x: Matrix) -> Matrix:
+    logarithms = op.log(op.add(x.tensor, constant(model.skewedness)))
+    return x.new(_cosines(logarithms, model, np.sqrt(2.0) / np.sqrt(model.n_components)))
+
+
+def _cosines(tensor: Var, model: Any, factor: float) -> Var:
+    projection = op.add(op.matmul(tensor, constant(model.random_weights_)), constant(model.random_offset_))
+    return op.mul(op.cos(projection), constant(factor))
+
+
+@lowers(AdditiveChi2Sampler, method="transform")
+def additive_chi2_sampler(model: AdditiveChi2Sampler, x: Matrix) -> Matrix:
+    interval = model.sample_interval
+    if interval is None:
+        interval = {1: 0.8, 2: 0.5, 3: 0.4}[model.sample_steps]
+    zero = op.equal(x.tensor, constant(0))
+    # The logarithm of zero goes nowhere, but must not make NaN on the way.
+    safe = op.where(zero, constant(1), x.tensor)
+    angle = op.mul(constant(interval), op.log(safe))
+    step = op.mul(op.mul(constant(2), safe), constant(interval))
+    parts = [op.sqrt(op.mul(x.tensor, constant(interval)))]
+    for j in range(1, model.sample_steps):
+        factor = op.sqrt(op.div(step, constant(np.cosh(np.pi * j * interval))))
+        turned = op.mul(constant(j), angle)
+        parts += [
+            op.where(zero, constant(0), op.mul(factor, op.cos(turned))),
+            op.where(zero, constant(0), op.mul(factor, op.sin(turned))),
+        ]
+    return x.new(op.concat(parts, axis=1))
+
+
+@lowers(PolynomialCountSketch, method="transform")
+def polynomial_count_sketch(model: PolynomialCountSketch, x: Matrix) -> Matrix:
+    """Each sketch is a matrix of signs, its Fourier transform another: the two are multiplied beforehand, and the
+    transforms of all sketches multiplied as complex numbers."""
+    size = model.n_components
+    sketches = np.zeros((model.degree, model.indexHash_.shape[1], size))
+    for degree, (places, signs) in enumerate(zip(model.indexHash_, model.bitHash_, strict=True)):
+        sketches[degree, np.arange(len(places)), places] = signs
+    tensor = op.mul(constant(np.sqrt(model.gamma)), x.tensor)
+    if model.coef0 != 0:
+        one = op.mul(op.slice(x.tensor, op.const([0]), op.const([1]), op.const([1])), constant(0))
+        tensor = op.concat([tensor, op.add(one, constant(np.sqrt(model.coef0)))], axis=1)
+    # The sketches are real, so that one half of each transform says everything.
+    transforms = np.fft.rfft(sketches, axis=2)
+    parts = [
+        (op.matmul(tensor, constant(transform.real)), op.matmul(tensor, constant(transform.imag)))
+        for transform in transforms
+    ]
+    real, imaginary = reduce(_times, parts)
+    inverse = np.fft.irfft(np.eye(size // 2 + 1), n=size, axis=1)
+    turned = np.fft.irfft(1j * np.eye(size // 2 + 1), n=size, axis=1)
+    return x.new(op.add(op.matmul(real, constant(inverse)), op.matmul(imaginary, constant(turned))))
+
+
+def _times(a: tuple[Var, Var], b: tuple[Var, Var]) -> tuple[Var, Var]:
+    return (
+        op.sub(op.mul(a[0], b[0]), op.mul(a[1], b[1])),
+        op.add(op.mul(a[0], b[1]), op.mul(a[1], b[0])),
+    )
