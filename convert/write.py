@@ -29,7 +29,7 @@ def check_destination(out: Path, version: str | None = None) -> None:
             f"expected a model's name of small letters, digits, '.', '_' and '-', at most 63 of them, found "
             f"{folder.name!r}: rename the folder {out}"
         )
-    above = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    above = next(parent for parent in (out, *out.parents) if os.path.exists(parent))
     if not above.is_dir():
         raise WriteError(f"expected to write below the folder {out}, found that {above} is a file: choose another")
     if not os.access(above, os.W_OK | os.X_OK):
@@ -79,7 +79,7 @@ def _exists(target: Path) -> WriteError:
 @contextlib.contextmanager
 def _folders(out: Path) -> Iterator[None]:
     """The folder and those above it; the new ones are removed again where nothing came to lie in them."""
-    new = [folder for folder in (out, *out.parents) if not folder.exists()]
+    new = [folder for folder in (out, *out.parents) if not os.path.exists(folder)]
     try:
         out.mkdir(parents=True, exist_ok=True)
         yield

@@ -1,0 +1,350 @@
+"""The command line: what it prints, where, and its exit codes."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import MinMaxScaler
+
+import convert.build
+from convert import ParityError, UnsupportedError
+from convert.cli import main
+from runtime import load
+from runtime.proof import Canary, OutputProof, Proof
+from tests.runtime import bundles
+
+ROOT = Path(__file__).parents[2]
+ROWS = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 2)), columns=["a", "b"]).assign(late=range(30))
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a pipeline and its sample, and the process in it."""
+    monkeypatch.chdir(tmp_path)
+    scaler = MinMaxScaler().fit(ROWS[["a", "b"]])
+    joblib.dump(scaler, "p.joblib")
+    skops.io.dump(scaler, "p.skops")
+    joblib.dump({"model": scaler}, "dict.joblib")
+    ROWS.to_parquet("s.parquet")
+    return tmp_path
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(files: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(words)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+CONVERT = ("p.joblib", "--sample", "s.parquet", "--target", "late", "--out", "models/scaler", "--version", "v1")
+
+
+def test_a_pipeline_becomes_a_bundle(run: Run, files: Path) -> None:
+    """A line a stage, what was written and how large it is, and the proof, all on stdout."""
+    code, out, err = run(*CONVERT, "--promote", "staging")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[:2] == [
+        "open: p.joblib is a pickle: opening it runs code; it imports 5 names from joblib, numpy, sklearn",
+        "sample: 30 rows of 2 columns from s.parquet",
+    ]
+    model = load("models/scaler@staging")
+    assert model.version == "v1"
+    assert any(line.startswith("written: models/scaler/v1, ") and line.endswith(" bytes") for line in lines)
+    assert lines[-len(str(model.proof).splitlines()) :] == str(model.proof).splitlines()
+    assert np.array_equal(model.transform(ROWS), joblib.load("p.joblib").transform(ROWS[["a", "b"]]))
+
+
+def test_of_a_skops_file_no_code_is_run(run: Run) -> None:
+    code, out, _ = run("p.skops", *CONVERT[1:])
+    assert code == 0
+    assert out.startswith("open: p.skops is a skops file: opening it runs no code of its own\n")
+
+
+Asked = dict[str, Any]
+
+
+def proof() -> Proof:
+    outputs = {"predict": OutputProof(1, 1)}
+    return Proof("bit", 0.0, 1, {"sample": 1}, (1,), outputs, Canary((), {}), 0, {}, "0" * 64)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What the driver is asked for, in its place."""
+    found: Asked = {}
+
+    def noted(pipeline: Any, sample: Any, out: Any, **options: Any) -> Proof:
+        found.update(options, pipeline=pipeline, sample=sample, out=out)
+        options["report"]("stage: done")
+        return proof()
+
+    monkeypatch.setattr(convert.build, "convert", noted)
+    return found
+
+
+def test_every_option_reaches_the_driver(run: Run, asked: Asked) -> None:
+    options = ("--tolerance", "1e-6", "--enforce-range", "--promote", "staging")
+    code, out, _ = run(*CONVERT, *options, "--trust", "one", "--trust", "two.three")
+    assert code == 0
+    assert out.splitlines()[-3:] == ["stage: done", *str(proof()).splitlines()][-3:]
+    assert isinstance(asked.pop("pipeline"), MinMaxScaler)
+    assert list(asked.pop("sample").columns) == ["a", "b"]
+    del asked["report"]
+    assert asked == {
+        "out": Path("models/scaler"),
+        "version": "v1",
+        "promote": "staging",
+        "tolerance": 1e-6,
+        "enforce_range": True,
+    }
+
+
+def test_what_is_not_said_is_left_to_the_driver(run: Run, asked: Asked) -> None:
+    assert run("p.joblib", "--sample", "s.parquet", "--out", "models/scaler")[0] == 0
+    assert [asked[name] for name in ("version", "promote", "tolerance", "enforce_range")] == [None, None, None, False]
+
+
+def test_a_module_can_be_trusted(run: Run, asked: Asked, files: Path) -> None:
+    joblib.dump(np.random.default_rng, files / "f.joblib")
+    joblib.dump(joblib.Memory, files / "m.joblib")
+    code, _, err = run("m.joblib", *CONVERT[1:])
+    assert code == 2
+    assert "found joblib.memory.Memory, which could run any code" in err
+    _, _, err = run("m.joblib", *CONVERT[1:], "--trust", "joblib.memory")
+    assert err == (
+        "python -m convert: expected a trained scikit-learn pipeline, found the class Memory in m.joblib: dump the "
+        "pipeline itself\n"
+    )
+
+
+BAD = {
+    "no pipeline": (
+        ("none.joblib", *CONVERT[1:]),
+        "expected a trained pipeline in none.joblib, found no such file",
+    ),
+    "a dict": (
+        ("dict.joblib", *CONVERT[1:]),
+        "expected a trained scikit-learn pipeline, found a dict in dict.joblib: dump the pipeline itself",
+    ),
+    "no sample": (
+        (*CONVERT[:2], "none.csv", *CONVERT[3:]),
+        "expected a sample in none.csv, found: No such file or directory",
+    ),
+    "no target": (
+        (*CONVERT, "--target", "early"),
+        "expected the target 'early' among the columns of the sample s.parquet, found a, b, late",
+    ),
+    "a version that exists": (
+        (*CONVERT[:-3], "models/old", "--version", "v1"),
+        "expected a new version, found that models/old/v1 exists: a version is never changed, name another",
+    ),
+    "a file in the way": (
+        (*CONVERT[:-3], "p.joblib/below"),
+        "expected to write below the folder p.joblib/below, found that p.joblib is a file: choose another",
+    ),
+    "no alias": (
+        (*CONVERT, "--promote", "v2"),
+        "expected an alias of small letters, digits, '.', '_' and '-' that does not look like a version, found 'v2': "
+        "name it otherwise, say production or staging",
+    ),
+    "no version": (
+        ("promote", "models/old", "v2"),
+        "expected a version 'v2' in models/old, found v1",
+    ),
+    "nothing to go back to": (
+        ("rollback", "models/old"),
+        "expected the history of models/old's aliases, found none: promote a version first",
+    ),
+    "no model": (
+        ("list", "models/none"),
+        "expected a model with versions in models/none, found none",
+    ),
+    "nothing to show": (
+        ("show", "models/old@staging"),
+        "expected an alias or a version 'staging' in models/old, found v1",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_input_is_one_sentence(kind: str, run: Run, files: Path) -> None:
+    """On stderr, with exit code 2, and nothing is written."""
+    words, sentence = BAD[kind]
+    bundles.regressor(files / "models/old", bundles.numbers(["a"]), version="v1")
+    before = sorted(files.rglob("*"))
+    code, _, err = run(*words)
+    assert (code, err) == (2, f"python -m convert: {sentence}\n")
+    assert sorted(files.rglob("*")) == before
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def convert_(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(convert.build, "convert", convert_)
+
+
+def test_other_answers_are_exit_code_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the rows that differ most."""
+    worst = "row 7: 1.0, not 2.0\nrow 9: 3.0, not 4.0"
+    broken(monkeypatch, ParityError("expected the same answers, found others", worst))
+    code, _, err = run(*CONVERT)
+    assert (code, err) == (1, f"python -m convert: expected the same answers, found others\n{worst}\n")
+
+
+def test_what_cannot_be_expressed_is_exit_code_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken(monkeypatch, UnsupportedError("expected a method, found none", "['clf']"))
+    assert run(*CONVERT)[::2] == (2, "python -m convert: pipeline['clf']: expected a method, found none\n")
+
+
+def test_a_bug_is_no_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps its trace."""
+    broken(monkeypatch, KeyError("a bug"))
+    with pytest.raises(KeyError):
+        run(*CONVERT)
+
+
+def test_an_interrupt_leaves_nothing_behind(run: Run, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the bundle's files are being written."""
+    before, real = sorted(files.rglob("*")), os.fsync
+
+    def interrupted(descriptor: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    code, out, err = run(*CONVERT)
+    assert (code, err) == (130, "python -m convert: interrupted, nothing was written\n")
+    assert "open: " in out
+    assert sorted(files.rglob("*")) == before
+
+
+def test_aliases_are_moved_and_listed(run: Run, files: Path) -> None:
+    for version in ("v1", "v2"):
+        bundles.regressor(files / "m", bundles.numbers(["a"]), version=version)
+    assert run("promote", "m", "v1") == (0, "m/production -> v1 (before: nothing)\n", "")
+    assert run("promote", "m", "v2", "--alias", "production") == (0, "m/production -> v2 (before: v1)\n", "")
+    assert run("promote", "m", "v1", "--alias", "staging")[1] == "m/staging -> v1 (before: nothing)\n"
+    assert run("rollback", "m") == (0, "m/production -> v1 (before: v2)\n", "")
+    code, out, _ = run("list", "m")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["version", "v2", "v1"]
+    assert out.splitlines()[2].endswith("level ulp on 3 rows  production, staging")
+    code, out, _ = run("show", "m@staging")
+    assert code == 0
+    assert out.startswith("v1, created 2026-11-22T11:03:05Z, in ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "the following arguments are required: PIPELINE, --sample, --out"),
+        (("p.joblib", "--out", "m"), "the following arguments are required: --sample"),
+        (("promote", "m"), "the following arguments are required: VERSION"),
+        ((*CONVERT, "--tolerance", "lots"), "argument --tolerance: expected a number between 0 and 1, found 'lots'"),
+        ((*CONVERT, "--tolerance", "nan"), "argument --tolerance: expected a number between 0 and 1, found 'nan'"),
+        ((*CONVERT, "--sampel"), "unrecognized arguments: --sampel"),
+    ],
+)
+def test_words_that_are_not_understood(
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith(f"error: {message}\n")
+
+
+def test_a_file_with_a_command_s_name_is_written_with_its_folder(run: Run, files: Path) -> None:
+    joblib.dump({}, files / "list")
+    assert "expected a trained scikit-learn pipeline, found a dict in list" in run("./list", *CONVERT[1:])[2]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_a_spinner_turns_beside(run: Run, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On stderr; what stdout holds stays the same, so that it can be piped."""
+    plain = run(*CONVERT)[1]
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    code, out, _ = run(*CONVERT)
+    assert (code, out) == (0, plain)
+    assert "stage: done" in terminal.getvalue()
+    assert "\x1b[" in terminal.getvalue()
+
+
+# --- as a process ----------------------------------------------------------------------------------------------------
+
+
+def process(folder: Path, *words: str, code: str = "") -> subprocess.CompletedProcess[str]:
+    python = ["-c", code] if code else ["-m", "convert"]
+    return subprocess.run(
+        [sys.executable, *python, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_exit_code_is_the_process_s(files: Path) -> None:
+    done = process(files, *CONVERT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert load("models/scaler").version == "v1"
+    again = process(files, *CONVERT)
+    assert again.returncode == 2
+    assert again.stderr == (
+        "python -m convert: expected a new version, found that models/scaler/v1 exists: a version is never changed, "
+        "name another\n"
+    )
+
+
+@pytest.mark.parametrize("words", [("list", "m"), ("show", "m"), ("promote", "m", "v1"), ("rollback", "m"), ("-h",)])
+def test_the_registry_imports_no_training_stack(words: tuple[str, ...], files: Path) -> None:
+    """It runs where a model is served."""
+    for version in ("v1", "v2"):
+        bundles.regressor(files / "m", bundles.numbers(["a"]), version=version)
+    for version in ("v1", "v2"):
+        assert process(files, "promote", "m", version).returncode == 0
+    code = (
+        "import json, sys\nfrom convert.cli import main\n"
+        "try:\n    code = main()\nexcept SystemExit as ended:\n    code = ended.code\n"
+        "print(json.dumps([code, sorted({name.partition('.')[0] for name in sys.modules})]))"
+    )
+    done = process(files, *words, code=code)
+    exit_code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert exit_code == 0
+    assert not {"sklearn", "onnx", "skl2onnx", "spox", "scipy", "pandas", "joblib", "rich", "yaml"} & set(modules)
+
+
+def test_a_pipeline_that_is_trained_and_converted_predicts_alike(files: Path) -> None:
+    """From the shell, through the file, to the runtime."""
+    model = LinearRegression().fit(ROWS[["a", "b"]], ROWS["late"])
+    joblib.dump(model, "line.joblib", compress=3)
+    ROWS.to_csv("s.csv", index=False)
+    done = process(files, "line.joblib", "--sample", "s.csv", "--target", "late", "--out", "models/line")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert np.allclose(load("models/line").predict(ROWS), model.predict(ROWS[["a", "b"]]), rtol=1e-12, atol=0)
