@@ -43,6 +43,7 @@ def open_pipeline(path: str | Path, *, trust: Sequence[str] = (), report: Callab
             stream.seek(0)
             pipeline = _load(lambda: open_audited(_decompressed(stream, file), table, str(file)), file)
     _check_estimator(pipeline, file)
+    _check_methods(pipeline, file)
     return pipeline
 
 
@@ -57,8 +58,8 @@ def list_globals(path: str | Path) -> list[str]:
 
 
 def check_fitted(pipeline: Any) -> None:
-    """Raises SourceError for what is no estimator with an inference method, and for one that is not fitted, with the
-    path of the first such step."""
+    """Raises SourceError for what is no estimator, and for one that is not fitted, with the path of the first such
+    step."""
     _check_estimator(pipeline)
 
 
@@ -240,20 +241,22 @@ def _other_version(file: Path, estimator: str, version: str) -> SourceError:
 
 
 def _check_estimator(pipeline: Any, file: Path | None = None) -> None:
-    from .lower import METHODS
-
-    kind = type(pipeline).__name__
-    place = f" in {file}" if file else ""
     if isinstance(pipeline, type) or not hasattr(pipeline, "get_params"):
-        found = f"the class {pipeline.__name__}" if isinstance(pipeline, type) else _article(kind)
+        found = f"the class {pipeline.__name__}" if isinstance(pipeline, type) else _article(type(pipeline).__name__)
         raise SourceError(
-            f"expected a trained scikit-learn pipeline, found {found}{place}: {'dump' if file else 'give'} the "
-            "pipeline itself"
+            f"expected a trained scikit-learn pipeline, found {found}{f' in {file}' if file else ''}: "
+            f"{'dump' if file else 'give'} the pipeline itself"
         )
     _check_fitted(pipeline, "")
+
+
+def _check_methods(pipeline: Any, file: Path) -> None:
+    from .lower import METHODS
+
     if not any(hasattr(pipeline, method) for method in METHODS):
         raise SourceError(
-            f"expected a pipeline with one of {', '.join(METHODS)}, found {kind}, which has none of them{place}"
+            f"expected a pipeline with one of {', '.join(METHODS)}, found {type(pipeline).__name__}, which has none of "
+            f"them, in {file}"
         )
 
 

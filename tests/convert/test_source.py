@@ -169,7 +169,7 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no inference": (
         lambda path: joblib.dump(DBSCAN().fit(X), path),
         "expected a pipeline with one of predict, predict_proba, predict_log_proba, decision_function, score_samples, "
-        "transform, found DBSCAN, which has none of them in DIR/p",
+        "transform, found DBSCAN, which has none of them, in DIR/p",
     ),
     "unfitted": (
         lambda path: joblib.dump(Pipeline([("clf", LogisticRegression())]), path),
