@@ -303,16 +303,17 @@ def in_blocks(tensor: Var, size: int, make: Callable[[Var], list[Var]]) -> list[
     one = op.const(np.array([1]))
     step = op.max([op.min([rows, op.const(np.array([BLOCK]))]), one])
     blocks = op.div(op.sub(op.add(rows, step), one), step)
-    scalar = op.const(np.array(0)), op.const(np.array(1))
+    # spox has a loop's count, index and condition as tensors of one element, not as scalars.
+    going = op.const(np.array([True]))
 
     def body(index: Var, _: Var) -> list[Var]:
-        first = op.mul(index, op.squeeze(step))
-        places = op.range(first, op.add(first, op.squeeze(step)), scalar[1])
+        first = op.squeeze(op.mul(index, step))
+        places = op.range(first, op.add(first, op.squeeze(step)), op.const(np.array(1)))
         # The last block is filled up with the last row.
         block = op.gather(tensor, op.min([places, op.squeeze(op.sub(rows, one))]), axis=0)
-        return [op.const(np.array(True)), *make(block)]
+        return [going, *make(block)]
 
-    found = op.loop(op.squeeze(blocks), op.const(np.array(True)), [], body=body)
+    found = op.loop(blocks, going, [], body=body)
     results = []
     for part in found:
         shape = part.unwrap_tensor().shape
