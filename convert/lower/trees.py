@@ -1,4 +1,4 @@
-"""scikit-learn's own trees, forests and boosting."""
+"""scikit-learn's own trees and forests."""
 
 from itertools import repeat
 from typing import Any
@@ -9,21 +9,17 @@ from numpy.typing import NDArray
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
-    GradientBoostingClassifier,
-    GradientBoostingRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    RandomTreesEmbedding,
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 from spox import Var
 
 from . import lower, lowers
-from .ensemble import FLOAT32, Trees, chosen_leaves, join, stump, sum_of_leaves
-from .labels import Labels, argmax, log, probabilities_of, scalar
-from .links import inverse_link
-from .matrix import Matrix, concat
+from .ensemble import FLOAT32, Trees, chosen_leaves, in_order, join, sum_of_leaves
+from .labels import Labels, argmax, log, scalar
+from .matrix import Matrix
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +40,11 @@ def sklearn_tree(estimator: Any, columns: Any = None) -> Trees:
         right=tree.children_right.astype(np.int64),
         missing_left=tree.missing_go_to_left.astype(bool),
     )
+
+
+def as_float32(x: Matrix) -> Matrix:
+    """The columns as trees see them."""
+    return x.map(op.cast(op.cast(x.tensor, to=np.float32), to=np.float64), [FLOAT32] * x.width)
 
 
 def _joined(estimators: list[Any], columns: Any) -> Trees:
@@ -72,7 +73,7 @@ def mean_of_trees(estimators: list[Any], x: Matrix, columns: Any = None) -> Var:
         values = np.concatenate([tree.tree_.value.ravel() for tree in estimators])
         total = sum_of_leaves(x, trees, np.zeros(len(values), np.int64), values, 1, FLOAT32)
     else:
-        total = op.reduce_sum(leaf_values(estimators, x, columns), op.const(np.array([1])), keepdims=0)
+        total = in_order(leaf_values(estimators, x, columns), len(estimators))
     return total if len(estimators) == 1 else op.div(total, op.const(np.float64(len(estimators))))
 
 
@@ -117,120 +118,17 @@ def forest_regressor(forest: Any, x: Matrix) -> Var:
     return scalar(mean) if forest.n_outputs_ == 1 else mean
 
 
-def _boosted(start: Floats, stages: list[list[tuple[Trees, Floats]]], x: Matrix, cast: Any) -> Var:
-    """A float64 tensor [N, K]: the start, then a tree a target and stage, added one after the other.
-
-    The start is a tree of one leaf, put first: added last it would give other bits.
-    """
-    width = len(start)
-    parts = [(stump(), target, np.array([value])) for target, value in enumerate(start.tolist())]
-    parts += [(trees, target, values) for stage in stages for target, (trees, values) in enumerate(stage)]
-    targets = np.concatenate([np.full(len(values), target) for _, target, values in parts])
-    weights = np.concatenate([values for _, _, values in parts])
-    return sum_of_leaves(x, join([trees for trees, _, _ in parts]), targets, weights, width, cast)
-
-
-def _gradient_boosting(model: Any, x: Matrix) -> Var:
-    """The raw predictions, float64 [N, K]."""
-    stages = [
-        [(sklearn_tree(tree), model.learning_rate * tree.tree_.value.ravel()) for tree in stage]
-        for stage in model.estimators_
-    ]
-    width = int(model.n_trees_per_iteration_)
-    constant = _constant_start(model, width)
-    if constant is not None:
-        return _boosted(constant, stages, x, FLOAT32)
-    from ..errors import UnsupportedError
-
-    raise UnsupportedError("expected GradientBoosting with its own init or init='zero', found another init estimator")
-
-
-def _constant_start(model: Any, width: int) -> Floats | None:
-    if isinstance(model.init_, str):
-        return np.zeros(width)
-    from sklearn.dummy import DummyClassifier, DummyRegressor
-
-    if not isinstance(model.init_, DummyClassifier | DummyRegressor):
-        return None
-    row = np.zeros((1, model.n_features_in_), np.float32)
-    start: Floats = model._raw_predict_init(row)[0]
-    return start
-
-
-def _hist_trees(predictor: Any, x: Matrix) -> tuple[Trees, Floats]:
-    nodes = predictor.nodes
-    is_leaf = nodes["is_leaf"].astype(bool)
-    members = {}
-    for node in np.flatnonzero(nodes["is_categorical"] & ~is_leaf):
-        bits = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
-        values = np.flatnonzero(np.unpackbits(bits.view(np.uint8), bitorder="little"))
-        members[int(node)] = values.astype(np.float64)
-    trees = Trees(
-        roots=np.array([0]),
-        feature=np.where(is_leaf, -1, nodes["feature_idx"].astype(np.int64)),
-        threshold=nodes["num_threshold"].astype(np.float64),
-        left=np.where(is_leaf, -1, nodes["left"].astype(np.int64)),
-        right=np.where(is_leaf, -1, nodes["right"].astype(np.int64)),
-        missing_left=nodes["missing_go_to_left"].astype(bool),
-        members=members,
-    )
-    return trees, nodes["value"].astype(np.float64)
-
-
-def _hist_gradient_boosting(model: Any, x: Matrix) -> Var:
-    """The raw predictions, float64 [N, K]."""
-    if model._preprocessor is not None:
-        # Categories first, as codes; then the numbers, which its second half only checks.
-        encoder = model._preprocessor.named_transformers_["encoder"]
-        chosen = model._preprocessor._transformer_to_input_indices
-        x = concat([lower(encoder, "transform", x.select(chosen["encoder"])), x.select(chosen["numerical"])])
-    stages = [[_hist_trees(predictor, x) for predictor in stage] for stage in model._predictors]
-    return _boosted(np.ravel(model._baseline_prediction).astype(np.float64), stages, x, None)
-
-
-BOOSTED = (
-    ((GradientBoostingClassifier, GradientBoostingRegressor), _gradient_boosting),
-    ((HistGradientBoostingClassifier, HistGradientBoostingRegressor), _hist_gradient_boosting),
-)
-
-
-def _raw(model: Any, x: Matrix) -> Var:
-    function = next(function for classes, function in BOOSTED if isinstance(model, classes))
-    raw: Var = x.once(model, "raw", lambda: function(model, x))
-    return raw
-
-
-@lowers(GradientBoostingClassifier, HistGradientBoostingClassifier, method="decision_function")
-def boosted_decision(model: Any, x: Matrix) -> Var:
-    return scalar(_raw(model, x)) if len(model.classes_) == 2 else _raw(model, x)
-
-
-@lowers(GradientBoostingClassifier, HistGradientBoostingClassifier, method="predict_proba")
-def boosted_probabilities(model: Any, x: Matrix) -> Var:
-    return probabilities_of(inverse_link(model._loss.link, _raw(model, x)))
-
-
-@lowers(GradientBoostingClassifier, HistGradientBoostingClassifier, method="predict_log_proba")
-def boosted_log_probabilities(model: Any, x: Matrix) -> Var:
-    return log(lower(model, "predict_proba", x))
-
-
-@lowers(GradientBoostingClassifier, HistGradientBoostingClassifier, method="predict")
-def boosted_labels(model: Any, x: Matrix) -> Labels:
-    raw = _raw(model, x)
-    if len(model.classes_) > 2:
-        return argmax(raw, model.classes_)
-    zero = op.const(np.float64(0))
-    # A tie at zero goes to the second class in one and to the first in the other.
-    over = op.greater_or_equal if isinstance(model, GradientBoostingClassifier) else op.greater
-    return Labels(op.cast(scalar(over(raw, zero)), to=np.int64), (model.classes_,))
-
-
-@lowers(GradientBoostingRegressor, method="predict")
-def gradient_boosting_regressor(model: Any, x: Matrix) -> Var:
-    return scalar(_raw(model, x))
-
-
-@lowers(HistGradientBoostingRegressor, method="predict")
-def hist_gradient_boosting_regressor(model: Any, x: Matrix) -> Var:
-    return scalar(inverse_link(model._loss.link, _raw(model, x)))
+@lowers(RandomTreesEmbedding, method="transform")
+def leaves_one_hot(forest: RandomTreesEmbedding, x: Matrix) -> Matrix:
+    """A column for each leaf of each tree, in the order of the forest's encoder."""
+    columns = []
+    start = 0
+    for tree, leaves in zip(forest.estimators_, forest.one_hot_encoder_.categories_, strict=True):
+        own = np.full(tree.tree_.node_count, -1)
+        own[leaves] = start + np.arange(len(leaves))
+        columns.append(own)
+        start += len(leaves)
+    chosen = chosen_leaves(x, _joined(forest.estimators_, None), np.concatenate(columns), FLOAT32)
+    trees = np.repeat(np.arange(len(columns)), [len(leaves) for leaves in forest.one_hot_encoder_.categories_])
+    lit = op.equal(op.gather(chosen, op.const(trees), axis=1), op.const(np.arange(start)))
+    return x.new(op.cast(lit, to=np.float64))
