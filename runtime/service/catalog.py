@@ -1,7 +1,7 @@
 """The models that are served: their names, and which of them a path speaks of."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..manifest import NAME
 from ..model import Model
@@ -17,9 +17,13 @@ _LISTED = 20
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The models that are served, by name. It never changes: to serve others, take another catalog."""
+    """The models that are served, by name. It never changes: to serve others, take another catalog.
+
+    aliases: of a name, the models that are served under its aliases too.
+    """
 
     models: Mapping[str, Model]
+    aliases: Mapping[str, Mapping[str, Model]] = field(default_factory=dict)
 
     @property
     def default(self) -> str | None:

@@ -9,13 +9,13 @@ from itertools import count
 from secrets import token_hex
 from time import perf_counter
 
-from litestar.types import HTTPScope, Receive, Send
+from litestar.types import HTTPScope, Receive
 from msgspec import UNSET, UnsetType
 
 from .logs import Access, Line
-from .problems import PROBLEM, Refusal, problem
+from .problems import Refusal
 
-__all__ = ["Disconnected", "Shared", "check_media_type", "read_body", "request_ids", "send_problem"]
+__all__ = ["Disconnected", "Shared", "check_media_type", "read_body", "request_ids"]
 
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
 _JSON = re.compile(rb'\s*application/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?', re.IGNORECASE).fullmatch
@@ -111,22 +111,3 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int
 
 def _too_large(limit: int) -> Refusal:
     return Refusal(413, "too_large", f"expected a body of at most {limit} bytes, found a larger one")
-
-
-async def send_problem(send: Send, refused: Refusal, request_id: bytes, *headers: tuple[bytes, bytes]) -> None:
-    """Answer with problem details."""
-    text = problem(refused, request_id)
-    await send(
-        {
-            "type": "http.response.start",
-            "status": refused.status,
-            "headers": [
-                (b"content-type", PROBLEM),
-                (b"content-length", b"%d" % len(text)),
-                (b"x-request-id", request_id),
-                *headers,
-                *refused.headers,
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": text, "more_body": False})

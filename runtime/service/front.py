@@ -1,6 +1,5 @@
 """Models become an ASGI application, or a router for somebody else's Litestar application."""
 
-import re
 from typing import Any, cast
 
 from litestar import Litestar, Router, asgi
@@ -11,11 +10,11 @@ from litestar.middleware import DefineMiddleware
 from litestar.types import ASGIApp, ExceptionHandlersMap, HTTPScope, Receive, Scope, Send
 
 from ..settings import BODY_LIMIT
-from . import pages
+from . import dialects, native, pages
 from .catalog import Models, catalog
+from .dialects.vertex import Vertex
 from .exchange import Shared
 from .logs import Access, to_logging
-from .native import ROUTES, Missing, Predict
 from .problems import Refusal
 from .serving import Serving
 from .trace import PREFIX, Traced, answer_error
@@ -23,28 +22,34 @@ from .trace import PREFIX, Traced, answer_error
 __all__ = ["Front", "app", "routes"]
 
 _ERRORS = cast("ExceptionHandlersMap", {Refusal: answer_error, HTTPException: answer_error, Exception: answer_error})
-_SLASHES = re.compile("//+")
-_ROUTES = [(route, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route))) for route in ROUTES]
 
 
-def app(models: Models, *, body_limit: int = BODY_LIMIT, access: Access | None = to_logging) -> "Front":
+def app(
+    models: Models,
+    *,
+    body_limit: int = BODY_LIMIT,
+    access: Access | None = to_logging,
+    vertex: Vertex | None = None,
+) -> "Front":
     """An ASGI application that serves loaded models; to be run, or mounted below any path of another.
 
     models: one, several, or several by the names they are to have. They stay the caller's to close.
     body_limit: bytes; a larger body is answered with 413.
     access: takes the log line of each request; by default it goes to the logger ``pipetwin.access``.
+    vertex: the paths that Vertex AI asks at, where the service runs there.
     """
-    return Front(Serving(catalog(models), Shared(body_limit, access)))
+    return Front(Serving(catalog(models), Shared(body_limit, access), (*native.ROUTES, *dialects.routes(vertex))))
 
 
 def routes(models: Models, *, body_limit: int = BODY_LIMIT, access: Access | None = to_logging) -> Router:
     """The same as a router for a Litestar application, which may stand below a path:
     ``Litestar(route_handlers=[routes(model)])``.
 
-    ``/schema`` is left out, for Litestar's own OpenAPI pages are there, and a path that names no model is answered as
-    that application answers unknown paths.
+    It speaks the native dialect alone, for paths of the others (``/``, ``/ping``, ``/version``) may be that
+    application's own; ``app`` speaks them all. ``/schema`` is left out, for Litestar's own OpenAPI pages are there,
+    and a path that names no model is answered as that application answers unknown paths.
     """
-    serving = Serving(catalog(models), Shared(body_limit, access))
+    serving = Serving(catalog(models), Shared(body_limit, access), native.ROUTES)
     handlers = [*pages.health(serving), *pages.metrics(serving), *pages.models(serving)]
     traced = DefineMiddleware(Traced, shared=serving.shared)
     described = Router("/", route_handlers=handlers, middleware=[traced], exception_handlers=_ERRORS)
@@ -80,20 +85,12 @@ class Front:
         path, prefix = scope["path"], ""
         if scope.get("root_path"):
             path, prefix = _below(scope)
-        endpoint = self.serving.paths.get(path) or self._find(path)
+        endpoint = self.serving.paths.get(path) or self.serving.router.find(path)
         if endpoint is not None:
             await endpoint(scope, receive, send)
             return
         state = {**scope.get("state", {}), PREFIX: prefix}
         await self._rest({**scope, "path": path, "root_path": "", "state": state}, receive, send)
-
-    def _find(self, path: str) -> Predict | Missing | None:
-        """What answers at a path of predictions that has needless slashes, or whose model is not served."""
-        path = _SLASHES.sub("/", "/" + path.strip("/"))
-        for route, pattern in _ROUTES:
-            if match := pattern.fullmatch(path):
-                return self.serving.endpoint(route, **match.groupdict())
-        return None
 
 
 _GROUPS = (pages.health, pages.metrics, pages.models, pages.schema)

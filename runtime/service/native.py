@@ -1,6 +1,6 @@
 """POST /predict, from bytes to bytes: the hot path.
 
-An answer is made in one pass down ``Predict.__call__``; everything it looks up was made when the model was loaded.
+An answer is made in one pass down ``Endpoint.__call__``; everything it looks up was made when the model was loaded.
 
 Measured on uvicorn (uvloop, httptools), one row of 30 numbers, a logistic regression, 16 connections, two shared
 cores, Python 3.11; processor time of the server a request, the median of 14 interleaved blocks of 6,000:
@@ -14,131 +14,42 @@ Of the 42 µs above the bare run, ``Model.answer`` takes about 20 (decoding, che
 and the body 10, metrics 5 and the log 8; in a loop of its own, with warm caches, the same code takes a third of that.
 """
 
-from collections.abc import Mapping
-from time import perf_counter
 from urllib.parse import parse_qsl
 
-from litestar.types import HTTPScope, Receive, Send
-
-from ..errors import InputError
 from ..model import Model
 from .catalog import Catalog
-from .exchange import Disconnected, Shared, check_media_type, read_body, send_problem
-from .logs import failure, log
-from .metrics import Meter
-from .problems import Refusal, refusal
+from .endpoint import Asked, Failed, Operation, Reply
+from .exchange import check_media_type
+from .problems import PROBLEM, Refusal, problem
+from .routing import ModelRoute
 
-__all__ = ["ROUTES", "Missing", "Predict", "paths"]
-
-ROUTES = ("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict")
+__all__ = ["ROUTES", "problems"]
 
 
-class Predict:
-    """One route of one model, as an ASGI application."""
-
-    def __init__(self, route: str, name: str, model: Model, meter: Meter, shared: Shared) -> None:
-        self._route = route
-        self._name = name
-        self._version = model.version
-        self._answer = model.answer
-        self._meter = meter
-        self._request_id = shared.request_id
-        self._logs = shared.access is not None
-        self._note = shared.note
-        self._limit = shared.body_limit
-        self._json = (b"content-type", b"application/json")
-        self._made_by = (b"x-model-version", model.version.encode("ascii"))
-
-    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        start = perf_counter()
-        headers = dict(scope["headers"])
-        request_id = self._request_id(headers)
-        status, rows = 200, 0
-        try:
-            _check_method(scope["method"])
-            query = scope["query_string"]
-            probabilities = _probabilities(query) if query else False
-            check_media_type(headers)
-            body = await read_body(headers, receive, self._limit)
-            begun = perf_counter()
-            answer = self._answer(body, probabilities=probabilities)
-            self._meter.answered(answer, perf_counter() - begun)
-        except Disconnected:
-            return
-        except Exception as error:  # the edge: whatever happened, the client gets an answer
-            refused = _refused(error, request_id)
-            self._meter.refused(refused.kind)
-            status = refused.status
-            await send_problem(send, refused, request_id, self._made_by)
-        else:
-            rows = answer.rows
-            text = answer.body
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": 200,
-                    "headers": [
-                        self._json,
-                        (b"content-length", b"%d" % len(text)),
-                        self._made_by,
-                        (b"x-request-id", request_id),
-                    ],
-                }
-            )
-            await send({"type": "http.response.body", "body": text, "more_body": False})
-        if self._logs:
-            self._note(scope, request_id, self._route, status, start, self._name, self._version, rows)
+def problems(refused: Refusal, request_id: bytes) -> Failed:
+    """Errors as problem details."""
+    return Failed(refused.status, PROBLEM, problem(refused, request_id))
 
 
-class Missing:
-    """A prediction's route to a model that is not served, as an ASGI application."""
+def predict(name: str, model: Model) -> Operation:
+    """The operation of every path of this dialect."""
+    predicted = model.answer
 
-    def __init__(self, route: str, refused: Refusal, shared: Shared) -> None:
-        self._route = route
-        self._refused = refused
-        self._shared = shared
+    def answer(asked: Asked) -> Reply:
+        query = asked.query
+        return Reply(predicted(asked.body, probabilities=_probabilities(query) if query else False))
 
-    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Refuse one request."""
-        start = perf_counter()
-        request_id = self._shared.request_id(dict(scope["headers"]))
-        refused = self._refused
-        try:
-            _check_method(scope["method"])
-        except Refusal as error:
-            refused = error
-        await send_problem(send, refused, request_id)
-        self._shared.note(scope, request_id, self._route, refused.status, start)
+    return Operation(answer, check_media_type)
 
 
-def paths(catalog: Catalog, meters: Mapping[str, Meter], shared: Shared) -> dict[str, Predict]:
-    """Every path that predicts, and what answers there."""
-    found: dict[str, Predict] = {}
-    for name, model in catalog.models.items():
-        for route in ROUTES[1:]:
-            path = route.format(name=name, version=model.version)
-            found[path] = Predict(route, name, model, meters[name], shared)
-    if catalog.default is not None:
-        name = catalog.default
-        found[ROUTES[0]] = Predict(ROUTES[0], name, catalog.models[name], meters[name], shared)
-    return found
+def _missing(catalog: Catalog, name: str | None, version: str | None) -> Refusal:
+    return catalog.missing(name, version)
 
 
-def _check_method(method: str) -> None:
-    if method != "POST":
-        raise Refusal(405, "method", "expected the method POST, found another", headers=((b"allow", b"POST"),))
-
-
-def _refused(error: Exception, request_id: bytes) -> Refusal:
-    match error:
-        case Refusal():
-            return error
-        case InputError():
-            return refusal(error)
-        case _:
-            log.error("request %s failed: %s", request_id.decode("ascii"), failure(error))
-            return Refusal(500, "internal", "the model failed on this input; the log tells more under this request_id")
+ROUTES = tuple(
+    ModelRoute(path, {"POST": predict}, problems, _missing)
+    for path in ("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict")
+)
 
 
 def _probabilities(query: bytes) -> bool:

@@ -1,9 +1,12 @@
 """What one service serves, counts and logs; the only thing of it that may change while it runs."""
 
+from collections.abc import Sequence
+from functools import cache
+
 from .catalog import Catalog
 from .exchange import Shared
 from .metrics import Metrics
-from .native import Missing, Predict, paths
+from .routing import Route, Router
 
 __all__ = ["Serving"]
 
@@ -13,20 +16,19 @@ class Serving:
 
     ``serve`` exchanges everything that depends on the models by plain assignments on the event loop's thread, so that
     a request, which looks its endpoint up once, is answered by one model.
+
+    routes: of every dialect that is spoken.
     """
 
-    def __init__(self, catalog: Catalog, shared: Shared) -> None:
+    def __init__(self, catalog: Catalog, shared: Shared, routes: Sequence[Route]) -> None:
         self.shared = shared
         self.metrics = Metrics(lambda: self.catalog)
+        self._routes = routes
         self.serve(catalog)
 
     def serve(self, catalog: Catalog) -> None:
         """Serve these models from now on."""
-        meters = {name: self.metrics.meter(name, model) for name, model in catalog.models.items()}
+        router = Router(self._routes, catalog, cache(self.metrics.meter), self.shared)
         self.catalog = catalog
-        self.paths: dict[str, Predict] = paths(catalog, meters, self.shared)
-
-    def endpoint(self, route: str, name: str | None = None, version: str | None = None) -> Predict | Missing:
-        """What answers at one of ``native.ROUTES`` with those parameters."""
-        found = self.paths.get(route.format(name=name, version=version))
-        return found or Missing(route, self.catalog.missing(name, version), self.shared)
+        self.router = router
+        self.paths = router.paths

@@ -1,0 +1,5 @@
+"""Stub."""
+
+from ..routing import Route
+
+ROUTES: tuple[Route, ...] = ()

@@ -1,0 +1,188 @@
+"""One path as an ASGI application: what every dialect's routes share, from a request's headers to its log line.
+
+A dialect gives operations (bytes in, bytes out) and the shape of its errors; the rest is done here, once.
+"""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import NamedTuple, NoReturn
+
+from litestar.types import HTTPScope, Receive, Send
+
+from ..errors import InputError
+from ..model import Answer, Model
+from .exchange import Disconnected, Shared, read_body
+from .logs import failure, log
+from .metrics import Meter
+from .problems import Refusal, refusal
+
+__all__ = [
+    "JSON",
+    "Asked",
+    "Endpoint",
+    "Errors",
+    "Failed",
+    "Headers",
+    "Operation",
+    "Operations",
+    "Reply",
+    "Served",
+    "unreachable",
+]
+
+JSON = b"application/json"
+
+Headers = Mapping[bytes, bytes]
+"""A request's headers, by their names in lower case."""
+
+
+class Asked(NamedTuple):
+    """What a request says."""
+
+    headers: Headers
+    query: bytes
+    body: bytes
+
+
+class Reply(NamedTuple):
+    """What is answered.
+
+    answer: the body, and what is counted.
+    headers: beyond those that every answer has.
+    """
+
+    answer: Answer
+    media_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Operation(NamedTuple):
+    """What one method does at a path.
+
+    answer: raises InputError and Refusal.
+    check: looks at the headers before the body is read; raises Refusal.
+    predicts: whether it is counted among the predictions.
+    """
+
+    answer: Callable[[Asked], Reply]
+    check: Callable[[Headers], None] = lambda headers: None
+    predicts: bool = True
+
+
+Operations = Mapping[str, Operation]
+"""By method."""
+
+
+class Failed(NamedTuple):
+    """An error as a dialect answers it."""
+
+    status: int
+    media_type: bytes
+    body: bytes
+
+
+Errors = Callable[[Refusal, bytes], Failed]
+"""The shape of a dialect's errors: (refusal, request id) -> answer."""
+
+
+class Served(NamedTuple):
+    """The model that a path speaks of, by the name it is served under, and its counters."""
+
+    name: str
+    model: Model
+    meter: Meter
+
+
+class Endpoint:
+    """One path, as an ASGI application.
+
+    route: the path as the log knows it, with its parameters' names in place of their values.
+    served: None for a path that speaks of no model, or of one that is not served.
+    """
+
+    def __init__(
+        self, route: str, operations: Operations, errors: Errors, shared: Shared, served: Served | None = None
+    ) -> None:
+        self.route = route
+        self._operations = operations
+        self._other = _other_method(operations)
+        self._errors = errors
+        self._request_id = shared.request_id
+        self._logs = shared.access is not None
+        self._note = shared.note
+        self._limit = shared.body_limit
+        self._meter = served.meter if served else None
+        self._made_by = ((b"x-model-version", served.model.version.encode("ascii")),) if served else ()
+        self._whose = (served.name, served.model.version) if served else None
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        start = perf_counter()
+        headers = dict(scope["headers"])
+        request_id = self._request_id(headers)
+        status, rows = 200, 0
+        try:
+            operation = self._operations.get(scope["method"], self._other)
+            operation.check(headers)
+            body = await read_body(headers, receive, self._limit)
+            begun = perf_counter()
+            answer, media_type, more = operation.answer(Asked(headers, scope["query_string"], body))
+            if operation.predicts and self._meter is not None:
+                self._meter.answered(answer, perf_counter() - begun)
+        except Disconnected:
+            return
+        except Exception as error:  # the edge: whatever happened, the client gets an answer
+            refused = _refused(error, request_id)
+            if self._meter is not None:
+                self._meter.refused(refused.kind)
+            status, media_type, text = self._errors(refused, request_id)
+            more = refused.headers
+        else:
+            rows, text = answer.rows, answer.body
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    (b"content-type", media_type),
+                    (b"content-length", b"%d" % len(text)),
+                    (b"x-request-id", request_id),
+                    *self._made_by,
+                    *more,
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": text, "more_body": False})
+        if self._logs:
+            if self._whose is None:
+                self._note(scope, request_id, self.route, status, start)
+            else:
+                self._note(scope, request_id, self.route, status, start, *self._whose, rows)
+
+
+def _refused(error: Exception, request_id: bytes) -> Refusal:
+    match error:
+        case Refusal():
+            return error
+        case InputError():
+            return refusal(error)
+        case _:
+            log.error("request %s failed: %s", request_id.decode("ascii"), failure(error))
+            return Refusal(500, "internal", "the model failed on this input; the log tells more under this request_id")
+
+
+def _other_method(operations: Operations) -> Operation:
+    """What answers a method that the path has not."""
+    allowed = sorted(operations)
+    sentence = f"expected the method {' or '.join(allowed)}, found another"
+    header = (b"allow", ", ".join(allowed).encode("ascii"))
+
+    def refuse(headers: Headers) -> NoReturn:
+        raise Refusal(405, "method", sentence, headers=(header,))
+
+    return Operation(unreachable, refuse)
+
+
+def unreachable(asked: Asked) -> NoReturn:
+    """The answer of an operation whose check refuses everything."""
+    raise RuntimeError("expected the check to refuse, found that it did not")

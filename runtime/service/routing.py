@@ -1,0 +1,124 @@
+"""Which paths there are: the dialects' tables of routes, filled in with the models that are served."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, NoReturn
+
+from ..model import Model
+from .catalog import Catalog
+from .endpoint import Endpoint, Errors, Headers, Operation, Served, unreachable
+from .exchange import Shared
+from .metrics import Meter
+from .problems import Refusal
+
+__all__ = ["ModelRoute", "Route", "Router", "ServiceRoute"]
+
+Missing = Callable[[Catalog, str | None, str | None], Refusal]
+"""(catalog, name, version or label) -> why nothing answers for them; None: the path says none."""
+
+
+def missing(catalog: Catalog, name: str | None, version: str | None) -> Refusal:
+    """Why nothing answers, without a path of any dialect."""
+    if not catalog.models:
+        return Refusal(503, "unavailable", "no model is loaded")
+    if name is None:
+        return Refusal(404, "not_found", "several models are served here and none is called default")
+    try:
+        model = catalog.find(name)
+    except Refusal as refused:
+        return refused
+    return Refusal(404, "not_found", f"no such version of {name} is served here; the one that is: {model.version}")
+
+
+class ServiceRoute(NamedTuple):
+    """A path that speaks of no model, or of all of them.
+
+    methods: by HTTP method, what makes its operation.
+    """
+
+    path: str
+    methods: Mapping[str, Callable[[Catalog], Operation]]
+    errors: Errors
+
+
+class ModelRoute(NamedTuple):
+    """A path that speaks of one model.
+
+    path: with ``{name}``, and ``{version}`` or ``{label}`` (an alias) where they are said; without a name it speaks of
+        the default model.
+    methods: by HTTP method, what makes its operation, for the model and the name it is served under.
+    """
+
+    path: str
+    methods: Mapping[str, Callable[[str, Model], Operation]]
+    errors: Errors
+    missing: Missing = missing
+
+
+Route = ModelRoute | ServiceRoute
+
+
+class Router:
+    """Finds the endpoint of a path in one table; made anew whenever other models are served."""
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        catalog: Catalog,
+        meter: Callable[[str, Model], Meter],
+        shared: Shared,
+    ) -> None:
+        self._catalog = catalog
+        self._shared = shared
+        self._patterns = [(route, _pattern(route.path)) for route in routes if isinstance(route, ModelRoute)]
+        self.paths: dict[str, Endpoint] = {}
+        for route in routes:
+            if isinstance(route, ServiceRoute):
+                operations = {method: make(catalog) for method, make in route.methods.items()}
+                self.paths[route.path] = Endpoint(route.path, operations, route.errors, shared)
+                continue
+            for path, name, model in _filled(route.path, catalog):
+                made = {method: make(name, model) for method, make in route.methods.items()}
+                served = Served(name, model, meter(name, model))
+                self.paths[path] = Endpoint(route.path, made, route.errors, shared, served)
+
+    def find(self, path: str) -> Endpoint | None:
+        """What answers at a path that has needless slashes, or whose model is not served; None for all others."""
+        path = _SLASHES.sub("/", "/" + path.strip("/"))
+        endpoint = self.paths.get(path)
+        if endpoint is not None:
+            return endpoint
+        for route, pattern in self._patterns:
+            if match := pattern.fullmatch(path):
+                return self._missing(route, match.groupdict())
+        return None
+
+    def _missing(self, route: ModelRoute, said: Mapping[str, str]) -> Endpoint:
+        """Refuses whatever comes, before it has read a body."""
+
+        def refuse(headers: Headers) -> NoReturn:
+            raise route.missing(self._catalog, said.get("name"), said.get("version", said.get("label")))
+
+        operations = dict.fromkeys(route.methods, Operation(unreachable, refuse))
+        return Endpoint(route.path, operations, route.errors, self._shared)
+
+
+_SLASHES = re.compile("//+")
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/:]+)", path))
+
+
+def _filled(path: str, catalog: Catalog) -> Iterator[tuple[str, str, Model]]:
+    """The paths that a route's path stands for, each with the model it speaks of."""
+    if "{" not in path:
+        if catalog.default is not None:
+            yield path, catalog.default, catalog.models[catalog.default]
+        return
+    for name, model in catalog.models.items():
+        if "{label}" in path:
+            for label, aliased in catalog.aliases.get(name, {}).items():
+                yield path.format(name=name, label=label), name, aliased
+        else:
+            yield path.format(name=name, version=model.version), name, model
