@@ -14,18 +14,9 @@ from . import lowers
 from .distances import constant, row_sum, squared_norms
 from .labels import scalar
 from .matrix import Matrix
+from .special import log1p
 
-__all__ = ["log1p", "logsumexp"]
-
-
-def log1p(x: Var) -> Var:
-    """log(1 + x) for x >= 0 to full precision: log(u) * x / (u - 1) for u = 1 + x as rounded (Kahan; in Goldberg, What
-    every computer scientist should know about floating-point arithmetic, theorem 4)."""
-    u = op.add(constant(1), x)
-    beyond = op.sub(u, constant(1))
-    nothing = op.equal(beyond, constant(0))
-    ratio = op.div(op.mul(op.log(u), x), op.where(nothing, constant(1), beyond))
-    return op.where(nothing, x, ratio)
+__all__ = ["logsumexp"]
 
 
 def logsumexp(x: Var, width: int) -> Var:

@@ -1,0 +1,177 @@
+"""Neighbours: every metric, weight and way of searching, and ties."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.neighbors import (
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    KNeighborsTransformer,
+    LocalOutlierFactor,
+    NeighborhoodComponentsAnalysis,
+    RadiusNeighborsClassifier,
+    RadiusNeighborsRegressor,
+    RadiusNeighborsTransformer,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from convert import UnsupportedError
+
+from .twins import levels, twin_of
+
+RNG = np.random.default_rng(10)
+X = RNG.normal(size=(160, 4)) @ RNG.normal(size=(4, 4))
+Y = X @ np.array([1.0, -2.0, 0.5, 3.0]) + RNG.normal(scale=0.1, size=160)
+THREE = np.array(["low", "middle", "high"])[np.digitize(Y, [-1.0, 1.0])]
+WHOLE = RNG.integers(0, 4, size=(90, 4)).astype(float)
+EXACT = ("bit", "ulp")
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+@pytest.mark.parametrize("k", [1, 5, 9])
+def test_classifier(algorithm: Any, weights: Any, k: int) -> None:
+    model = KNeighborsClassifier(k, weights=weights, algorithm=algorithm, leaf_size=10).fit(X[:80], THREE[:80])
+    assert set(levels(twin_of(model, X[80:]))) == {"predict", "predict_proba"}
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+@pytest.mark.parametrize("k", [1, 3, 4, 9])
+def test_ties_are_resolved_as_the_search_does(algorithm: Any, k: int) -> None:
+    """Whole numbers: nearly every row has several training rows at the border's distance."""
+    model = KNeighborsRegressor(k, algorithm=algorithm, leaf_size=5).fit(WHOLE, Y[:90])
+    assert levels(twin_of(model, WHOLE))["predict"] in EXACT
+
+
+@pytest.mark.parametrize("metric", ["manhattan", "chebyshev", "minkowski"])
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+def test_ties_in_other_metrics(metric: str, algorithm: Any) -> None:
+    model = KNeighborsRegressor(4, algorithm=algorithm, metric=metric, p=3, leaf_size=7).fit(WHOLE, Y[:90])
+    assert levels(twin_of(model, WHOLE))["predict"] in EXACT
+
+
+@pytest.mark.parametrize("algorithm", ["ball_tree", "brute"])
+@pytest.mark.parametrize(
+    ("metric", "parameters"),
+    [
+        ("manhattan", None),
+        ("chebyshev", None),
+        ("minkowski", {"w": [1.0, 2.0, 0.5, 3.0]}),
+        ("seuclidean", {"V": [1.0, 2.0, 0.5, 3.0]}),
+        ("canberra", None),
+        ("braycurtis", None),
+        ("mahalanobis", {"VI": np.linalg.inv(np.cov(X.T))}),
+    ],
+    ids=str,
+)
+def test_metrics(metric: str, parameters: Any, algorithm: Any) -> None:
+    model = KNeighborsRegressor(4, weights="distance", algorithm=algorithm, metric=metric, metric_params=parameters)
+    assert levels(twin_of(model.fit(X[:80], Y[:80]), X[80:]))["predict"] in EXACT
+
+
+@pytest.mark.parametrize("metric", ["cosine", "sqeuclidean"])
+def test_metrics_of_brute_force(metric: str) -> None:
+    model = KNeighborsRegressor(4, weights="distance", algorithm="brute", metric=metric)
+    assert levels(twin_of(model.fit(X[:80], Y[:80]), X[80:]))["predict"] in EXACT
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_great_circles(weights: Any) -> None:
+    places = RNG.uniform([-1.5, -3.0], [1.5, 3.0], size=(160, 2))
+    model = KNeighborsRegressor(3, weights=weights, algorithm="ball_tree", metric="haversine")
+    pipeline = model.fit(places[:80], Y[:80])
+    assert levels(twin_of(pipeline, places[80:]))["predict"] in EXACT
+
+
+@pytest.mark.parametrize(
+    "metric", ["hamming", "jaccard", "dice", "rogerstanimoto", "russellrao", "sokalmichener", "sokalsneath"]
+)
+def test_metrics_of_flags(metric: str) -> None:
+    wide = (RNG.random((80, 12)) < 0.5).astype(float)
+    model = KNeighborsClassifier(3, algorithm="ball_tree", metric=metric, leaf_size=20)
+    twin = twin_of(model.fit(wide[:60], THREE[:60]), wide[60:])
+    assert levels(twin)["predict"] == "bit"
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_several_outputs(weights: Any) -> None:
+    labels = np.column_stack([THREE, np.where(X[:, 1] > 0, "yes", "no")])
+    model = KNeighborsClassifier(4, weights=weights).fit(X[:80], labels[:80])
+    assert set(levels(twin_of(model, X[80:]))) == {"predict", "predict_proba"}
+    regressor = KNeighborsRegressor(9, weights=weights).fit(X[:80], np.column_stack([Y, -Y])[:80])
+    assert levels(twin_of(regressor, X[80:]))["predict"] in EXACT
+
+
+def test_wide_rows_by_brute_force_and_one_class_pair() -> None:
+    wide = RNG.normal(size=(60, 16))
+    pipeline = make_pipeline(StandardScaler(), KNeighborsClassifier())
+    twin = twin_of(pipeline.fit(wide, wide[:, 0] > 0), wide)
+    assert set(levels(twin)) == {"predict", "predict_proba"}
+
+
+def test_every_training_row_is_a_neighbour() -> None:
+    frame = pd.DataFrame({"größe": X[:, 0]})
+    model = KNeighborsRegressor(20, weights="distance").fit(frame[:20], Y[:20])
+    assert levels(twin_of(model, frame))["predict"] in EXACT
+
+
+def test_many_training_rows_are_compared_in_blocks() -> None:
+    many = RNG.normal(size=(9000, 6))
+    model = KNeighborsClassifier(3, algorithm="kd_tree").fit(many, many[:, 0] > 0)
+    assert levels(twin_of(model, many[:40]))["predict"] == "bit"
+
+
+@pytest.mark.parametrize("mode", ["distance", "connectivity"])
+@pytest.mark.parametrize("make", [KNeighborsTransformer, RadiusNeighborsTransformer])
+def test_graphs(mode: str, make: Any) -> None:
+    options = {"radius": 2.0} if make is RadiusNeighborsTransformer else {"n_neighbors": 3}
+    model = make(mode=mode, algorithm="kd_tree", **options).fit(X[:60])
+    assert levels(twin_of(model, X[60:]))["transform"] == "bit"
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+@pytest.mark.parametrize("outlier", ["low", "most_frequent"])
+def test_radius_classifier(algorithm: Any, weights: Any, outlier: Any) -> None:
+    model = RadiusNeighborsClassifier(1.5, weights=weights, algorithm=algorithm, outlier_label=outlier)
+    twin = twin_of(model.fit(X[:80], THREE[:80]), X[80:])
+    assert set(levels(twin)) == {"predict", "predict_proba"}
+
+
+def test_an_outlier_label_that_is_no_class_is_refused() -> None:
+    model = RadiusNeighborsClassifier(1.5, outlier_label="far").fit(X[:80], THREE[:80])
+    with pytest.raises(UnsupportedError, match="outlier_label among the classes"):
+        twin_of(model, X[80:])
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_radius_regressor(weights: Any) -> None:
+    model = RadiusNeighborsRegressor(1.5, weights=weights).fit(X[:80], Y[:80])
+    assert levels(twin_of(model, X[80:]))["predict"] in EXACT
+    several = RadiusNeighborsRegressor(1.5, weights=weights, metric="manhattan").fit(
+        X[:80], np.column_stack([Y, -Y])[:80]
+    )
+    assert levels(twin_of(several, X[80:]))["predict"] in EXACT
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+def test_local_outlier_factor(algorithm: Any) -> None:
+    model = LocalOutlierFactor(7, novelty=True, algorithm=algorithm, contamination=0.1).fit(X[:100])
+    assert set(levels(twin_of(model, X[100:]))) == {"predict", "decision_function", "score_samples"}
+
+
+def test_neighbourhood_components() -> None:
+    model = NeighborhoodComponentsAnalysis(2, random_state=0, max_iter=10)
+    assert levels(twin_of(model.fit(X, THREE), X))["transform"] in EXACT
+
+
+@pytest.mark.parametrize("model", [
+    KNeighborsRegressor(weights=lambda distances: np.exp(-distances)),
+    KNeighborsRegressor(metric=lambda a, b: float(np.abs(a - b).max())),
+], ids=["weights", "metric"])  # fmt: skip
+def test_functions_are_refused(model: Any) -> None:
+    with pytest.raises(UnsupportedError, match="a Python function cannot become a graph"):
+        twin_of(model.fit(X[:30], Y[:30]), X)
