@@ -299,7 +299,9 @@ def _taken(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
 
     def bounds_of(feature: Feature) -> dict[str, Any]:
         seen = feature.seen or (0.0, 0.0)
-        lowest, highest = low.get(feature.name, seen[0]), high.get(feature.name, seen[1])
+        # Zero is tried for what takes no negative number; what was seen is taken in any case.
+        lowest = min(low.get(feature.name, seen[0]), seen[0])
+        highest = max(high.get(feature.name, seen[1]), seen[1])
         if feature.name not in narrow:
             return {}
         return {"limit": highest} if lowest == -highest else {"range": (lowest, highest)}

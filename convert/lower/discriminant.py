@@ -9,6 +9,7 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lacks, lower, lowers
+from .distances import row_sum
 from .labels import Labels, argmax
 from .matrix import Matrix
 from .sums import running_sum
@@ -44,7 +45,7 @@ def posteriors(model: QuadraticDiscriminantAnalysis, x: Matrix) -> Var:
     for mean, rotation, scaling in zip(model.means_, model.rotations_, model.scalings_, strict=True):
         off = op.sub(x.tensor, op.const(mean))
         turned = op.matmul(off, op.const(np.ascontiguousarray(rotation * scaling ** (-0.5))))
-        norms.append(running_sum(op.mul(turned, turned)))
+        norms.append(op.unsqueeze(row_sum(op.mul(turned, turned), len(scaling)), op.const([1])))
     spread = np.array([np.sum(np.log(scaling)) for scaling in model.scalings_])
     half = op.mul(op.const(np.float64(-0.5)), op.add(op.concat(norms, axis=1), op.const(spread)))
     return op.add(half, op.const(np.log(model.priors_)))

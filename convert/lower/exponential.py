@@ -3,7 +3,7 @@
 libsvm adds hundreds of exponentials that nearly cancel, so that a difference in their last bits shows in the first
 digits of a score; onnxruntime's Exp kernel differs in one of seven. This one is the algorithm of glibc's exp
 (sysdeps/ieee754/dbl-64/e_exp.c, by Arm's optimized-routines) in float64 operations: 2^(k/128) from a table times a
-polynomial, off from the correctly rounded result in less than one of fifty.
+polynomial, with the last step fused as on processors that can. It differs from glibc's in about one of a million.
 """
 
 from decimal import Decimal, localcontext
@@ -41,6 +41,10 @@ def _powers() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 ROUNDED, REST = _powers()
+SPLIT = 2.0**27 + 1
+"""Parts a float64 in two halves whose products are exact (T. J. Dekker, Numerische Mathematik 18, 1971)."""
+HALF = ROUNDED * SPLIT - (ROUNDED * SPLIT - ROUNDED)
+OTHER_HALF = ROUNDED - HALF
 
 
 def exp(x: Var) -> Var:
@@ -56,11 +60,24 @@ def exp(x: Var) -> Var:
     low = op.mul(square, op.add(c2, op.mul(r, c3)))
     high = op.mul(op.mul(square, square), op.add(c4, op.mul(r, c5)))
     part = op.add(op.add(op.add(op.gather(op.const(REST), place), r), low), high)
-    mantissa = op.add(base, op.mul(base, part))
+    mantissa = _fused(base, part, op.gather(op.const(HALF), place), op.gather(op.const(OTHER_HALF), place))
     with np.errstate(over="ignore"):
         powers = np.ldexp(1.0, np.arange(SMALLEST, 1025))
     which = op.cast(op.sub(exponent, _number(SMALLEST)), to=np.int64)
     return op.mul(mantissa, op.gather(op.const(powers), which))
+
+
+def _fused(base: Var, part: Var, high: Var, low: Var) -> Var:
+    """base + base * part rounded once, for base = high + low, far larger than its product with the part."""
+    product = op.mul(base, part)
+    scaled = op.mul(part, _number(SPLIT))
+    part_high = op.sub(scaled, op.sub(scaled, part))
+    part_low = op.sub(part, part_high)
+    error = op.sub(op.mul(high, part_high), product)
+    error = op.add(op.add(error, op.mul(high, part_low)), op.mul(low, part_high))
+    error = op.add(error, op.mul(low, part_low))
+    total = op.add(base, product)
+    return op.add(total, op.add(op.sub(product, op.sub(total, base)), error))
 
 
 def _number(value: float) -> Var:

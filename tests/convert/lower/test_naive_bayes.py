@@ -1,0 +1,93 @@
+"""Naive Bayes beside its twins."""
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+import spox
+from numpy.typing import NDArray
+from sklearn.datasets import make_classification
+from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
+
+from convert.lower.sums import log1p
+
+from .twins import levels, model_of, twin_of
+
+WORDS = np.array(["oak", "ash", "elm", "fir"])
+
+
+def rows(count: int) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    X, y = make_classification(
+        180, 6, n_informative=5, n_redundant=0, n_classes=count, class_sep=0.6, random_state=count
+    )
+    return X, WORDS[y]
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize(
+    "model",
+    [
+        GaussianNB(),
+        GaussianNB(priors=None, var_smoothing=1e-3),
+        BernoulliNB(),
+        BernoulliNB(binarize=0.4, alpha=0.1),
+        BernoulliNB(fit_prior=False),
+    ],
+    ids=repr,
+)
+def test_a_model_of_numbers(model: Any, count: int) -> None:
+    X, y = rows(count)
+    twin = twin_of(model.fit(X, y), X)
+    assert levels(twin)["predict"] == "bit"
+    assert model_of(twin).predict(X).tolist() == model.predict(X).tolist()
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize(
+    "model", [MultinomialNB(), MultinomialNB(fit_prior=False), ComplementNB(), ComplementNB(norm=True)], ids=repr
+)
+def test_a_model_of_counts(model: Any, count: int) -> None:
+    X, y = rows(count)
+    X = np.round(np.abs(X) * 5)
+    twin = twin_of(model.fit(X, y), X)
+    assert twin.proof.outputs["predict"].label_mismatches == 0
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("model", [CategoricalNB(), CategoricalNB(min_categories=6, alpha=0.2)], ids=repr)
+def test_a_model_of_categories(model: Any, count: int) -> None:
+    X, y = rows(count)
+    X = np.minimum(np.round(np.abs(X)), 3)
+    twin = twin_of(model.fit(X, y), X)
+    assert levels(twin)["predict"] == "bit"
+
+
+def test_binary_columns_left_as_they_are() -> None:
+    X, y = rows(3)
+    X = (X > 0).astype(float)
+    twin_of(BernoulliNB(binarize=None).fit(X, y), X)
+
+
+def test_one_class_and_one_feature() -> None:
+    X, y = rows(2)
+    twin_of(GaussianNB().fit(X[:, :1], y), X[:, :1])
+    for model in (GaussianNB(), ComplementNB(), MultinomialNB()):
+        twin_of(model.fit(np.abs(X), np.zeros(len(X))), np.abs(X))
+
+
+def test_a_far_scale_keeps_its_digits() -> None:
+    """The likelihoods of classes are near each other and far from zero: the sum's order shows in their difference."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(1000, 5, size=(200, 24))
+    frame = pd.DataFrame(X, columns=[f"c {i}" for i in range(24)])
+    twin_of(GaussianNB().fit(frame, rng.integers(0, 3, 200)), frame)
+
+
+def test_log1p() -> None:
+    x = np.concatenate([np.geomspace(1e-320, 1e6, 5000), [0.0]])
+    value = spox.argument(spox.Tensor(np.float64, ("N",)))
+    graph = spox.build({"x": value}, {"y": log1p(value)})
+    (found,) = onnxruntime.InferenceSession(graph.SerializeToString()).run(None, {"x": x})
+    np.testing.assert_array_max_ulp(found, np.log1p(x), 4)

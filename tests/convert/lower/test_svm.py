@@ -1,0 +1,156 @@
+"""libsvm's machines beside their twins, and the exponential they are made of."""
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+import spox
+from numpy.typing import NDArray
+from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
+
+from convert.errors import UnsupportedError
+from convert.lower.exponential import exp
+
+from .twins import levels, model_of, twin_of
+
+Floats = NDArray[np.float64]
+WORDS = np.array(["oak", "ash", "elm", "fir"])
+KERNELS = ("linear", "poly", "rbf", "sigmoid")
+
+
+def classes(count: int, features: int = 6, samples: int = 160) -> tuple[Floats, NDArray[Any]]:
+    X, y = make_classification(
+        samples,
+        features,
+        n_informative=5,
+        n_redundant=0,
+        n_classes=count,
+        flip_y=0.1,
+        class_sep=0.6,
+        random_state=count,
+    )
+    return X, WORDS[y]
+
+
+def name(model: Any) -> str:
+    return f"{model!r}".replace("\n", "").replace(" ", "")
+
+
+@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kind", [SVC, NuSVC])
+def test_a_classifier(kind: Any, kernel: str, count: int) -> None:
+    X, y = classes(count)
+    model = kind(kernel=kernel, **({"nu": 0.3} if kind is NuSVC else {})).fit(X, y)
+    twin = twin_of(model, X)
+    assert levels(twin)["predict"] == "bit"
+    assert model_of(twin).predict(X).tolist() == model.predict(X).tolist()
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kind", [SVR, NuSVR, OneClassSVM])
+@pytest.mark.parametrize("gamma", ["scale", "auto", 0.7])
+def test_a_regressor_and_a_one_class_machine(kind: Any, kernel: str, gamma: Any) -> None:
+    X, _ = classes(2)
+    model = kind(kernel=kernel, gamma=gamma, coef0=0.3, degree=4).fit(X, X[:, 0] + X[:, 1] ** 2)
+    twin_of(model, X)
+
+
+@pytest.mark.parametrize("features", [1, 15, 16, 21, 39])
+@pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
+def test_scores_keep_their_digits_however_many_features_and_however_hard_the_margin(kernel: str, features: int) -> None:
+    """Their terms are hundreds of times larger than they are: any other order of the sum would show."""
+    X, y = classes(2, max(features, 5), 70)
+    X = X[:, :features]
+    model = SVC(kernel=kernel, C=100.0, max_iter=20_000, degree=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    twin = twin_of(model, X)
+    assert levels(twin)["predict"] == "bit"
+
+
+def test_a_far_scale_and_a_thousand_vectors() -> None:
+    X, y = classes(2, 8, 900)
+    X = X * np.array([1, 10, 100, 1, 1, 1, 1, 1000]) + 500
+    model = SVC(C=10).fit(X, y)
+    twin_of(model, X)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("kind", [SVC, NuSVC])
+def test_probabilities(kind: Any, count: int) -> None:
+    X, y = classes(count)
+    model = kind(probability=True, random_state=0, **({"nu": 0.3} if kind is NuSVC else {})).fit(X, y)
+    twin = twin_of(model, X)
+    assert set(levels(twin)) == {"predict", "predict_proba", "predict_log_proba", "decision_function"}
+    assert model_of(twin).predict(X).tolist() == model.predict(X).tolist()
+
+
+@pytest.mark.parametrize("shape", ["ovo", "ovr"])
+@pytest.mark.parametrize("break_ties", [False, True])
+def test_shapes_and_ties(shape: Any, break_ties: bool) -> None:
+    X, y = classes(4)
+    model = SVC(decision_function_shape=shape, break_ties=break_ties and shape == "ovr").fit(X, y)
+    twin = twin_of(model, X)
+    assert model_of(twin).decision_function(X).shape == (len(X), 6 if shape == "ovo" else 4)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "poly", "rbf"])
+def test_a_machine_trained_on_sparse_rows(kernel: str) -> None:
+    X, y = classes(3)
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), SVC(kernel=kernel)).fit(np.round(X), y)
+    assert model[-1]._sparse
+    twin = twin_of(model, np.round(X))
+    assert levels(twin)["predict"] == "bit"
+
+
+def test_no_support_vector() -> None:
+    X, _ = classes(2)
+    model = SVR().fit(X, np.full(len(X), 3.0))
+    assert not len(model.support_)
+    assert levels(twin_of(model, X)) == {"predict": "bit"}
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [True, False], [-3, 8]])
+def test_labels_odd_names_and_a_constant_column(labels: list[Any]) -> None:
+    X, y = classes(2)
+    frame = pd.DataFrame(X, columns=["a b", "ä", "1", "x", "", "y-z"])
+    frame["1"] = 7.0
+    model = make_pipeline(StandardScaler(), SVC()).fit(frame, np.array(labels)[(y == "oak").astype(int)])
+    found = model_of(twin_of(model, frame)).predict(frame)
+    assert found.tolist() == model.predict(frame).tolist()
+    assert found.dtype == model.predict(frame).dtype
+
+
+@pytest.mark.parametrize("kernel", ["precomputed", lambda a, b: a @ b.T])
+def test_a_kernel_that_is_not_of_the_row_is_refused(kernel: Any) -> None:
+    X, y = classes(2)
+    model = SVC(kernel=kernel).fit(X @ X.T if kernel == "precomputed" else X, y)
+    with pytest.raises(UnsupportedError, match="expected a kernel of linear, poly, rbf, sigmoid"):
+        twin_of(model, X @ X.T if kernel == "precomputed" else X)
+
+
+def test_the_exponential_is_the_c_librarys() -> None:
+    x = np.concatenate([-np.random.default_rng(0).exponential(20, 20_000), np.linspace(-700, 700, 20_000)])
+    odd = np.array([0.0, -0.0, -746.0, -1e300, 709.7, 711.0, -1e-300, 1e300])
+    value = spox.argument(spox.Tensor(np.float64, ("N",)))
+    graph = spox.build({"x": value}, {"y": exp(value)})
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    found = session.run(None, {"x": x})[0]
+    expected = np.array([math.exp(number) for number in x])
+    assert (found != expected).mean() < 1e-4
+    np.testing.assert_array_max_ulp(found, expected, 1)
+    (found,) = session.run(None, {"x": odd})
+    assert found[:4].tolist() == [1.0, 1.0, 0.0, 0.0]
+    assert found[4] == pytest.approx(math.exp(709.7), rel=1e-15)
+    assert found[5:].tolist() == [np.inf, 1.0, np.inf]
