@@ -84,15 +84,17 @@ def _last(terms: Var) -> Var:
 def _kernels(model: Any, block: Var, vectors: Floats) -> Var:
     """[rows, support vectors]."""
     gamma, coef0 = _number(model._gamma), _number(model.coef0)
+    # Features first: parts of them then lie together in memory.
+    columns = np.ascontiguousarray(np.concatenate([vectors, vectors[:1].repeat(-len(vectors) % GROUP, axis=0)]).T)
     if model.kernel == "rbf":
-        off = op.sub(op.unsqueeze(block, op.const([1])), op.const(vectors))
+        off = op.sub(op.unsqueeze(block, op.const([2])), op.const(columns))
         return exp(op.mul(op.neg(gamma), _dot(model, off, off, vectors.shape)))
     if not model._sparse and vectors.shape[1] < LANES[-1]:
         # The kernel of MatMul adds a few products one by one, each step fused: the same bits sooner.
         product = op.matmul(block, op.const(np.ascontiguousarray(vectors.T)))
     else:
-        wide = op.mul(op.unsqueeze(block, op.const([1])), op.const(np.ones((len(vectors), 1))))
-        product = _dot(model, wide, op.const(vectors[np.newaxis]), vectors.shape)
+        wide = op.mul(op.unsqueeze(block, op.const([2])), op.const(np.ones(columns.shape[1])))
+        product = _dot(model, wide, op.const(columns[np.newaxis]), vectors.shape)
     if model.kernel == "linear":
         return product
     scaled = op.add(op.mul(gamma, product), coef0)
@@ -111,14 +113,17 @@ def _power(base: Var, times: int) -> Var:
 
 
 LANES = (32, 16)
+GROUP = 8
+"""Support vectors are multiplied in groups of this many, of which the diagonal is kept: fewer, larger products."""
 
 
 def _dot(model: Any, left: Var, right: Var, shape: tuple[int, ...]) -> Var:
-    """The dot products along the last axis of [rows, vectors, features]: [rows, vectors]."""
+    """The dot products along the middle axis of [rows, features, vectors], the vectors filled up to whole groups:
+    [rows, vectors]."""
     vectors, features = shape
     if model._sparse:
-        sums = op.cumsum(op.mul(left, right), op.const(np.int64(2)))
-        return op.gather(sums, op.const(np.int64(-1)), axis=2)
+        sums = op.cumsum(op.mul(left, right), op.const(np.int64(1)))
+        return _cut(op.gather(sums, op.const(np.int64(-1)), axis=1), vectors)
     total: Var | None = None
     start = 0
     for lanes in LANES:
@@ -137,21 +142,28 @@ def _dot(model: Any, left: Var, right: Var, shape: tuple[int, ...]) -> Var:
         two = op.add(_part(quarter, np.array([0, 1])), _part(quarter, np.array([2, 3])))
         one = op.add(_part(two, np.array([0])), _part(two, np.array([1])))
         if not len(rest):
-            return op.squeeze(one, op.const([2]))
-        left = op.concat([one, _part(left, rest)], axis=2)
-        right = op.concat([op.add(op.mul(one, _number(0)), _number(1)), _wide(_part(right, rest), one)], axis=2)
-    # Many products of a row and a column, each a loop of fused steps.
-    product = op.matmul(op.unsqueeze(left, op.const([2])), op.unsqueeze(right, op.const([3])))
-    return op.reshape(product, op.const(np.array([-1, vectors])))
+            return _cut(op.squeeze(one, op.const([1])), vectors)
+        left = op.concat([one, _part(left, rest)], axis=1)
+        unit = op.cast(op.equal(one, one), to=np.float64)
+        right = op.concat([unit, op.mul(unit, _part(right, rest))], axis=1)
+    # Each product of a row and a column is a loop of fused steps.
+    count = len(rest) + (total is not None)
+    groups = -(-vectors // GROUP)
+    parted = op.const(np.array([0, count, groups, GROUP]))
+    rows = op.transpose(op.reshape(left, parted), perm=[0, 2, 3, 1])
+    columns = op.transpose(op.reshape(right, parted), perm=[0, 2, 1, 3])
+    products = op.reshape(op.matmul(rows, columns), op.const(np.array([0, groups, GROUP * GROUP])))
+    diagonal = op.gather(products, op.const(np.arange(GROUP) * (GROUP + 1)), axis=2)
+    return _cut(op.reshape(diagonal, op.const(np.array([0, groups * GROUP]))), vectors)
 
 
 def _part(tensor: Var, places: NDArray[np.int64]) -> Var:
-    return op.gather(tensor, op.const(places), axis=2)
+    return op.gather(tensor, op.const(places), axis=1)
 
 
-def _wide(tensor: Var, like: Var) -> Var:
-    """For as many rows as another tensor has."""
-    return op.expand(tensor, op.concat([op.shape(like, start=0, end=2), op.const(np.array([1]))], axis=0))
+def _cut(tensor: Var, vectors: int) -> Var:
+    """Without those that filled up the last group."""
+    return op.slice(tensor, op.const([0]), op.const([vectors]), op.const([1]))
 
 
 def _fused(a: Var, b: Var, c: Var) -> Var:
