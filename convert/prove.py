@@ -192,7 +192,7 @@ def _canary(
     pipeline: Any, signature: Signature, manifest: Manifest, tables: dict[int, list[Any]], floors: dict[str, float]
 ) -> Canary:
     """Synthetic rows with the pipeline's answers; rows with a near tie are left out, for another processor may
-    decide it otherwise."""
+    decide it otherwise. Where all of them tie they stay: without any the model could not be loaded."""
     live = [feature for feature in signature.features if feature.position is not None]
     rows = probes.canary_rows(signature.features, tables, CANARIES)
     frame = signature.frame.iloc[[0] * len(rows)].reset_index(drop=True)
@@ -208,7 +208,7 @@ def _canary(
         frame[by_name[feature.name]] = cells
     answers = {output.method: signature.ask(pipeline, output.method, frame) for output in manifest.outputs}
     tied = _tied(answers, floors)
-    kept = np.flatnonzero(~tied) if tied is not None else np.arange(len(rows))
+    kept = np.arange(len(rows)) if tied is None or tied.all() else np.flatnonzero(~tied)
     return Canary(
         tuple(rows[index] for index in kept.tolist()),
         {

@@ -58,3 +58,8 @@ def test_one_that_draws_at_random_is_refused(strategy: str) -> None:
 def test_categories_are_no_obstacle() -> None:
     frame = pd.DataFrame({"word": WORDS, "number": X[:, 0]})
     assert levels(twin_of(DummyClassifier().fit(frame, WORDS), frame))["predict"] == "bit"
+
+
+def test_a_model_whose_every_row_ties_can_be_loaded() -> None:
+    model = DummyClassifier().fit(X, np.arange(60) % 2)
+    assert model_of(twin_of(model, X)).predict(X[:2]).tolist() == [0, 0]
