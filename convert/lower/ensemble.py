@@ -208,67 +208,40 @@ class _Tests:
 
     @classmethod
     def of(cls, x: Matrix, trees: Trees, cast: Monotone | None) -> "_Tests":
-        """Of the request's own columns if every test can be asked of them, else of the columns of x."""
+        """Of the request's own columns where a test can be asked of them, else of the columns of x."""
         used = np.unique(trees.feature[trees.feature >= 0]).tolist()
-        origins = [column.origin for column in x.numbers()]
-        if x.scope.fold and all(origins[column] is not None for column in used):
-            try:
-                tests = cls._ask(x.scope.x, trees, {column: origins[column] for column in used}, x, cast)
-            except Unfoldable:
-                pass
-            else:
-                if any(not isinstance(origins[c], Raw) or origins[c].steps for c in used):
-                    x.scope.folded.append(f"{len(used)} preprocessed columns into {len(tests.which):,} tree nodes")
-                return tests
-        return cls._ask(x.tensor, trees, {column: Raw(column) for column in used}, x, cast)
-
-    @classmethod
-    def _ask(
-        cls, matrix: Var, trees: Trees, origins: dict[int, Raw | Lookup | None], x: Matrix, cast: Monotone | None
-    ) -> "_Tests":
-        inner = np.flatnonzero(trees.feature >= 0)
+        asked = {column: _asked(x, trees, column, cast) if x.scope.fold else None for column in used}
+        saved = [column for column in used if asked[column] is not None and not _untouched(x, column)]
+        computed = [column for column in used if asked[column] is None]
+        if computed and not saved:
+            matrix, places = x.tensor, {column: column for column in used}
+            computed = used
+        elif computed:
+            # The request's columns, then those that no single test can stand for.
+            matrix = op.concat([x.scope.x, x.select(computed).tensor], axis=1)
+            places = {column: len(x.scope.missing) + index for index, column in enumerate(computed)}
+        else:
+            matrix, places = x.scope.x, {}
+        parts = [
+            _ask(x, trees, column, Raw(places[column]), cast, None) if column in computed else asked[column]
+            for column in used
+        ]
+        found = [part for part in parts if part is not None]
+        for part in found:
+            if part.source is not None:
+                splits = np.array([test.split for test in part.tests if test.mode is Mode.LEQ])
+                x.scope.edges.setdefault(part.source, []).append(splits)
+        if saved:
+            count = sum(len(part.nodes) for column, part in zip(used, found, strict=True) if column in saved)
+            rest = f" ({len(computed)} more are computed)" if computed else ""
+            x.scope.folded.append(f"{len(saved)} preprocessed columns into {count:,} tree nodes{rest}")
         which = np.zeros(len(trees.feature), np.int64)
         unique: list[Test] = []
         columns: list[int] = []
-        sets = np.zeros(len(trees.feature), bool)
-        sets[list(trees.members)] = True
-        for feature, origin in origins.items():
-            if origin is None:
-                raise Unfoldable
-            origin = origin if cast is None else origin.then(cast)
-            nodes = inner[(trees.feature[inner] == feature) & ~sets[inner]]
-            # One test for all nodes that ask the same: thresholds compared as bits, with where NaN goes.
-            keys = np.stack([trees.threshold[nodes].view(np.int64), trees.missing_left[nodes].astype(np.int64)], axis=1)
-            keys, places = np.unique(keys, axis=0, return_inverse=True)
-            which[nodes] = len(unique) + places.ravel()
-            thresholds, missing_left = keys[:, 0].copy().view(np.float64), keys[:, 1].astype(bool)
-            folded = matrix is x.scope.x
-            may_miss = x.scope.missing[origin.source] if folded else True
-            size = len(x.scope.tables[origin.source]) if folded and origin.source in x.scope.tables else None
-            if isinstance(origin, Raw):
-                found = of_raw(origin, thresholds, missing_left, may_miss)
-                if folded:
-                    x.scope.edges.setdefault(origin.source, []).append(np.array([test.split for test in found]))
-            else:
-                found = [
-                    _of_table(origin, partial(np.greater_equal, t), m, size, may_miss)
-                    for t, m in zip(thresholds.tolist(), missing_left.tolist(), strict=True)
-                ]
-            unique += found
-            columns += [origin.source] * len(found)
-        for node, values in trees.members.items():
-            origin = origins[int(trees.feature[node])]
-            left = bool(trees.missing_left[node])
-            if isinstance(origin, Lookup):
-                size = len(x.scope.tables[origin.source]) if origin.source in x.scope.tables else None
-                test = _of_table(origin, partial(_is_in, values), left, size, x.scope.missing[origin.source])
-            elif origin is None or origin.steps:
-                raise Unfoldable
-            else:
-                test = Test(Mode.MEMBER, members=tuple(values.tolist()), missing=left)
-            which[node] = len(unique)
-            unique.append(test)
-            columns.append(origin.source)
+        for part in found:
+            which[part.nodes] = len(unique) + part.which
+            unique += part.tests
+            columns += [part.column] * len(part.tests)
         return cls(
             matrix,
             unique,
@@ -276,8 +249,78 @@ class _Tests:
             np.array([test.mode for test in unique], np.int64),
             np.array([test.left for test in unique], bool),
             np.array([-1 if test.constant is None else int(test.constant) for test in unique], np.int64),
-            which[inner],
+            which[trees.feature >= 0],
         )
+
+
+class _Asked(NamedTuple):
+    """The tests of one feature.
+
+    column: of the ensemble's matrix. source: the request's column, where thresholds are its own; else None.
+    nodes: those that ask; which: the test of each.
+    """
+
+    column: int
+    source: int | None
+    nodes: Ints
+    which: Ints
+    tests: list[Test]
+
+
+def _untouched(x: Matrix, column: int) -> bool:
+    """Whether a column is the request's own, with nothing done to it."""
+    origin = x.numbers()[column].origin
+    return isinstance(origin, Raw) and not origin.steps
+
+
+def _asked(x: Matrix, trees: Trees, feature: int, cast: Monotone | None) -> _Asked | None:
+    """A feature's tests of the request's column; None where there are none that decide alike."""
+    origin = x.numbers()[feature].origin
+    if origin is None:
+        return None
+    try:
+        return _ask(x, trees, feature, origin, cast, origin.source)
+    except Unfoldable:
+        return None
+
+
+def _ask(
+    x: Matrix, trees: Trees, feature: int, origin: Raw | Lookup, cast: Monotone | None, source: int | None
+) -> _Asked:
+    """source: the request's column that the origin speaks of; None if it speaks of a computed one."""
+    through = origin if cast is None else origin.then(cast)
+    asking = np.flatnonzero(trees.feature == feature)
+    sets = np.isin(asking, list(trees.members)) if trees.members else np.zeros(len(asking), bool)
+    nodes = asking[~sets]
+    may_miss = True if source is None else x.scope.missing[source]
+    size = len(x.scope.tables[source]) if source is not None and source in x.scope.tables else None
+    # One test for all nodes that ask the same: thresholds compared as bits, with where NaN goes.
+    keys = np.stack([trees.threshold[nodes].view(np.int64), trees.missing_left[nodes].astype(np.int64)], axis=1)
+    keys, places = np.unique(keys, axis=0, return_inverse=True)
+    thresholds, missing_left = keys[:, 0].copy().view(np.float64), keys[:, 1].astype(bool)
+    if isinstance(through, Raw):
+        tests = of_raw(through, thresholds, missing_left, may_miss)
+    else:
+        tests = [
+            _of_table(through, partial(np.greater_equal, t), m, size, may_miss)
+            for t, m in zip(thresholds.tolist(), missing_left.tolist(), strict=True)
+        ]
+    known = dict[tuple[bytes, bool], int]()
+    which = [places.ravel()]
+    for node in asking[sets].tolist():
+        values, left = trees.members[node], bool(trees.missing_left[node])
+        key = (values.tobytes(), left)
+        if key not in known:
+            known[key] = len(tests)
+            if isinstance(origin, Lookup):
+                tests.append(_of_table(origin, partial(_is_in, values), left, size, may_miss))
+            elif origin.steps:
+                raise Unfoldable
+            else:
+                tests.append(Test(Mode.MEMBER, members=tuple(values.tolist()), missing=left))
+        which.append(np.array([known[key]]))
+    own = source if isinstance(through, Raw) else None
+    return _Asked(origin.source, own, np.concatenate([nodes, asking[sets]]), np.concatenate(which), tests)
 
 
 def _is_in(members: Floats, values: Floats) -> NDArray[np.bool_]:
