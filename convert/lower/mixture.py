@@ -14,7 +14,7 @@ from . import lowers
 from .distances import constant, row_sum, squared_norms
 from .labels import scalar
 from .matrix import Matrix
-from .special import log1p
+from .sums import log1p
 
 __all__ = ["logsumexp"]
 

@@ -8,7 +8,7 @@ from spox import Var
 
 from .distances import constant
 
-__all__ = ["digamma", "erf", "log1p"]
+__all__ = ["digamma", "erf"]
 
 # The coefficients of Cephes (S. L. Moshier, ndtr.c), whose relative error is below 4e-16.
 ERFC_P = (
@@ -39,26 +39,16 @@ def _polynomial(x: Var, coefficients: Sequence[float]) -> Var:
 
 
 def erf(x: Var) -> Var:
-    """The error function, as scipy.special.erf to within an ulp or two: Cephes' two rational approximations."""
+    """The error function, as scipy.special.erf to within an ulp or two: Cephes' two rational approximations, in the
+    order of its operations."""
     squared = op.mul(x, x)
-    inner = op.mul(x, op.div(_polynomial(squared, ERF_T), _polynomial(squared, ERF_U)))
+    inner = op.div(op.mul(x, _polynomial(squared, ERF_T)), _polynomial(squared, ERF_U))
     # Beyond 8 the complement is below 1e-28.
     size = op.min([op.abs(x), constant(8)])
-    complement = op.mul(
-        op.exp(op.neg(op.mul(size, size))), op.div(_polynomial(size, ERFC_P), _polynomial(size, ERFC_Q))
-    )
+    gauss = op.exp(op.neg(op.mul(size, size)))
+    complement = op.div(op.mul(gauss, _polynomial(size, ERFC_P)), _polynomial(size, ERFC_Q))
     outer = op.mul(op.sign(x), op.sub(constant(1), complement))
     return op.where(op.less_or_equal(op.abs(x), constant(1)), inner, outer)
-
-
-def log1p(x: Var) -> Var:
-    """log(1 + x) for x >= 0 to full precision: log(u) * x / (u - 1) for u = 1 + x as rounded (Kahan; in Goldberg, What
-    every computer scientist should know about floating-point arithmetic, theorem 4)."""
-    u = op.add(constant(1), x)
-    beyond = op.sub(u, constant(1))
-    nothing = op.equal(beyond, constant(0))
-    ratio = op.div(op.mul(op.log(u), x), op.where(nothing, constant(1), beyond))
-    return op.where(nothing, x, ratio)
 
 
 def digamma(x: Var) -> Var:
