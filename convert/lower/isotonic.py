@@ -20,36 +20,40 @@ Floats = NDArray[np.float64]
 
 @lowers(IsotonicRegression, method="predict")
 def isotonic(model: IsotonicRegression, x: Matrix) -> Var:
-    """The value between two thresholds, as scipy.interpolate.interp1d leaves it to numpy.interp: float64 [N]."""
-    if model.X_thresholds_.dtype != np.float64:
-        raise UnsupportedError(
-            "expected an IsotonicRegression that was trained on float64, found one trained on "
-            f"{model.X_thresholds_.dtype}, which computes in {model.X_thresholds_.dtype}: train it on float64"
-        )
-    places, values = model.X_thresholds_, model.y_thresholds_.astype(np.float64)
+    """The value between two thresholds, as scipy.interpolate.interp1d has it: float64 [N].
+
+    It leaves float64 to numpy.interp, which looks for the last threshold that is at most the number; of float32 it
+    looks for the last one below it.
+    """
+    places, values = model.X_thresholds_, model.y_thresholds_
     if len(places) == 1:
-        return scalar(repeated(values, x))
+        return scalar(repeated(values.astype(np.float64), x))
+    # A model that was trained on float32 sees, compares and computes in float32.
+    single = places.dtype == np.float32
+    dtype = np.float32 if single else np.float64
+    number = op.cast(x.tensor, to=np.float32) if single else x.tensor
+    low, high = op.const(dtype(model.X_min_)), op.const(dtype(model.X_max_))
+    if model.out_of_bounds == "clip":
+        number = op.clip(number, low, high)
+    if single or model.out_of_bounds == "clip":
+        x = x.new(op.cast(number, to=np.float64))
     with np.errstate(all="ignore"):
-        # numpy.interp computes the slopes like this; at the last threshold none is needed.
-        slopes = np.append(np.diff(values) / np.diff(places), 0.0)
+        # As both compute the slopes; at the last threshold none is needed.
+        slopes = np.append(np.diff(values) / np.diff(places), dtype(0))
     if not np.isfinite(slopes).all():
         raise UnsupportedError(
-            "expected an IsotonicRegression with finite slopes, found thresholds too near each other"
+            "expected an IsotonicRegression with finite slopes, found thresholds too near each other: train it on "
+            "numbers that are further apart"
         )
-    number = x.tensor
-    low, high = op.const(np.float64(model.X_min_)), op.const(np.float64(model.X_max_))
-    if model.out_of_bounds == "clip":
-        x = x.new(op.clip(number, low, high))
-        number = x.tensor
-    trees, interval = _search(places)
+    trees, interval = _search(places.astype(np.float64), strict=single)
     at = chosen_leaves(x, trees, interval, None)
-    start, value, slope = (op.gather(op.const(table), at, axis=0) for table in (places, values, slopes))
+    start, value, slope = (op.gather(op.const(table.astype(dtype)), at, axis=0) for table in (places, values, slopes))
     line = op.add(op.mul(slope, op.sub(number, start)), value)
-    if model.out_of_bounds == "clip":
-        return scalar(line)
-    # Where scikit-learn would raise the answer is NaN too.
-    outside = op.or_(op.less(number, low), op.greater(number, high))
-    return scalar(op.where(outside, op.const(np.float64(np.nan)), line))
+    if model.out_of_bounds != "clip":
+        # Where scikit-learn would raise the answer is NaN too.
+        outside = op.or_(op.less(number, low), op.greater(number, high))
+        line = op.where(outside, op.const(dtype(np.nan)), line)
+    return scalar(op.cast(line, to=np.float64))
 
 
 @lowers(IsotonicRegression, method="transform")
@@ -58,8 +62,11 @@ def isotonic_transform(model: IsotonicRegression, x: Matrix) -> Any:
     return lower(model, "predict", x)
 
 
-def _search(places: Floats) -> tuple[Trees, NDArray[np.int64]]:
-    """A binary search as a balanced tree, and for each leaf the last place that is at most the number (else 0)."""
+def _search(places: Floats, *, strict: bool) -> tuple[Trees, NDArray[np.int64]]:
+    """A binary search as a balanced tree, and for each leaf the last place that is at most the number (else 0).
+
+    strict: the last place below the number instead.
+    """
     feature: list[int] = []
     threshold: list[float] = []
     left: list[int] = []
@@ -71,8 +78,9 @@ def _search(places: Floats) -> tuple[Trees, NDArray[np.int64]]:
         leaf = last - first == 1
         middle = (first + last) // 2
         feature.append(-1 if leaf else 0)
-        # A tree asks x <= t, the search x < t.
-        threshold.append(0.0 if leaf else float(np.nextafter(places[middle], -np.inf)))
+        # A tree asks x <= t, which is what a strict search needs; the other asks x < t.
+        split = places[middle] if strict else np.nextafter(places[middle], -np.inf)
+        threshold.append(0.0 if leaf else float(split))
         interval.append(first)
         left.append(-1)
         right.append(-1)
@@ -81,7 +89,7 @@ def _search(places: Floats) -> tuple[Trees, NDArray[np.int64]]:
             right[node] = grow(middle, last)
         return node
 
-    grow(0, len(places))
+    grow(0, len(places) - strict)
     trees = Trees(
         roots=np.array([0]),
         feature=np.array(feature),

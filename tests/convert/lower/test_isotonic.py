@@ -42,7 +42,15 @@ def test_outside_is_nan_where_scikit_learn_says_so() -> None:
     assert np.isnan(found).tolist() == [True, False, False, True]
 
 
-def test_one_trained_on_float32_is_refused() -> None:
-    model = IsotonicRegression(out_of_bounds="clip").fit(X.astype(np.float32), Y)
-    with pytest.raises(UnsupportedError, match="trained on float32"):
-        twin_of(model, X)
+@pytest.mark.parametrize("out_of_bounds", ["nan", "clip"])
+def test_one_trained_on_float32_computes_in_float32(out_of_bounds: Any) -> None:
+    model = IsotonicRegression(out_of_bounds=out_of_bounds).fit(X.astype(np.float32), Y)
+    assert model.X_thresholds_.dtype == np.float32
+    assert levels(twin_of(model, X.astype(np.float32).astype(np.float64))) == {"predict": "bit", "transform": "bit"}
+
+
+def test_thresholds_too_near_each_other_are_refused() -> None:
+    near = np.array([[0.0], [1e-10], [1.0]])
+    model = IsotonicRegression(out_of_bounds="clip").fit(near, [0.0, 1e300, 2e300])
+    with np.errstate(all="ignore"), pytest.raises(UnsupportedError, match="finite slopes"):
+        twin_of(model, near)
