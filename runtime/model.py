@@ -19,7 +19,7 @@ from .schema import Request
 from .session import Session
 from .tensors import Tensors
 
-__all__ = ["Answer", "Model", "load"]
+__all__ = ["Answer", "Model", "Response", "load"]
 
 
 def load(where: str | Path) -> "Model":
@@ -42,6 +42,18 @@ class Answer(NamedTuple):
     """
 
     body: bytes
+    labels: Sequence[Category]
+    rows: int
+
+
+class Response(NamedTuple):
+    """The answers of several methods.
+
+    answers: each an ndarray, or a list of them where the pipeline returns a list.
+    labels, rows: as in Answer.
+    """
+
+    answers: list[Any]
     labels: Sequence[Category]
     rows: int
 
@@ -116,7 +128,9 @@ class Model:
 
     def answers(self, output: Output, matrix: NDArray[np.float64]) -> Any:
         """A method's answer for a matrix made by ``tensors``."""
-        arrays = self.session.run(matrix, output.tensors)
+        return self._answer(output, self.session.run(matrix, output.tensors))
+
+    def _answer(self, output: Output, arrays: list[NDArray[Any]]) -> Any:
         if output.labels:
             (places,) = arrays
             if places.ndim == 1:
@@ -125,6 +139,21 @@ class Model:
             return np.stack(columns, axis=1).astype(output.dtype, copy=False)
         arrays = [array.astype(output.dtype, copy=False) for array in arrays]
         return arrays[0] if len(arrays) == 1 else arrays
+
+    def respond(self, matrix: NDArray[np.float64], outputs: Sequence[Output]) -> "Response":
+        """The answers of several methods for a matrix made by ``tensors``, from one run, with what a service counts."""
+        predict = self.manifest.output("predict")
+        counted = predict if predict is not None and predict.labels else None
+        wanted = dict.fromkeys(tensor for o in (*outputs, *((counted,) if counted else ())) for tensor in o.tensors)
+        arrays = dict(zip(wanted, self.session.run(matrix, tuple(wanted)), strict=True))
+        self.drift.note(matrix)
+        labels: list[Category] = []
+        if counted is not None:
+            places = arrays[counted.tensors[0]].reshape(len(matrix), -1)
+            for table, column in zip(self.manifest.classes, places.T.tolist(), strict=True):
+                labels += [table[place] for place in column]
+        answers = [self._answer(output, [arrays[name] for name in output.tensors]) for output in outputs]
+        return Response(answers, labels, len(matrix))
 
     def predict_json(self, body: bytes, *, probabilities: bool = False) -> bytes:
         """The answer to a body of ``POST /predict``, as JSON.

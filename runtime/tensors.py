@@ -31,6 +31,7 @@ class Tensors:
         self._codes: dict[int, Callable[[object], float]] = {
             index: _coder(feature) for index, feature in enumerate(self.columns) if feature.kind == "category"
         }
+        self._kinds = [_allowed(feature) for feature in self.columns]
         # Limits are wide open where the pipeline takes anything, so that one comparison serves every column.
         self._low = np.array([_bounds(feature)[0] for feature in self.columns])
         self._high = np.array([_bounds(feature)[1] for feature in self.columns])
@@ -80,6 +81,48 @@ class Tensors:
         for row, values in zip(matrix, table, strict=True):
             self.fill(row, values)
         return matrix
+
+    def table(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]], length: int) -> Matrix:
+        """Columns by name, each a sequence of JSON's values or an array [length]; further columns are not looked at.
+
+        As strict as the decoder of JSON: a string is no number, and a boolean is one only in an array, whose dtype the
+        client chose. NaN is a missing value.
+        """
+        made: list[Any] = []
+        for index, feature in enumerate(self.columns):
+            values = columns.get(feature.name)
+            if values is None:
+                if not feature.missing:
+                    raise InputError("$", f"missing required field {feature.name!r}")
+                made.append([None] * length)
+            elif len(values) != length:
+                raise InputError(f"$.{feature.name}", f"expected {length} values, as elsewhere, got {len(values)}")
+            else:
+                made.append(self._plain(index, feature, values))
+        try:
+            matrix = np.array(made, np.float64).reshape(len(made), length).T
+        except OverflowError as error:  # an integer beyond what float64 can hold
+            raise InputError("$", "expected numbers that are finite, got one outside", fault="range") from error
+        return self._checked(np.ascontiguousarray(matrix))
+
+    def _plain(self, index: int, feature: Feature, values: Sequence[Any] | NDArray[Any]) -> Any:
+        """A column's values as numbers or codes; raises InputError for values of another type."""
+        code = self._codes.get(index)
+        if isinstance(values, np.ndarray):
+            if code is None and (feature.kind == "number" or values.dtype.kind == "b" or _is_binary(values)):
+                return values
+            values = values.tolist()
+        allowed = self._kinds[index]
+        if not allowed.issuperset(map(type, values)):
+            values = [None if value.__class__ is float and value != value else value for value in values]
+            row = next((row for row, value in enumerate(values) if type(value) not in allowed), None)
+            if row is not None:
+                raise InputError(
+                    f"$[{row}].{feature.name}" if len(values) > 1 else f"$.{feature.name}",
+                    f"expected {' or '.join(sorted({_KINDS[kind] for kind in allowed} - {'null'}))}, "
+                    f"got {_KINDS.get(type(values[row]), 'another type')}",
+                )
+        return values if code is None else [code(value) for value in values]
 
     def check_known(self, matrix: Matrix) -> None:
         """Raise InputError for an unseen category where the pipeline takes none."""
@@ -156,6 +199,36 @@ class Tensors:
 
 
 _ABSENT = object()
+
+_KINDS: dict[type, str] = {
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    type(None): "null",
+    list: "array",
+    dict: "object",
+}
+"""JSON's names of what its decoders make."""
+
+
+def _allowed(feature: Feature) -> frozenset[type]:
+    """The types that a feature's values may have in JSON; whether it may be missing is seen later, in the matrix."""
+    match feature.kind:
+        case "boolean":
+            kinds: set[type] = {bool}
+        case "category":
+            kinds = {type(value) for value in feature.categories} or {str}
+        case _:
+            kinds = {float}
+    if kinds & {int, float}:
+        kinds |= {int, float}
+    return frozenset(kinds | {type(None)})
+
+
+def _is_binary(array: NDArray[Any]) -> bool:
+    """Whether numbers are all 0, 1 or missing, as booleans are."""
+    return array.dtype.kind in "fiu" and bool(((array == 0) | (array == 1) | (array != array)).all())
 
 
 def between(feature: Feature) -> str:

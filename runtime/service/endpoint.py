@@ -54,6 +54,7 @@ class Reply(NamedTuple):
     answer: Answer
     media_type: bytes = JSON
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    status: int = 200
 
 
 class Operation(NamedTuple):
@@ -126,7 +127,7 @@ class Endpoint:
             operation.check(headers)
             body = await read_body(headers, receive, self._limit)
             begun = perf_counter()
-            answer, media_type, more = operation.answer(Asked(headers, scope["query_string"], body))
+            answer, media_type, more, status = operation.answer(Asked(headers, scope["query_string"], body))
             if operation.predicts and self._meter is not None:
                 self._meter.answered(answer, perf_counter() - begun)
         except Disconnected:

@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from .logs import Access, Line
 from .problems import Refusal
 
-__all__ = ["Disconnected", "Shared", "check_media_type", "read_body", "request_ids"]
+__all__ = ["Disconnected", "Shared", "check_encoding", "check_media_type", "read_body", "request_ids"]
 
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
 _JSON = re.compile(rb'\s*application/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?', re.IGNORECASE).fullmatch
@@ -76,6 +76,11 @@ def check_media_type(headers: Mapping[bytes, bytes]) -> None:
     kind = headers.get(b"content-type")
     if kind is not None and kind != b"application/json" and not _JSON(kind):
         raise Refusal(415, "media_type", "expected the content type application/json in UTF-8, found another")
+    check_encoding(headers)
+
+
+def check_encoding(headers: Mapping[bytes, bytes]) -> None:
+    """Raise Refusal 415 for a body that says it is encoded."""
     if headers.get(b"content-encoding", b"identity") != b"identity":
         raise Refusal(415, "media_type", "expected a body without content encoding, found an encoded one")
 

@@ -1,7 +1,7 @@
 """The dialects that prediction clients already speak, each a table of routes over the same models."""
 
 from ..routing import Route
-from . import kserve, mlflow, oip, tfserving, vertex
+from . import invocations, kserve, mlflow, oip, tfserving, vertex
 
 __all__ = ["routes"]
 
@@ -11,7 +11,8 @@ def routes(where: vertex.Vertex | None) -> tuple[Route, ...]:
     return (
         *oip.ROUTES,
         *mlflow.ROUTES,
-        *kserve.ROUTES,
+        *invocations.ROUTES,
         *tfserving.ROUTES,
+        *kserve.ROUTES,  # after TF Serving's, whose page of a model it adds to
         *(vertex.routes(where) if where is not None else ()),
     )

@@ -1,5 +1,33 @@
-"""Stub."""
+"""KServe's version 1: source python/kserve/kserve/protocol/rest/v1_endpoints.py.
 
-from ..routing import Route
+``/v1/models/{name}:predict`` is TF Serving's, of which KServe's is a part; the page of a model has the keys of both.
+"""
 
-ROUTES: tuple[Route, ...] = ()
+from ...model import Model
+from ..catalog import Catalog
+from ..endpoint import Operation
+from ..routing import ModelRoute, Route, ServiceRoute
+from .bodies import one_key
+from .pages import page
+from .tfserving import state
+
+__all__ = ["ROUTES"]
+
+
+def _alive(catalog: Catalog) -> Operation:
+    return page({"status": "alive"})
+
+
+def _every(catalog: Catalog) -> Operation:
+    return page({"models": sorted(catalog.models)})
+
+
+def _model(name: str, model: Model) -> Operation:
+    return page({"name": name, "ready": True, **state(name, model)})
+
+
+ROUTES: tuple[Route, ...] = (
+    ServiceRoute("/", {"GET": _alive}, one_key),
+    ServiceRoute("/v1/models", {"GET": _every}, one_key),
+    ModelRoute("/v1/models/{name}", {"GET": _model}, one_key),
+)

@@ -111,7 +111,7 @@ def test_encoded_bodies_are_not_taken(flights_app: Front) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nothing", "/predict/more", "/models/flights/versions/1", "/models/flights/predict/x", "/%00", "/docs"],
+    ["/nothing", "/predict/more", "/models/flights/versions/1", "/models/flights/predict/x", "/%00", "/docs"],
 )
 def test_an_unknown_path(flights_app: Front, path: str) -> None:
     answer = get(flights_app, path)
