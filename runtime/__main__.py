@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "port": f"the port, {default.port} by default; 0 for any free one",
         "body-limit": f"bytes in a request's body, {default.body_limit} by default",
         "access-log": "true or false: log each request",
+        "poll-seconds": f"how often to look for other versions, {default.poll_seconds:g} by default; 0 for never",
     }.items():
         parser.add_argument(f"--{name}", help=f"{text} ({VARIABLES[name.replace('-', '_')]})", metavar="VALUE")
     return parser

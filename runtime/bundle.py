@@ -1,6 +1,8 @@
 """A folder becomes a checked bundle, or an error before any session exists."""
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,10 +10,16 @@ from .errors import BundleError, DigestError, ModelNotFoundError
 from .manifest import NAME, VERSION, Manifest, read_manifest
 from .proof import Proof, read_proof
 
-__all__ = ["Bundle", "find", "models", "read_bundle", "sums", "versions"]
+__all__ = ["Bundle", "find", "models", "read_bundle", "read_sums", "sums", "versions"]
 
 GRAPH, MANIFEST, PROOF, SUMS = "model.onnx", "manifest.json", "proof.json", "SHA256SUMS"
 FILES = (GRAPH, MANIFEST, PROOF)
+
+LARGEST = 2**31 - 1
+"""Bytes that a file of a bundle may have: a graph beyond that is not one protobuf message."""
+
+MOST_SUMS = 64 * 2**10
+"""Bytes that SHA256SUMS may have: a few hundred names."""
 
 
 class Bundle(NamedTuple):
@@ -69,9 +77,27 @@ def read_bundle(folder: Path) -> Bundle:
     return Bundle(manifest, proof, files[GRAPH], digest, name if NAME.fullmatch(name) else "default")
 
 
-def _read(folder: Path, name: str) -> bytes:
+def read_sums(folder: Path) -> bytes:
+    """The SHA256SUMS of a version's folder, which speaks for all of its files.
+
+    Raises DigestError where there is none, BundleError where it cannot be read.
+    """
     try:
-        return (folder / name).read_bytes()
+        return _read(folder, SUMS)
+    except OSError as error:
+        raise BundleError(f"expected to read a bundle in {folder}, found: {error.strerror}") from error
+
+
+def _read(folder: Path, name: str) -> bytes:
+    """A file's bytes; its kind and size are looked at first, for a pipe would never end and a sparse file is soon
+    larger than memory."""
+    try:
+        descriptor = os.open(folder / name, os.O_RDONLY | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            found, most = os.fstat(descriptor), MOST_SUMS if name == SUMS else LARGEST
+            if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+                raise DigestError(f"expected {folder / name} to be a file of at most {most} bytes, found another")
+            return file.read(most)
     except FileNotFoundError as error:
         raise DigestError(
             f"expected {name} in the bundle {folder}, found none: copy or convert the model again"

@@ -20,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True):
     host, port: where it listens; port 0 is any free one.
     body_limit: the largest body of a request, bytes.
     access_log: whether each request is logged.
+    poll_seconds: how often the folder is looked at for other versions; 0 for never.
     """
 
     models: str = ""
@@ -27,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True):
     port: int = 8000
     body_limit: int = BODY_LIMIT
     access_log: bool = True
+    poll_seconds: float = 2.0
 
 
 def _text(text: str) -> str:
@@ -47,6 +49,12 @@ def _size(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    if not 0 <= float(text) <= 86_400:
+        raise ValueError
+    return float(text)
+
+
 def _truth(text: str) -> bool:
     return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
 
@@ -57,6 +65,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "port": (_port, "an integer from 0 to 65535"),
     "body_limit": (_size, "a number of bytes, 1 or more"),
     "access_log": (_truth, "true or false"),
+    "poll_seconds": (_seconds, "a number of seconds from 0 to 86400"),
 }
 
 VARIABLES = {name: f"PIPETWIN_{name.upper()}" for name in _READ}

@@ -1,6 +1,6 @@
 """The models that are served: their names, and which of them a path speaks of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..manifest import NAME
@@ -37,6 +37,16 @@ class Catalog:
         """The version that serves, by name."""
         return {name: model.version for name, model in self.models.items()}
 
+    def each(self) -> Iterator[Model]:
+        """Every model once, those of aliases too."""
+        found = [*self.models.values(), *(model for some in self.aliases.values() for model in some.values())]
+        yield from {id(model): model for model in found}.values()
+
+    def of(self, name: str) -> list[Model]:
+        """Every model of a name once: the one that serves, and those of its aliases."""
+        found = [self.models[name], *self.aliases.get(name, {}).values()]
+        return list({id(model): model for model in found}.values())
+
     def find(self, name: str) -> Model:
         """The model of that name; raises Refusal 404."""
         if name not in self.models:
@@ -59,8 +69,13 @@ class Catalog:
         return (", ".join(names) or "none") + (f" and {more} more" if more else "")
 
 
-def catalog(models: Models) -> Catalog:
-    """A catalog of models; raises ValueError for a name that cannot be a name, and for one name given twice."""
+def catalog(models: "Models | Catalog") -> Catalog:
+    """A catalog of models; one that is a catalog already stays as it is.
+
+    Raises ValueError for a name that cannot be a name, and for one name given twice.
+    """
+    if isinstance(models, Catalog):
+        return models
     if isinstance(models, Model):
         models = [models]
     pairs = list(models.items()) if isinstance(models, Mapping) else [(model.name, model) for model in models]

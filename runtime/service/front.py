@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, ExceptionHandlersMap, HTTPScope, Receive, Sc
 
 from ..settings import BODY_LIMIT
 from . import dialects, native, pages
-from .catalog import Models, catalog
+from .catalog import Catalog, Models, catalog
 from .dialects.vertex import Vertex
 from .exchange import Shared
 from .logs import Access, to_logging
@@ -25,7 +25,7 @@ _ERRORS = cast("ExceptionHandlersMap", {Refusal: answer_error, HTTPException: an
 
 
 def app(
-    models: Models,
+    models: Models | Catalog,
     *,
     body_limit: int = BODY_LIMIT,
     access: Access | None = to_logging,

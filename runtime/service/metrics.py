@@ -51,7 +51,14 @@ class Metrics:
         self._errors = Counter(
             "ml_prediction_errors", "Requests refused or failed.", ("model", "error_type"), registry=self.registry
         )
-        self.registry.register(_Models(catalog))
+        self._reloads = Counter(
+            "ml_model_reloads",
+            "Versions that came to serve (loaded), candidates that were refused, versions gone from the folder.",
+            ("model", "outcome"),
+            registry=self.registry,
+        )
+        self._models = _Models(catalog)
+        self.registry.register(self._models)
 
     def meter(self, name: str, model: Model) -> "Meter":
         """The counters of one model; those of the same name and version are the same counters."""
@@ -60,6 +67,14 @@ class Metrics:
             self._latency.labels(name),
             {kind: self._errors.labels(name, kind) for kind in KINDS},
         )
+
+    def reloaded(self, model: str, outcome: str) -> None:
+        """Count a reload; the outcome is one of ``reload.OUTCOMES``."""
+        self._reloads.labels(model, outcome).inc()
+
+    def swapped(self, before: Catalog, after: Catalog) -> None:
+        """Keep what the models that serve no more have counted: a counter never goes down."""
+        self._models.swapped(before, after)
 
     def expose(self, accept: str) -> tuple[bytes, str]:
         """The metrics as text, and their media type: what the Accept header asks for."""
@@ -109,6 +124,17 @@ class _Models(Collector):
 
     def __init__(self, catalog: Callable[[], Catalog]) -> None:
         self._catalog = catalog
+        self._totals: Tally[tuple[str, str, str]] = Tally()
+        self._leaving: list[tuple[str, Model]] = []
+
+    def swapped(self, before: Catalog, after: Catalog) -> None:
+        """Those that left at the swap before this one have answered their last request by now: their counts become
+        numbers. Those that leave now may still be at work, so that they are asked as long as they are here."""
+        for name, model in self._leaving:
+            self._totals.update(dict(_drift(name, model)))
+        stay = {(name, id(model)) for name in after.models for model in after.of(name)}
+        gone = [(name, model) for name in before.models for model in before.of(name)]
+        self._leaving = [(name, model) for name, model in gone if (name, id(model)) not in stay]
 
     def collect(self) -> Iterable[Metric]:
         info = GaugeMetricFamily(
@@ -122,12 +148,23 @@ class _Models(Collector):
                 ("out_of_range", "Numbers beyond those of the training sample, or beyond the enforced range."),
             )
         }
-        for name, model in self._catalog().models.items():
+        catalog = self._catalog()
+        for name, model in catalog.models.items():
             info.add_metric((name, model.version, model.manifest.kind, model.proof.level), 1)
-            for feature, counts in zip(model.manifest.columns, model.drift.counts(), strict=True):
-                drift["missing"].add_metric((name, counts.feature), counts.missing)
-                if feature.kind == "category":
-                    drift["unknown"].add_metric((name, counts.feature), counts.unknown)
-                if feature.kind == "number":
-                    drift["out_of_range"].add_metric((name, counts.feature), counts.out_of_range)
+        counted = self._totals.copy()
+        here = [(name, model) for name in catalog.models for model in catalog.of(name)]
+        for name, model in here + self._leaving:
+            counted.update(dict(_drift(name, model)))
+        for (what, name, feature), count in counted.items():
+            drift[what].add_metric((name, feature), count)
         return [info, *drift.values()]
+
+
+def _drift(name: str, model: Model) -> Iterable[tuple[tuple[str, str, str], int]]:
+    """(what, model, feature) -> how often."""
+    for feature, counts in zip(model.manifest.columns, model.drift.counts(), strict=True):
+        yield ("missing", name, counts.feature), counts.missing
+        if feature.kind == "category":
+            yield ("unknown", name, counts.feature), counts.unknown
+        if feature.kind == "number":
+            yield ("out_of_range", name, counts.feature), counts.out_of_range

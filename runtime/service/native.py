@@ -48,7 +48,12 @@ def _missing(catalog: Catalog, name: str | None, version: str | None) -> Refusal
 
 ROUTES = tuple(
     ModelRoute(path, {"POST": predict}, problems, _missing)
-    for path in ("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict")
+    for path in (
+        "/predict",
+        "/models/{name}@{label}/predict",
+        "/models/{name}/predict",
+        "/models/{name}/versions/{version}/predict",
+    )
 )
 
 

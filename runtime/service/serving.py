@@ -22,6 +22,7 @@ class Serving:
 
     def __init__(self, catalog: Catalog, shared: Shared, routes: Sequence[Route]) -> None:
         self.shared = shared
+        self.catalog = Catalog({})
         self.metrics = Metrics(lambda: self.catalog)
         self._routes = routes
         self.serve(catalog)
@@ -29,6 +30,7 @@ class Serving:
     def serve(self, catalog: Catalog) -> None:
         """Serve these models from now on."""
         router = Router(self._routes, catalog, cache(self.metrics.meter), self.shared)
+        self.metrics.swapped(self.catalog, catalog)
         self.catalog = catalog
         self.router = router
         self.paths = router.paths

@@ -1,0 +1,112 @@
+"""Which versions should serve: what a folder of models says now, as content digests."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from ..bundle import MANIFEST, SUMS, find, read_sums
+from ..bundle import models as below
+from ..errors import BundleError, ModelNotFoundError, PipetwinError
+from ..manifest import NAME, VERSION, read_manifest
+
+__all__ = ["MAIN", "Pin", "Plan", "Survey", "survey"]
+
+MAIN = ""
+"""In place of an alias: the version that a model's own name stands for."""
+
+
+class Pin(msgspec.Struct, frozen=True):
+    """One version: where it lies, links resolved, and what must be found there.
+
+    digest: the SHA-256 of its SHA256SUMS.
+    promoted: whether an alias led here; else it was the newest or the only one.
+    """
+
+    folder: str
+    digest: str
+    promoted: bool = False
+
+    @property
+    def version(self) -> str:
+        """The folder's name, which is the version's unless it was copied under another."""
+        return Path(self.folder).name
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The version of each (model, alias); MAIN is the alias of the model's own name."""
+
+    pins: dict[str, dict[str, Pin]]
+
+    def each(self) -> Iterator[tuple[str, str, Pin]]:
+        """(model, alias, pin), in order."""
+        for name, aliases in sorted(self.pins.items()):
+            for alias, pin in sorted(aliases.items()):
+                yield name, alias, pin
+
+
+class Survey(msgspec.Struct, frozen=True):
+    """What the folder says.
+
+    faults: (model, alias) -> why no version can be named for it now.
+    """
+
+    plan: Plan
+    faults: dict[tuple[str, str], PipetwinError]
+
+
+def survey(where: str) -> Survey:
+    """The versions that a folder of models, one model's folder (or ``folder@alias``) or one version's folder names.
+
+    Each alias is resolved once. Only small files are read: what lies in a version is checked when it is loaded.
+    A version's folder given by itself has no aliases. Raises ModelNotFoundError where nothing at all is found.
+    """
+    pins: dict[str, dict[str, Pin]] = {}
+    faults: dict[tuple[str, str], PipetwinError] = {}
+
+    def note(name: str, alias: str, place: Path | str, *, promoted: bool) -> None:
+        try:
+            pins.setdefault(name, {})[alias] = _pin(place, promoted=promoted)
+        except PipetwinError as error:
+            faults[name, alias] = error
+
+    folders = below(Path(where))
+    if not folders:
+        folder = find(where)
+        name = folder.absolute().parent.name
+        name = name if NAME.fullmatch(name) else "default"
+        note(name, MAIN, folder, promoted="@" in Path(where).name or folder != Path(where).resolve())
+        if (Path(where) / SUMS).is_file():
+            return Survey(Plan(pins), faults)
+        folders = {name: folder.parent}
+    for name, folder in folders.items():
+        if name not in pins:
+            note(name, MAIN, folder, promoted=(folder / "production" / MANIFEST).is_file())
+        for alias, place in _aliases(folder):
+            note(name, alias, place, promoted=True)
+    return Survey(Plan({name: found for name, found in pins.items() if MAIN in found}), faults)
+
+
+def _pin(place: Path | str, *, promoted: bool) -> Pin:
+    folder = find(place)
+    return Pin(str(folder), hashlib.sha256(read_sums(folder)).hexdigest(), promoted)
+
+
+def _aliases(folder: Path) -> Iterator[tuple[str, Path]]:
+    """A model's aliases: symlinks, and folders that were copied in place of one (object stores lose symlinks)."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise ModelNotFoundError(f"expected to list {folder}, found: {error.strerror}") from error
+    for place in entries:
+        if NAME.fullmatch(place.name) and (place / MANIFEST).is_file() and (place.is_symlink() or _copied(place)):
+            yield place.name, place
+
+
+def _copied(folder: Path) -> bool:
+    try:
+        version = read_manifest((folder / MANIFEST).read_bytes(), str(folder)).version
+    except (OSError, BundleError):
+        return False
+    return version != folder.name and VERSION.fullmatch(version) is not None
