@@ -1,0 +1,199 @@
+"""Decompositions whose transform is an iteration: NMF, topics, sparse codes."""
+
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from sklearn.decomposition import (
+    NMF,
+    DictionaryLearning,
+    LatentDirichletAllocation,
+    MiniBatchDictionaryLearning,
+    MiniBatchNMF,
+    SparseCoder,
+)
+from spox import Var
+
+from ..errors import UnsupportedError
+from . import lowers
+from .distances import constant, row_sum
+from .matrix import Matrix
+from .special import digamma
+
+
+def _axis(index: int) -> Var:
+    return op.const(np.array([index]))
+
+
+def _column(tensor: Var, index: int) -> Var:
+    return op.slice(tensor, _axis(index), _axis(index + 1), _axis(1))
+
+
+def _rows_of(tensor: Var, row: Any) -> Var:
+    """One row of numbers, [k], for every row of a tensor [N, features]."""
+    shape = op.concat([op.shape(tensor, start=0, end=1), _axis(len(row))], axis=0)
+    return op.expand(constant(np.reshape(row, (1, -1))), shape)
+
+
+@lowers(NMF, method="transform")
+def nmf(model: NMF, x: Matrix) -> Matrix:
+    """Coordinate descent from zero (sklearn.decomposition._cdnmf_fast), for as many turns as it may take."""
+    if model.solver != "cd":
+        raise UnsupportedError(
+            "expected NMF with solver='cd', found 'mu', which starts from the mean of all rows that it is given: "
+            "fit it with solver='cd'"
+        )
+    if model.tol:
+        raise UnsupportedError(
+            f"expected NMF with tol=0, found {model.tol:g}, with which a row's answer depends on the rows beside it, "
+            "for it stops once all together change little: set_params(tol=0), the model need not be fitted again"
+        )
+    if model.shuffle:
+        raise UnsupportedError("expected NMF with shuffle=False, found True: its order is drawn anew at every call")
+    components = np.asarray(model.components_, np.float64)
+    l1, l2 = _penalties(model, x.width)
+    gram = components @ components.T + l2 * np.eye(len(components))
+    product = op.sub(op.matmul(x.tensor, constant(components.T)), constant(l1))
+
+    def turn(_: Var, __: Var, weights: Var) -> list[Var]:
+        columns = [_column(weights, index) for index in range(len(gram))]
+        for t, row in enumerate(gram):
+            gradient = op.neg(_column(product, t))
+            for factor, column in zip(row.tolist(), columns, strict=True):
+                gradient = op.add(gradient, op.mul(constant(factor), column))
+            if row[t]:
+                moved = op.sub(columns[t], op.div(gradient, constant(row[t])))
+                columns[t] = op.max([moved, constant(0)])
+        return [op.const(np.array([True])), op.concat(columns, axis=1)]
+
+    start = _rows_of(x.tensor, np.zeros(len(components)))
+    (weights,) = op.loop(_axis(int(model.max_iter)), op.const(np.array([True])), [start], body=turn)
+    return x.new(op.reshape(weights, op.const(np.array([-1, len(components)]))))
+
+
+def _penalties(model: NMF, width: int) -> tuple[float, float]:
+    """Of the weights: l1 and l2 (_BaseNMF._compute_regularization)."""
+    return width * model.alpha_W * model.l1_ratio, width * model.alpha_W * (1.0 - model.l1_ratio)
+
+
+@lowers(MiniBatchNMF, method="transform")
+def mini_batch_nmf(model: MiniBatchNMF, x: Matrix) -> Matrix:
+    raise UnsupportedError(
+        "expected a transform of each row by itself, found MiniBatchNMF, which starts from the mean of all rows that "
+        "it is given: use NMF(solver='cd', tol=0)"
+    )
+
+
+@lowers(LatentDirichletAllocation, method="transform")
+def topics(model: LatentDirichletAllocation, x: Matrix) -> Matrix:
+    """The variational updates of sklearn.decomposition._lda._update_doc_distribution, each row until it changes by
+    less than the tolerance."""
+    words = np.asarray(model.exp_dirichlet_component_, np.float64)
+    count = len(words)
+
+    def updated(powers: Var) -> Var:
+        norm = op.add(op.matmul(powers, constant(words)), constant(np.finfo(np.float64).eps))
+        share = op.matmul(op.div(x.tensor, norm), constant(words.T))
+        return op.add(op.mul(powers, share), constant(model.doc_topic_prior_))
+
+    def turn(_: Var, __: Var, topic: Var, powers: Var, going: Var) -> list[Var]:
+        new = updated(powers)
+        total = op.reshape(row_sum(new, count), op.const(np.array([-1, 1])))
+        away = op.reshape(row_sum(op.abs(op.sub(topic, new)), count), op.const(np.array([-1, 1])))
+        change = op.div(away, constant(count))
+        topic = op.where(going, new, topic)
+        powers = op.where(going, op.exp(op.sub(digamma(new), digamma(total))), powers)
+        going = op.and_(going, op.not_(op.less(change, constant(model.mean_change_tol))))
+        some = op.greater(op.reshape(op.reduce_max(op.cast(going, to=np.int64)), _axis(1)), _axis(0))
+        return [some, topic, powers, going]
+
+    ones = _rows_of(x.tensor, np.ones(count))
+    first = op.exp(op.sub(digamma(ones), digamma(_rows_of(x.tensor, [float(count)]))))
+    going = op.greater(_column(ones, 0), constant(0))
+    topic, _, _ = op.loop(
+        _axis(int(model.max_doc_update_iter)), op.const(np.array([True])), [ones, first, going], body=turn
+    )
+    topic = op.reshape(topic, op.const(np.array([-1, count])))
+    return x.new(op.div(topic, op.reshape(row_sum(topic, count), op.const(np.array([-1, 1])))))
+
+
+@lowers(SparseCoder, DictionaryLearning, MiniBatchDictionaryLearning, method="transform")
+def sparse_code(model: Any, x: Matrix) -> Matrix:
+    dictionary = np.asarray(model.dictionary if isinstance(model, SparseCoder) else model.components_, np.float64)
+    similarity = op.matmul(x.tensor, constant(dictionary.T))
+    alpha = model.transform_alpha
+    if alpha is None:
+        alpha = getattr(model, "alpha", 1.0)
+    match model.transform_algorithm:
+        case "threshold":
+            size = op.max([op.sub(op.abs(similarity), constant(alpha)), constant(0)])
+            code = op.mul(op.sign(similarity), size)
+            code = op.max([code, constant(0)]) if model.positive_code else code
+        case "omp":
+            wanted = model.transform_n_nonzero_coefs
+            wanted = min(max(x.width / 10, 1), len(dictionary)) if wanted is None else wanted
+            code = _matching_pursuit(similarity, dictionary @ dictionary.T, int(wanted))
+        case other:
+            raise UnsupportedError(
+                f"expected transform_algorithm 'omp' or 'threshold', found {other!r}, which solves a problem of its "
+                "own for every row: set_params(transform_algorithm='omp'), if that will do"
+            )
+    if model.split_sign:
+        code = op.concat([op.max([code, constant(0)]), op.neg(op.min([code, constant(0)]))], axis=1)
+    return x.new(code)
+
+
+def _matching_pursuit(similarity: Var, gram: Any, count: int) -> Var:
+    """sklearn.linear_model._omp._gram_omp for every row: atom after atom, the least squares by a Cholesky factor that
+    grows a row at a time; a row stops where the best atom is taken already, or too little is left."""
+    tiny = np.finfo(np.float64).eps
+    left, going = similarity, op.greater_or_equal(op.abs(_column(similarity, 0)), constant(0))
+    code = op.mul(similarity, constant(0))
+    taken, rows, targets = [], [], []
+    factor: list[list[Var]] = []
+    for _ in range(count):
+        best = op.arg_max(op.abs(left), axis=1, keepdims=1)
+        value = op.gather_elements(left, best, axis=1)
+        going = op.and_(going, op.not_(op.less(op.mul(value, value), constant(tiny))))
+        for atom in taken:
+            going = op.and_(going, op.not_(op.equal(best, atom)))
+        row = op.gather(constant(gram), op.reshape(best, _axis(-1)), axis=0)
+        line: list[Var] = []
+        pivot = op.gather_elements(row, best, axis=1)
+        for atom, above in zip(taken, factor, strict=True):
+            entry = op.gather_elements(row, atom, axis=1)
+            for mine, theirs in zip(line, above, strict=False):
+                entry = op.sub(entry, op.mul(mine, theirs))
+            line.append(op.div(entry, above[-1]))
+        for entry in line:
+            pivot = op.sub(pivot, op.mul(entry, entry))
+        if taken:
+            going = op.and_(going, op.greater(pivot, constant(tiny)))
+        factor.append([*line, op.sqrt(op.where(going, pivot, constant(1)))])
+        taken.append(best)
+        rows.append(row)
+        targets.append(op.gather_elements(similarity, best, axis=1))
+        weights = _solved(factor, targets)
+        new, explained = op.mul(similarity, constant(0)), op.mul(similarity, constant(0))
+        for atom, weight, gram_row in zip(taken, weights, rows, strict=True):
+            new = op.scatter_elements(new, atom, weight, axis=1)
+            explained = op.add(explained, op.mul(gram_row, weight))
+        code = op.where(going, new, code)
+        left = op.sub(similarity, explained)
+    return code
+
+
+def _solved(factor: list[list[Var]], targets: list[Var]) -> list[Var]:
+    """The solution of L L' w = t, by substitution forwards and back; every entry [N, 1]."""
+    forward: list[Var] = []
+    for line, target in zip(factor, targets, strict=True):
+        for entry, known in zip(line, forward, strict=False):
+            target = op.sub(target, op.mul(entry, known))
+        forward.append(op.div(target, line[-1]))
+    weights: list[Var] = []
+    for index in reversed(range(len(factor))):
+        value = forward[index]
+        for below, known in zip(range(len(factor) - 1, index, -1), weights, strict=False):
+            value = op.sub(value, op.mul(factor[below][index], known))
+        weights.append(op.div(value, factor[index][-1]))
+    return weights[::-1]
