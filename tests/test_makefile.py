@@ -1,5 +1,6 @@
 """The commands of the root, and the locks that they install."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +15,10 @@ LOCKS = ("requirements-serve.txt", "requirements-dev.txt")
 
 
 def make(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "--no-print-directory", *words], cwd=folder, capture_output=True, text=True)
+    """Make as if from a shell, though make itself may have started the tests."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "--no-print-directory", *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def pinned(lock: str) -> dict[str, set[str]]:
