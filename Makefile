@@ -74,13 +74,16 @@ serve: build/models/flights/production/manifest.json .venv-serve/installed ## th
 
 # --- to work on it ---------------------------------------------------------------------------------------------------
 
+# Two workers, one thread each: more threads than cores wait for one another.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -n 2
+
 .PHONY: test
 test: .venv/installed ## the tests, minutes
-	@$(RUN) -m pytest -n 2 -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 .PHONY: test-all
 test-all: .venv/installed ## the tests, those that are slow too
-	@$(RUN) -m pytest -n 2
+	@$(PYTEST)
 
 .PHONY: check
 check: .venv/installed ## formatting, lint, types
