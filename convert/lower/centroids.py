@@ -10,7 +10,7 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lower, lowers
-from .distances import constant, euclidean, from_reduced, reduced_distances, row_sum, squared_euclidean
+from .distances import constant, euclidean, from_reduced, in_blocks, reduced_distances, row_sum, squared_euclidean
 from .labels import Labels, argmax, scalar
 from .matrix import Matrix
 
@@ -98,19 +98,25 @@ def log_density(model: KernelDensity, x: Matrix) -> Var:
         )
     points = np.asarray(tree.data)
     parameters = dict(model.metric_params or {})
-    reduced = reduced_distances(x.tensor, points, model.metric, {"p": 2} | parameters)
-    terms = _log_kernel(model.kernel, from_reduced(reduced, model.metric, {"p": 2} | parameters), model.bandwidth_)
+    given = {"p": 2} | parameters
     weights = tree.sample_weight
     count = len(points) if weights is None else float(tree.sum_weight)
-    if weights is not None:
-        terms = op.add(terms, constant(np.log(np.asarray(weights))))
-    largest = op.reduce_max(terms, op.const(np.array([1])), keepdims=1)
-    # Where no point is within reach the largest is minus infinity, and so is the answer.
-    shift = op.where(op.isinf(largest), constant(0), largest)
-    total = op.reduce_sum(op.exp(op.sub(terms, shift)), op.const(np.array([1])), keepdims=1)
-    norm = _log_norm(model, x.width)
-    density = op.add(op.add(op.log(total), shift), constant(norm))
-    return scalar(op.sub(density, constant(np.log(count))))
+
+    def density(rows: Var) -> list[Var]:
+        distances = from_reduced(
+            reduced_distances(rows, points, model.metric, given, blocks=False), model.metric, given
+        )
+        terms = _log_kernel(model.kernel, distances, model.bandwidth_)
+        if weights is not None:
+            terms = op.add(terms, constant(np.log(np.asarray(weights))))
+        largest = op.reduce_max(terms, op.const(np.array([1])), keepdims=1)
+        # Where no point is within reach the largest is minus infinity, and so is the answer.
+        shift = op.where(op.isinf(largest), constant(0), largest)
+        total = op.reduce_sum(op.exp(op.sub(terms, shift)), op.const(np.array([1])), keepdims=1)
+        return [op.add(op.add(op.log(total), shift), constant(_log_norm(model, x.width)))]
+
+    (found,) = in_blocks(x.tensor, points.size, density)
+    return scalar(op.sub(found, constant(np.log(count))))
 
 
 def _log_norm(model: KernelDensity, width: int) -> float:

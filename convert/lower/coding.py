@@ -149,7 +149,9 @@ def _matching_pursuit(similarity: Var, gram: Any, count: int) -> Var:
     tiny = np.finfo(np.float64).eps
     left, going = similarity, op.greater_or_equal(op.abs(_column(similarity, 0)), constant(0))
     code = op.mul(similarity, constant(0))
-    taken, rows, targets = [], [], []
+    taken: list[Var] = []
+    rows: list[Var] = []
+    targets: list[Var] = []
     factor: list[list[Var]] = []
     for _ in range(count):
         best = op.arg_max(op.abs(left), axis=1, keepdims=1)

@@ -244,9 +244,12 @@ _METRICS: dict[str, Callable[[Var, Floats, Mapping[str, Any]], Var]] = {
 }
 
 
-def reduced_distances(tensor: Var, points: Any, metric: Any, parameters: Mapping[str, Any]) -> Var:
+def reduced_distances(
+    tensor: Var, points: Any, metric: Any, parameters: Mapping[str, Any], *, blocks: bool = True
+) -> Var:
     """DistanceMetric's rdist (sklearn.metrics._dist_metrics) of rows [N, k] to points [n, k], with its bits: [N, n].
 
+    blocks: whether many rows are taken a block at a time; not where the caller does.
     Raises UnsupportedError for a metric without a closed form.
     """
     function = _METRICS.get(metric) if isinstance(metric, str) else None
@@ -255,7 +258,9 @@ def reduced_distances(tensor: Var, points: Any, metric: Any, parameters: Mapping
             f"expected a metric with a closed form ({', '.join(sorted(_METRICS))}), found {metric!r}: "
             "a Python function cannot become a graph"
         )
-    return function(tensor, np.ascontiguousarray(points, np.float64), parameters)
+    points = np.ascontiguousarray(points, np.float64)
+    size = points.size if blocks else 0
+    return in_blocks(tensor, size, lambda rows: [function(rows, points, parameters)])[0]
 
 
 def from_reduced(reduced: Var, metric: Any, parameters: Mapping[str, Any]) -> Var:

@@ -42,7 +42,7 @@ def _points(model: Any) -> Any:
     return np.asarray(model._fit_X, np.float64)
 
 
-def _reduced(model: Any, x: Matrix) -> Callable[[Var], Var]:
+def _reduced(model: Any, x: Matrix, *, blocks: bool) -> Callable[[Var], Var]:
     """Rows [N, features] to what the search compares, [N, n]."""
     metric, parameters = model.effective_metric_, model.effective_metric_params_
     if metric == "precomputed":
@@ -57,7 +57,7 @@ def _reduced(model: Any, x: Matrix) -> Callable[[Var], Var]:
         parameters = {"VI": np.linalg.inv(np.atleast_2d(parameters["V"]))}
     if metric == "minkowski" and "p" not in parameters:
         parameters = {**parameters, "p": model.p}
-    return lambda rows: reduced_distances(rows, points, metric, parameters)
+    return lambda rows: reduced_distances(rows, points, metric, parameters, blocks=blocks)
 
 
 def _cosine(rows: Var, points: Any, x: Matrix) -> Var:
@@ -76,14 +76,14 @@ def _real(model: Any, reduced: Var) -> Var:
 
 def all_distances(model: Any, x: Matrix) -> tuple[Var, Callable[[Var], Var]]:
     """What a search compares, [N, n], and the function that makes distances of it."""
-    return _reduced(model, x)(x.tensor), lambda reduced: _real(model, reduced)
+    return _reduced(model, x, blocks=True)(x.tensor), lambda reduced: _real(model, reduced)
 
 
 def nearest(model: Any, x: Matrix, k: int) -> tuple[Var, Var]:
     """The distances of the k nearest training rows, ascending, float64 [N, k], and which they are, int64 [N, k]."""
 
     def make() -> tuple[Var, Var]:
-        compare, order = _reduced(model, x), _order(model)
+        compare, order = _reduced(model, x, blocks=False), _order(model)
         rows = model.n_samples_fit_
         size = rows if model._fit_method == "brute" else rows * x.width
 
@@ -260,7 +260,7 @@ def _ball_bounds(model: Any, nodes: Any, centres: Any) -> Callable[[Var], Var]:
         parameters = {"VI": np.linalg.inv(np.atleast_2d(parameters["V"]))}
 
     def distances(rows: Var) -> Var:
-        real = _real(model, reduced_distances(rows, centres, metric, {"p": model.p} | parameters))
+        real = _real(model, reduced_distances(rows, centres, metric, {"p": model.p} | parameters, blocks=False))
         outside = op.max([op.sub(real, constant(nodes["radius"])), constant(0)])
         return op.mul(outside, outside) if metric in SQUARED else outside
 
