@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BundleError
+from .graphcheck import check_graph
 
 # onnxruntime's Linux wheels send telemetry from 1.29 on, beginning at import; this is the documented full opt-out.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -29,10 +30,11 @@ class Session:
     """A graph that answers; safe to run from many threads at once.
 
     onnxruntime gets one thread: partial sums over several would make an answer depend on the batch it came in.
-    Raises BundleError where the bytes are no graph that onnxruntime can run.
+    Raises BundleError where the bytes are no graph that onnxruntime can run, or one that it should not see.
     """
 
     def __init__(self, graph: bytes) -> None:
+        check_graph(graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
