@@ -126,8 +126,10 @@ def _each(values: Any) -> Var:
 
 
 def _minkowski(tensor: Var, points: Floats, parameters: Mapping[str, Any]) -> Var:
-    # An exponent a feature: for a scalar 2 or 3 onnxruntime multiplies, where scikit-learn's loop calls pow.
-    terms = op.pow(op.abs(_differences(tensor, points)), _each(np.full(points.shape[1], parameters["p"])))
+    # An exponent an element: for one number to all of a row onnxruntime multiplies where it is 2 or 3, but
+    # scikit-learn's loop calls pow.
+    exponents = constant(np.full((1, *points.T.shape), parameters["p"]))
+    terms = op.pow(op.abs(_differences(tensor, points)), exponents)
     weights = parameters.get("w")
     return ordered_sum(terms if weights is None else op.mul(_each(weights), terms))
 
