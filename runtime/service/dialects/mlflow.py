@@ -71,10 +71,7 @@ def _inputs(model: Model, content: Any) -> NDArray[np.float64]:
 _FORMS = {"dataframe_split": _split, "dataframe_records": _records, "instances": _instances, "inputs": _inputs}
 
 _CODES = {
-    400: "BAD_REQUEST",
     404: "RESOURCE_DOES_NOT_EXIST",
-    405: "BAD_REQUEST",
-    413: "BAD_REQUEST",
     422: "INVALID_PARAMETER_VALUE",
     503: "TEMPORARILY_UNAVAILABLE",
 }
@@ -85,7 +82,7 @@ def errors(refused: Refusal, request_id: bytes) -> Failed:
     if refused.status == 415:
         return Failed(415, b"text/plain; charset=utf-8", refused.detail.encode())
     status = 400 if refused.status == 422 else refused.status
-    code = _CODES.get(refused.status, "INTERNAL_ERROR")
+    code = _CODES.get(refused.status, "BAD_REQUEST" if refused.status < 500 else "INTERNAL_ERROR")
     return Failed(status, JSON, encode({"error_code": code, "message": refused.detail}))
 
 
