@@ -20,6 +20,7 @@ from .errors import ConvertError
 from .lower import lower, offered
 from .lower.labels import Labels
 from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
+from .lower.packed import serialize
 from .prove import prove
 from .signature import Signature, kind_of, sign
 from .source import check_fitted
@@ -163,7 +164,7 @@ def build_graph(
     model = spox.build({"X": x}, named, drop_unused_inputs=False)
     model.graph.name = "pipetwin"
     model.producer_name = "pipetwin"
-    return model.SerializeToString(deterministic=True), scope, tuple(outputs), classes
+    return serialize(model, scope.ensembles), scope, tuple(outputs), classes
 
 
 def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any]:

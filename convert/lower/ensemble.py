@@ -11,15 +11,15 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import spox.opset.ai.onnx.ml.v5 as ml
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
 from ..fold import Mode, Test, Unfoldable, of_lookup, of_raw
 from .matrix import Lookup, Matrix, Monotone, Raw
+from .packed import check_size, stand_in
 
-__all__ = ["Trees", "chosen_leaves", "in_order", "join", "stump", "sum_of_leaves"]
+__all__ = ["Trees", "chosen_leaves", "distinct", "in_order", "join", "stump", "sum_of_leaves"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -87,52 +87,60 @@ def sum_of_leaves(x: Matrix, trees: Trees, targets: Ints, weights: Floats, width
 
 
 def _ensemble(x: Matrix, trees: Trees, targets: Ints, weights: Floats, width: int, cast: Monotone | None) -> Var:
+    check_size(int((trees.feature >= 0).sum()))
     tests = _Tests.of(x, trees, cast)
     pruned = _prune(trees, tests)
     # A tree that is but a leaf becomes a node with two leaves alike: one and the same leaf as both children has been
     # seen to be added twice by onnxruntime where other trees ask for categories.
     single = trees.feature[pruned.roots] < 0
     alone = pruned.roots[single]
-    ones = np.ones(len(alone), np.int64)
 
-    ends = np.concatenate([pruned.true[pruned.true_leaf], pruned.false[pruned.false_leaf], alone, alone])
-    leaves = np.stack([targets[ends].astype(np.float64), weights[ends]], axis=1)
+    ends = np.concatenate([pruned.true[pruned.true_leaf], pruned.false[pruned.false_leaf]])
+    first = leaf_of_end = np.arange(len(ends))
     # Equal leaves are written once, where every node asks for a threshold; compared as bits, so that 0.0 and -0.0
     # stay two.
-    share = bool((tests.mode[pruned.which] == Mode.LEQ).all())
-    own = np.zeros(len(ends), np.int64) if share else np.arange(len(ends))
-    if len(alone):
-        own[-2 * len(alone) :] = np.arange(2 * len(alone)) - 2 * len(alone)
-    keys = np.column_stack([leaves.view(np.int64), own])
-    _, first, leaf_of_end = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    if (tests.mode[pruned.which] == Mode.LEQ).all():
+        first, leaf_of_end = distinct([weights[ends].view(np.int64), targets[ends]])
     number = np.zeros(len(trees.feature), np.int64)
     number[pruned.nodes] = np.arange(len(pruned.nodes))
-    number[ends] = leaf_of_end.ravel()
-    alone_true, alone_false = leaf_of_end.ravel()[len(ends) - 2 * len(alone) :].reshape(2, -1)
+    number[ends] = leaf_of_end
     roots = number[pruned.roots]
     roots[single] = len(pruned.nodes) + np.arange(len(alone))
+    written = np.concatenate([ends[first], alone, alone])
+    alone_true = len(first) + np.arange(len(alone))
 
-    asked = [tests.unique[which] for which in pruned.which.tolist()]
-    members = [value for test in asked if test.mode is Mode.MEMBER for value in (*test.members, np.nan)]
-    missing = np.array([test.missing for test in asked] + [False] * len(alone), np.int64)
-    return ml.tree_ensemble(
-        tests.matrix,
-        aggregate_function=1,  # sum
-        leaf_targetids=leaves[first, 0].astype(np.int64).tolist(),
-        leaf_weights=np.ascontiguousarray(leaves[first, 1]),
-        membership_values=np.array(members) if members else None,
-        n_targets=width,
-        nodes_falseleafs=np.concatenate([pruned.false_leaf, ones]).tolist(),
-        nodes_falsenodeids=np.concatenate([number[pruned.false], alone_false]).tolist(),
-        nodes_featureids=np.concatenate([tests.column[pruned.which], 0 * ones]).tolist(),
-        nodes_missing_value_tracks_true=missing.tolist() if missing.any() else None,
-        nodes_modes=np.array([test.mode for test in asked] + [Mode.LEQ] * len(alone), np.uint8),
-        nodes_splits=np.array([test.split for test in asked] + [0.0] * len(alone)),
-        nodes_trueleafs=np.concatenate([pruned.true_leaf, ones]).tolist(),
-        nodes_truenodeids=np.concatenate([number[pruned.true], alone_true]).tolist(),
-        post_transform=0,  # none
-        tree_roots=roots.tolist(),
-    )
+    splits = np.array([test.split for test in tests.unique])[pruned.which]
+    missing = np.array([test.missing for test in tests.unique], np.int64)[pruned.which]
+    asking = pruned.which[tests.mode[pruned.which] == Mode.MEMBER].tolist()
+    members = [value for which in asking for value in (*tests.unique[which].members, np.nan)]
+    ones = np.ones(len(alone), np.int64)
+    arrays = {
+        "leaf_targetids": targets[written],
+        "leaf_weights": weights[written],
+        "nodes_falseleafs": np.concatenate([pruned.false_leaf, ones]),
+        "nodes_falsenodeids": np.concatenate([number[pruned.false], alone_true + len(alone)]),
+        "nodes_featureids": np.concatenate([tests.column[pruned.which], 0 * ones]),
+        "nodes_modes": np.concatenate([tests.mode[pruned.which], 0 * ones]).astype(np.uint8),
+        "nodes_splits": np.concatenate([splits, 0.0 * ones]),
+        "nodes_trueleafs": np.concatenate([pruned.true_leaf, ones]),
+        "nodes_truenodeids": np.concatenate([number[pruned.true], alone_true]),
+        "tree_roots": roots,
+    }
+    if missing.any():
+        arrays["nodes_missing_value_tracks_true"] = np.concatenate([missing, 0 * ones])
+    if members:
+        arrays["membership_values"] = np.array(members)
+    return stand_in(tests.matrix, arrays, x.scope.ensembles, width)
+
+
+def distinct(columns: list[Ints]) -> tuple[Ints, Ints]:
+    """Of rows given by their columns: the place of the first of each different row, and for each row which it is."""
+    which = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        _, code = np.unique(column, return_inverse=True)
+        _, which = np.unique(which * (int(code.max(initial=0)) + 1) + code, return_inverse=True)
+    _, first, which = np.unique(which, return_index=True, return_inverse=True)
+    return first, which
 
 
 def in_order(values: Var, count: int) -> Var:

@@ -134,6 +134,7 @@ class Scope:
     folded: by the path of a tree model, the steps that it took in.
     edges: by column, the values next to which trees decide otherwise: where the proof must look.
     fallbacks: the classes that skl2onnx lowered.
+    ensembles: the attributes of the graph's tree ensembles, kept out of it until its bytes are made (``packed``).
     """
 
     x: Var
@@ -143,6 +144,7 @@ class Scope:
     folded: list[str] = field(default_factory=list)
     edges: dict[int, list[Floats]] = field(default_factory=dict)
     fallbacks: list[str] = field(default_factory=list)
+    ensembles: list[Any] = field(default_factory=list)
     regrown: bool = False
     memo: dict[Any, Any] = field(default_factory=dict)
     _used: set[int] = field(default_factory=set)

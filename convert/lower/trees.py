@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 from spox import Var
 
 from . import lower, lowers
-from .ensemble import FLOAT32, Trees, chosen_leaves, in_order, join, sum_of_leaves
+from .ensemble import FLOAT32, Trees, chosen_leaves, distinct, in_order, join, sum_of_leaves
 from .labels import Labels, argmax, log, scalar
 from .matrix import Matrix
 
@@ -56,10 +56,15 @@ def leaf_values(estimators: list[Any], x: Matrix, columns: Any = None) -> Var:
 
     columns: for each tree, where its features are among those of the matrix; None if they are the matrix's own.
     """
-    values = np.concatenate([tree.tree_.value.reshape(tree.tree_.node_count, -1) for tree in estimators])
-    # The values of all trees, each different one once.
-    _, first, place = np.unique(values.view(np.int64), axis=0, return_index=True, return_inverse=True)
-    leaves = chosen_leaves(x, _joined(estimators, columns), place.ravel(), FLOAT32)
+    is_leaf = np.concatenate([tree.tree_.children_left < 0 for tree in estimators])
+    values = np.concatenate(
+        [tree.tree_.value.reshape(tree.tree_.node_count, -1)[tree.tree_.children_left < 0] for tree in estimators]
+    )
+    # The leaves' values of all trees, each different row once.
+    first, which = distinct(list(np.ascontiguousarray(values.T).view(np.int64)))
+    place = np.zeros(len(is_leaf), np.int64)
+    place[is_leaf] = which
+    leaves = chosen_leaves(x, _joined(estimators, columns), place, FLOAT32)
     return op.gather(op.const(np.ascontiguousarray(values[first])), leaves, axis=0)
 
 

@@ -1,0 +1,150 @@
+"""Large tree ensembles are written into the graph's bytes directly.
+
+spox and onnx keep an attribute of a million numbers as a million Python objects, and onnx writes each with a tag of
+its own. So the graph is built with a small ensemble in place of each, and the arrays are put into the bytes: lists of
+integers packed (protobuf's readers take either form), tensors raw. That is a quarter smaller, and several times
+sooner and lighter to make.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import spox.opset.ai.onnx.ml.v5 as ml
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from spox import Var
+
+from ..errors import UnsupportedError
+
+__all__ = ["LIMIT", "check_size", "serialize", "stand_in"]
+
+LIMIT = 2**31 - 1
+"""The most bytes that protobuf reads."""
+NODE = 15
+"""The fewest bytes of a node: its threshold, its mode and five small integers, of which two pass a byte."""
+CHUNK = 1 << 20
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def check_size(nodes: int) -> None:
+    """Raises UnsupportedError where so many tree nodes cannot come to lie within protobuf's limit."""
+    if nodes * NODE > LIMIT:
+        raise UnsupportedError(
+            f"expected trees of at most {LIMIT // NODE:,} nodes, for protobuf ends at 2 GB, found {nodes:,}: train "
+            "fewer trees, or smaller ones (max_leaf_nodes, min_samples_leaf, max_depth)"
+        )
+
+
+def stand_in(x: Var, arrays: Arrays, ensembles: list[Arrays], width: int) -> Var:
+    """A float64 tensor [N, width]: the sum of leaves of an ensemble whose attributes come with ``serialize``.
+
+    arrays: int64 attributes become lists of integers, others tensors; noted in ``ensembles``.
+    """
+    ensembles.append(arrays)
+    return ml.tree_ensemble(
+        x,
+        aggregate_function=1,  # sum
+        leaf_targetids=[0],
+        leaf_weights=np.array([len(ensembles) - 1.0]),
+        n_targets=width,
+        nodes_falseleafs=[1],
+        nodes_falsenodeids=[0],
+        nodes_featureids=[0],
+        nodes_modes=np.zeros(1, np.uint8),
+        nodes_splits=np.array([np.nan]),  # by this it is known again: no tree has it alone
+        nodes_trueleafs=[1],
+        nodes_truenodeids=[0],
+        post_transform=0,  # none
+        tree_roots=[0],
+    )
+
+
+def serialize(model: onnx.ModelProto, ensembles: Sequence[Arrays]) -> bytes:
+    """A model's bytes with its ensembles in their places; the same model gives the same bytes.
+
+    Raises UnsupportedError where they pass protobuf's limit.
+    """
+    nodes = list(model.graph.node)
+    parts: list[bytes] = []
+    for node in nodes:
+        arrays = _arrays_of(node, ensembles)
+        parts += _field(1, list(_node(node, arrays)) if arrays is not None else [_bytes(node)])
+    graph = onnx.GraphProto()
+    graph.CopyFrom(model.graph)
+    del graph.node[:]
+    parts.append(_bytes(graph))
+    shell = onnx.ModelProto()
+    shell.CopyFrom(model)
+    shell.ClearField("graph")
+    parts = [_bytes(shell), *_field(7, parts)]
+    size = sum(map(len, parts))
+    if size > LIMIT:
+        raise UnsupportedError(
+            f"expected a graph of at most 2 GB, where protobuf ends, found {size / 2**30:.1f} GB: train fewer trees, "
+            "or smaller ones (max_leaf_nodes, min_samples_leaf, max_depth)"
+        )
+    return b"".join(parts)
+
+
+def _arrays_of(node: onnx.NodeProto, ensembles: Sequence[Arrays]) -> Arrays | None:
+    if node.op_type != "TreeEnsemble":
+        return None
+    tensors = {a.name: numpy_helper.to_array(a.t) for a in node.attribute if a.HasField("t")}
+    if not np.isnan(tensors["nodes_splits"]).all():
+        return None
+    return ensembles[int(tensors["leaf_weights"][0])]
+
+
+def _node(node: onnx.NodeProto, arrays: Arrays) -> Iterator[bytes]:
+    """A NodeProto's bytes, the attributes in place of those of the stand-in."""
+    rest = onnx.NodeProto()
+    rest.CopyFrom(node)
+    del rest.attribute[:]
+    kept = [a for a in node.attribute if a.name not in arrays]
+    rest.attribute.extend(kept)
+    yield _bytes(rest)
+    for name in sorted(arrays):
+        array = arrays[name]
+        if array.dtype == np.int64:
+            value, kind = _field(8, [packed(array)]), onnx.AttributeProto.INTS
+        else:
+            dtype = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+            tensor = [b"\x08", varint(len(array)), b"\x10", varint(dtype), *_field(9, [array.tobytes()])]
+            value, kind = _field(5, tensor), onnx.AttributeProto.TENSOR
+        yield from _field(5, [*_field(1, [name.encode()]), *value, varint(20 << 3), varint(kind)])
+
+
+def _field(number: int, parts: list[bytes]) -> list[bytes]:
+    """A length-delimited field."""
+    return [varint(number << 3 | 2), varint(sum(map(len, parts))), *parts]
+
+
+def _bytes(message: Any) -> bytes:
+    found: bytes = message.SerializeToString(deterministic=True)
+    return found
+
+
+def varint(value: int) -> bytes:
+    """protobuf's variable-length form of an integer that is not negative."""
+    return packed(np.array([value]))
+
+
+def packed(values: NDArray[np.int64]) -> bytes:
+    """Integers that are not negative, one after the other, seven bits a byte."""
+    return b"".join(_packed(values[start : start + CHUNK]) for start in range(0, len(values), CHUNK))
+
+
+def _packed(values: NDArray[np.int64]) -> bytes:
+    sizes = np.ones(len(values), np.int64)
+    for size in range(1, 9):
+        sizes += values >= 1 << 7 * size
+    starts = np.cumsum(sizes) - sizes
+    found = np.empty(int(sizes.sum()), np.uint8)
+    for size in range(int(sizes.max(initial=0))):
+        here = sizes > size
+        more = (sizes[here] > size + 1) * 128
+        found[starts[here] + size] = (values[here] >> 7 * size) & 127 | more
+    return found.tobytes()
