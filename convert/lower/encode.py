@@ -15,7 +15,7 @@ import scipy.sparse
 import spox.opset.ai.onnx.ml.v4 as ml
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 from spox import Var
 
 from ..errors import UnsupportedError
@@ -159,6 +159,12 @@ def _one_hot_origins(
 @lowers(OrdinalEncoder, method="transform")
 def ordinal_encoder(encoder: OrdinalEncoder, x: Matrix) -> Matrix:
     return encode(x, ask(encoder, [1] * x.width))
+
+
+@lowers(TargetEncoder, method="transform")
+def target_encoder(encoder: TargetEncoder, x: Matrix) -> Matrix:
+    width = len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
+    return encode(x, ask(encoder, [width] * x.width))
 
 
 def encode(x: Matrix, tables: Sequence[Table]) -> Matrix:
