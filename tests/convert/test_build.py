@@ -26,7 +26,7 @@ FRAME = pd.DataFrame(
     {
         "alter": RNG.uniform(18, 90, ROWS),
         "Größe (m)": np.where(RNG.random(ROWS) < 0.1, np.nan, RNG.normal(1.7, 0.1, ROWS)),
-        "city": RNG.choice(["Ulm", "Köln", "São Paulo", None], ROWS),
+        "city": RNG.choice(np.array(["Ulm", "Köln", "São Paulo", None], object), ROWS),
         "plan": RNG.choice(["a", "b"], ROWS),
         "visits": RNG.integers(0, 9, ROWS),
         "note": [f"customer {i}" for i in range(ROWS)],
@@ -64,8 +64,8 @@ def test_a_mixed_pipeline_becomes_a_bundle_that_answers_alike(tmp_path: Path) ->
     np.testing.assert_array_equal(model.predict_proba(FRAME), pipeline.predict_proba(FRAME))
     with pytest.raises(AttributeError, match="this model has no transform: its pipeline offers predict, predict_proba"):
         model.transform(FRAME)
-    row = {name: None if pd.isna(value) else value for name, value in FRAME.iloc[3].items()}
-    row["visits"] = int(row["visits"])
+    row: dict[Any, Any] = {name: None if pd.isna(value) else value for name, value in FRAME.iloc[3].items()}
+    row["visits"] = int(FRAME["visits"][3])
     answer = json.loads(model.predict_json(json.dumps(row).encode()))
     assert answer["prediction"] == pipeline.predict(FRAME.iloc[[3]])[0]
     assert answer["probability"] == pipeline.predict_proba(FRAME.iloc[[3]]).max()
