@@ -22,7 +22,7 @@ FRAME = pd.DataFrame(
     {
         "age": RNG.uniform(20, 60, ROWS),
         "größe in m": RNG.normal(1.7, 0.1, ROWS),
-        "city": RNG.choice(["Ulm", "Köln", None], ROWS),
+        "city": RNG.choice(np.array(["Ulm", "Köln", None], object), ROWS),
         "member": RNG.random(ROWS) < 0.5,
         "id": np.arange(ROWS) + 2**60,
     }
