@@ -116,6 +116,8 @@ class Model:
         self._must_know = any(feature.kind == "category" and not feature.unknown for feature in self.manifest.columns)
         self._labels = [np.array(table, _dtype(self.manifest, table)) for table in self.manifest.classes]
         self._read = _reader(self.manifest)
+        predict = self.manifest.output("predict")
+        self._counted = predict if predict is not None and predict.labels else None
 
     @property
     def name_of_answer(self) -> str:
@@ -142,14 +144,25 @@ class Model:
 
     def respond(self, matrix: NDArray[np.float64], outputs: Sequence[Output]) -> "Response":
         """The answers of several methods for a matrix made by ``tensors``, from one run, with what a service counts."""
-        predict = self.manifest.output("predict")
-        counted = predict if predict is not None and predict.labels else None
-        wanted = dict.fromkeys(tensor for o in (*outputs, *((counted,) if counted else ())) for tensor in o.tensors)
-        arrays = dict(zip(wanted, self.session.run(matrix, tuple(wanted)), strict=True))
+        asked = {output.method for output in outputs}
+        # In the manifest's order, so that there are few different sets of tensors however they are asked for.
+        wanted = tuple(
+            tensor
+            for output in self.manifest.outputs
+            if output.method in asked or output is self._counted
+            for tensor in output.tensors
+        )
+        if len(matrix) == 1:
+            row = self.session.row(wanted)
+            row.input[:] = matrix[0]
+            found: Sequence[NDArray[Any]] = [array.copy() for array in row.run()]
+        else:
+            found = self.session.run(matrix, wanted)
+        arrays = dict(zip(wanted, found, strict=True))
         self.drift.note(matrix)
         labels: list[Category] = []
-        if counted is not None:
-            places = arrays[counted.tensors[0]].reshape(len(matrix), -1)
+        if self._counted is not None:
+            places = arrays[self._counted.tensors[0]].reshape(len(matrix), -1)
             for table, column in zip(self.manifest.classes, places.T.tolist(), strict=True):
                 labels += [table[place] for place in column]
         answers = [self._answer(output, [arrays[name] for name in output.tensors]) for output in outputs]

@@ -24,10 +24,10 @@ class Tensors:
     """
 
     def __init__(self, manifest: Manifest) -> None:
-        self.columns = manifest.columns
+        self.columns = manifest.columns  # made once, for the manifest sorts them each time
         self._named = manifest.named
         self._inputs = manifest.inputs
-        self._names = {feature.name for feature in manifest.inputs}
+        self.names = {feature.name for feature in manifest.inputs}
         self._codes: dict[int, Callable[[object], float]] = {
             index: _coder(feature) for index, feature in enumerate(self.columns) if feature.kind == "category"
         }
@@ -138,7 +138,7 @@ class Tensors:
 
     def _known(self, row: Mapping[Any, Any], path: str) -> None:
         for name in row:
-            if name not in self._names:
+            if name not in self.names:
                 raise InputError(path, f"unknown field {str(name)[:64]!r}")
 
     def _from_array(self, array: NDArray[Any]) -> Matrix:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...manifest import Output
+from ...manifest import Feature, Output
 from ...model import Answer, Model
 from ..catalog import Catalog
 from ..endpoint import Asked, Operation, Reply
@@ -59,6 +59,7 @@ def infer(name: str, model: Model) -> Operation:
     """POST .../infer. Reserved parameters and unknown ones are let through unread."""
     # Every output is a method's, or one array of it where the pipeline returns a list of them.
     known = {part.name: part for output in model.manifest.outputs for part in parts(model.manifest, output)}
+    features = {feature.name: feature for feature in model.manifest.inputs}
 
     def answer(asked: Asked) -> Reply:
         text, reader = split(asked.headers, asked.body)
@@ -69,7 +70,7 @@ def infer(name: str, model: Model) -> Operation:
                 raise InputError(f"$.inputs[{place}]", "expected each input once, found one twice")
             columns[tensor.name] = _values(tensor, reader, f"$.inputs[{place}]")
         reader.finish()
-        matrix = _matrix(model, request.inputs, columns)
+        matrix = _matrix(model, features, request.inputs, columns)
         wanted = request.outputs or [_Wanted(part) for part in known]
         for asked_for in wanted:
             if asked_for.name not in known:
@@ -151,12 +152,13 @@ def _typed(datatype: str, data: list[Any], where: str) -> NDArray[Any] | list[An
         raise InputError(where, f"expected numbers that {datatype} can hold, got one outside", fault="range") from error
 
 
-def _matrix(model: Model, inputs: list[_Input], columns: dict[str, Any]) -> NDArray[np.float64]:
-    """The rows of all inputs. Raises InputError."""
-    features = {feature.name: feature for feature in model.manifest.inputs}
+def _matrix(
+    model: Model, features: dict[str, Feature], inputs: list[_Input], columns: dict[str, Any]
+) -> NDArray[np.float64]:
+    """The rows of all inputs; features: by name. Raises InputError."""
     if len(inputs) == 1 and inputs[0].name in MATRIX and inputs[0].name not in features:
         values = columns[inputs[0].name]
-        if any(feature.kind == "category" for feature in model.manifest.columns):
+        if any(feature.kind == "category" for feature in model.tensors.columns):
             raise InputError("$.inputs[0]", "expected one input a column, for some hold categories; found one matrix")
         if len(inputs[0].shape) != 2 or inputs[0].datatype == "BYTES" or isinstance(values, list):
             raise InputError("$.inputs[0]", f"expected numbers of shape [N, {len(features)}], found another")

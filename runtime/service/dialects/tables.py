@@ -39,14 +39,14 @@ def instances(model: Model, values: Any, *, extra: bool = False) -> Matrix:
 
 def records(model: Model, values: Sequence[Any], *, extra: bool = False) -> Matrix:
     """Rows as objects by column name."""
-    names = {feature.name for feature in model.manifest.inputs}
+    names = model.tensors.names
     for index, row in enumerate(values):
         if row.__class__ is not dict:
             raise InputError(f"$[{index}]", f"expected object as in the first row, got {_kind(row)}")
         if not extra and not row.keys() <= names:
             raise InputError(f"$[{index}]", f"unknown field {next(iter(row.keys() - names))[:64]!r}")
     found: dict[str, Sequence[Any]] = {}
-    for feature in model.manifest.columns:
+    for feature in model.tensors.columns:
         column = [row.get(feature.name, _ABSENT) for row in values]
         if _ABSENT in column:
             if not feature.missing:
@@ -73,7 +73,7 @@ def rows(model: Model, names: Sequence[str] | None, values: Sequence[Any], *, ex
 
 def columns(model: Model, values: Mapping[str, Any], *, extra: bool = False) -> Matrix:
     """Columns by name; scalars throughout are one row."""
-    names = {feature.name for feature in model.manifest.inputs}
+    names = model.tensors.names
     if not extra and not values.keys() <= names:
         raise InputError("$", f"unknown field {next(iter(values.keys() - names))[:64]!r}")
     found = {name: column for name, column in values.items() if name in names}

@@ -153,13 +153,14 @@ def test_missing_values(service: Front, flights: Model, name: str, status: int) 
 
 
 def test_no_rows(numeric: Front) -> None:
-    for body in (
+    bodies: tuple[Any, ...] = (
         {"instances": []},
         {"inputs": []},
         {"dataframe_records": []},
         {"dataframe_split": {"columns": ["x", "y"], "data": []}},
         {"inputs": {"x": [], "y": []}},
-    ):
+    )
+    for body in bodies:
         assert strict(invoke(numeric, body).body) == {"predictions": []}
     assert strict(invoke(numeric, []).body) == []
 

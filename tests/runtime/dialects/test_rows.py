@@ -118,7 +118,8 @@ def test_classify_and_regress(service: Front, every: dict[str, Model]) -> None:
     assert found.json() == {"result": every["cost"].predict([[1, 2]]).tolist()}
     for path in ("cost:classify", "flights:regress", "both:classify", "twice:regress"):
         assert post(service, f"/v1/models/{path}", {"examples": []}).status == 400
-    for body in ({}, {"examples": 1}, {"examples": [1]}, {"examples": [], "context": 1}, {"instances": []}):
+    wrong: tuple[Any, ...] = ({}, {"examples": 1}, {"examples": [1]}, {"examples": [], "context": 1}, {"instances": []})
+    for body in wrong:
         assert post(service, "/v1/models/cost:regress", body).status == 400
 
 
