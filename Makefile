@@ -41,6 +41,9 @@ endef
 .venv-serve/installed: requirements-serve.txt
 	$(call environment,.venv-serve,requirements-serve.txt)
 
+.venv-clients/installed: requirements-clients.txt
+	$(call environment,.venv-clients,requirements-clients.txt)
+
 # --- models: trained, converted, proven ------------------------------------------------------------------------------
 
 TRAINING := $(filter-out models/demo.py,$(wildcard models/*.py))
@@ -85,6 +88,9 @@ test: .venv/installed ## the tests, minutes
 test-all: .venv/installed ## the tests, those that are slow too
 	@$(PYTEST)
 
+.PHONY: clients
+clients: .venv-clients/installed ## the environment of other servers' clients: with it `make test` drives them too
+
 .PHONY: check
 check: .venv/installed ## formatting, lint, types
 	@$(RUN) -m ruff format --check .
@@ -108,11 +114,14 @@ lock: ## pin what pyproject.toml asks for, with hashes (needs uv); LOCK_FLAGS=--
 	@$(UV) --version >/dev/null 2>&1 || { echo "expected uv on PATH, found none; install it or name it: make lock UV=path/to/uv" >&2; exit 2; }
 	@$(COMPILE) --extra serve --output-file requirements-serve.txt >/dev/null
 	@$(COMPILE) --extra serve --extra convert --group dev --constraint requirements-serve.txt --output-file requirements-dev.txt >/dev/null
+	@$(COMPILE_CLIENTS) --output-file requirements-clients.txt >/dev/null
 
-COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-emit-find-links --no-header $(LOCK_FLAGS) pyproject.toml
+COMPILE_ALL = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-header $(LOCK_FLAGS)
+COMPILE = $(COMPILE_ALL) pyproject.toml
+COMPILE_CLIENTS = $(COMPILE_ALL) requirements-clients.in
 
 .PHONY: clean
 clean: ## delete what these commands made, environments too
-	@rm -rf build dist .venv .venv-serve .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf build dist .venv .venv-serve .venv-clients .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
