@@ -59,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
         "body-limit": f"bytes in a request's body, {default.body_limit} by default",
         "access-log": "true or false: log each request",
         "poll-seconds": f"how often to look for other versions, {default.poll_seconds:g} by default; 0 for never",
+        "drain-seconds": f"how long to go on answering after SIGTERM, {default.drain_seconds:g} by default",
+        "workers": "processes that answer, 1 by default",
+        "admin-host": f"the address of metrics and reload, {default.admin_host} by default",
+        "admin-port": "the port of metrics and reload; by default there is none",
     }.items():
         parser.add_argument(f"--{name}", help=f"{text} ({VARIABLES[name.replace('-', '_')]})", metavar="VALUE")
     return parser

@@ -21,6 +21,9 @@ class Settings(msgspec.Struct, frozen=True):
     body_limit: the largest body of a request, bytes.
     access_log: whether each request is logged.
     poll_seconds: how often the folder is looked at for other versions; 0 for never.
+    drain_seconds: how long to go on answering, not ready, after SIGTERM, before nobody is let in any more.
+    workers: processes that answer.
+    admin_host, admin_port: where metrics of all workers and reload are; no port, no such address.
     """
 
     models: str = ""
@@ -29,6 +32,10 @@ class Settings(msgspec.Struct, frozen=True):
     body_limit: int = BODY_LIMIT
     access_log: bool = True
     poll_seconds: float = 2.0
+    drain_seconds: float = 0.5
+    workers: int = 1
+    admin_host: str = "127.0.0.1"
+    admin_port: int | None = None
 
 
 def _text(text: str) -> str:
@@ -55,6 +62,12 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
+def _workers(text: str) -> int:
+    if not 1 <= int(text) <= 256:
+        raise ValueError
+    return int(text)
+
+
 def _truth(text: str) -> bool:
     return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
 
@@ -66,6 +79,10 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "body_limit": (_size, "a number of bytes, 1 or more"),
     "access_log": (_truth, "true or false"),
     "poll_seconds": (_seconds, "a number of seconds from 0 to 86400"),
+    "drain_seconds": (_seconds, "a number of seconds from 0 to 86400"),
+    "workers": (_workers, "an integer from 1 to 256"),
+    "admin_host": (_text, "a host's name or address"),
+    "admin_port": (_port, "an integer from 0 to 65535"),
 }
 
 VARIABLES = {name: f"PIPETWIN_{name.upper()}" for name in _READ}

@@ -2,10 +2,11 @@
 
 import logging
 import os
+import select
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -137,9 +138,21 @@ class Writer:
             self._told += dropped
             lines.append(f'{{"event":"dropped","level":"warning","lines":{dropped}}}\n')
         parts = [line.encode() if isinstance(line, str) else self._encoder.encode(line) + b"\n" for line in lines]
-        text = b"".join(parts)
         try:
-            while text:
-                text = text[os.write(self._descriptor, text) :]
+            for text in _batches(parts):
+                while text:
+                    text = text[os.write(self._descriptor, text) :]
         except OSError:  # nobody reads the log any more (a closed pipe, a full disk): serve on
             return
+
+
+def _batches(lines: list[bytes]) -> Iterator[bytes]:
+    """Lines joined to parts that a pipe takes whole (POSIX: PIPE_BUF), so that those of several workers, which write
+    to one pipe, do not mix."""
+    batch = b""
+    for line in lines:
+        if len(batch) + len(line) > select.PIPE_BUF:
+            yield batch
+            batch = b""
+        batch += line
+    yield batch

@@ -24,6 +24,8 @@ def health(serving: Serving) -> list[HTTPRouteHandler]:
 
     @get(["/health", "/health/ready"])
     async def ready() -> Response[bytes]:
+        if serving.draining:
+            return _json({"status": "unavailable", "reason": "this process is about to end"}, 503)
         if not serving.catalog.models:
             return _json({"status": "unavailable", "reason": "no model is loaded"}, 503)
         return healthy()
@@ -40,7 +42,7 @@ def metrics(serving: Serving) -> list[HTTPRouteHandler]:
 
     @get("/metrics")
     async def scrape(request: Request[Any, Any, Any]) -> Response[bytes]:
-        text, media_type = serving.metrics.expose(request.headers.get("accept", ""))
+        text, media_type = await serving.expose(request.headers.get("accept", ""))
         return Response(text, headers={"content-type": media_type})
 
     return [scrape]

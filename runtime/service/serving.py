@@ -18,14 +18,21 @@ class Serving:
     a request, which looks its endpoint up once, is answered by one model.
 
     routes: of every dialect that is spoken.
+    draining: whether readiness fails, for this process is about to end.
+    expose: Accept header -> metrics and their media type; where there are several processes, those of all.
     """
 
     def __init__(self, catalog: Catalog, shared: Shared, routes: Sequence[Route]) -> None:
         self.shared = shared
         self.catalog = Catalog({})
+        self.draining = False
+        self.expose = self._expose
         self.metrics = Metrics(lambda: self.catalog)
         self._routes = routes
         self.serve(catalog)
+
+    async def _expose(self, accept: str) -> tuple[bytes, str]:
+        return self.metrics.expose(accept)
 
     def serve(self, catalog: Catalog) -> None:
         """Serve these models from now on."""

@@ -1,0 +1,128 @@
+"""A worker: the service as one of several processes, which serves what its supervisor says."""
+
+import asyncio
+import socket
+from contextlib import suppress
+
+import msgspec
+from prometheus_client import disable_created_metrics
+
+from ..errors import PipetwinError
+from ..settings import Settings
+from .catalog import Catalog
+from .channel import Channel, Count, Counted, Down, Drop, Load, Loaded, Scrape, Scraped, Swap, Swapped
+from .front import Front, app
+from .listening import Server
+from .logs import failure, log
+from .process import logging_lines, stopping
+from .reload import loaded
+from .totals import families
+
+__all__ = ["Worker", "work"]
+
+PUSH_SECONDS = 0.25
+"""How often a worker says what it has counted: what is lost of its counts when it is killed."""
+
+SCRAPE_SECONDS = 5.0
+
+
+def work(settings: Settings, sockets: list[socket.socket], end: socket.socket, made: "list[Worker]") -> None:
+    """Serve until SIGTERM, or until the supervisor is gone. made: takes the server, for who asks whether it started."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # as in server.py
+    with stopping(), logging_lines() as writer:
+        front = app(Catalog({}), body_limit=settings.body_limit, access=writer if settings.access_log else None)
+        server = Worker(front, settings, end)
+        made.append(server)
+        server.run(sockets=sockets)
+
+
+class Worker(Server):
+    """uvicorn's server, told by a channel what to serve; lets nobody in before it serves what all others do."""
+
+    def __init__(self, front: Front, settings: Settings, end: socket.socket) -> None:
+        super().__init__(front, settings)
+        self._end = end
+        self._prepared: dict[int, Catalog] = {}
+        self._scrapes: dict[int, asyncio.Future[Scraped]] = {}
+        self._serves = asyncio.Event()
+        self._last: bytes = b""
+        front.serving.expose = self._expose
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Load what the supervisor says, and let clients in when it says so."""
+        self._channel = await Channel.open(self._end)
+        self._tasks = [asyncio.ensure_future(self._listen()), asyncio.ensure_future(self._push())]
+        while not self._serves.is_set():
+            if self.should_exit:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._serves.wait(), 0.1)
+        await super().startup(sockets)
+        self._channel.send(Swapped(self._epoch))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what was accepted; the last counts go out after the last answer."""
+        await super().shutdown(sockets)
+        self._count(0)
+        for task in self._tasks:
+            task.cancel()
+        self._channel.close()
+        await self._channel.closed()
+
+    async def _listen(self) -> None:
+        decode = msgspec.json.Decoder(Down).decode
+        while line := await self._channel.line():
+            await self._do(decode(line))
+        if not self._leaving:
+            log.error("the supervisor is gone: this worker ends")
+        self.should_exit = self.force_exit = True
+
+    async def _do(self, message: Down) -> None:
+        match message:
+            case Load(epoch, plan):
+                try:
+                    self._prepared[epoch] = await asyncio.to_thread(loaded, plan, self.serving.catalog)
+                except PipetwinError as error:
+                    self._channel.send(Loaded(epoch, str(error)))
+                except Exception as error:  # whatever it is, the supervisor must not wait for ever
+                    self._channel.send(Loaded(epoch, failure(error)))
+                else:
+                    self._channel.send(Loaded(epoch))
+            case Swap(epoch):
+                self.serving.serve(self._prepared.pop(epoch))
+                self._prepared.clear()
+                self._epoch = epoch
+                if self.started:
+                    self._channel.send(Swapped(epoch))
+                self._serves.set()
+            case Drop(epoch):
+                self._prepared.pop(epoch, None)
+            case Count(number):
+                self._count(number)
+            case Scraped(number):
+                waiting = self._scrapes.pop(number, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(message)
+
+    async def _push(self) -> None:
+        while True:
+            await asyncio.sleep(PUSH_SECONDS)
+            self._count(0)
+
+    def _count(self, number: int) -> None:
+        said = families(self.serving.metrics.registry)
+        text = msgspec.json.encode(said)
+        if number or text != self._last:
+            self._last = text
+            self._channel.send(Counted(said, number))
+
+    async def _expose(self, accept: str) -> tuple[bytes, str]:
+        """Everybody's metrics, from the supervisor."""
+        number = max(self._scrapes, default=0) + 1
+        waiting = self._scrapes[number] = asyncio.get_running_loop().create_future()
+        self._channel.send(Scrape(number, accept))
+        try:
+            found = await asyncio.wait_for(waiting, SCRAPE_SECONDS)
+        finally:
+            self._scrapes.pop(number, None)
+        return found.text.encode(), found.media_type
