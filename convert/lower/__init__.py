@@ -27,13 +27,14 @@ METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function",
 
 Lowering = Callable[[Any, Matrix], Any]
 
-_TABLE: dict[tuple[type, str], Lowering] = {}
+_TABLE: dict[tuple[type | str, str], Lowering] = {}
 _LACKING: dict[tuple[type, str], Callable[[Any], bool]] = {}
 
 
-def lowers(*classes: type, method: str) -> Callable[[Lowering], Lowering]:
+def lowers(*classes: type | str, method: str) -> Callable[[Lowering], Lowering]:
     """Register a function as the lowering of one method of some classes.
 
+    classes: a class, or ``"module.Name"`` of one whose library must not be imported for this.
     A subclass is lowered as its base unless it has a lowering of its own; the proof catches one that behaves
     otherwise.
     """
@@ -97,7 +98,11 @@ def _lacking(estimator: Any, method: str) -> bool:
 
 def _find(cls: type, method: str) -> Lowering | None:
     _load_families()
-    return next((found for base in cls.__mro__ if (found := _TABLE.get((base, method)))), None)
+    for base in cls.__mro__:
+        for key in (base, f"{base.__module__}.{base.__qualname__}"):
+            if found := _TABLE.get((key, method)):
+                return found
+    return None
 
 
 @functools.cache

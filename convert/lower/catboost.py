@@ -1,0 +1,151 @@
+"""CatBoost's models of numbers: borders in float32, leaves added in float64, then scaled and shifted."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from spox import Var
+
+from ..errors import UnsupportedError
+from . import lower, lowers
+from .ensemble import FLOAT32, Trees, chosen_leaves, in_order, join, sum_of_leaves
+from .labels import Labels, argmax, log, probabilities_of, scalar
+from .links import expit, softmax
+from .matrix import Matrix
+from .meta import upright
+
+REGRESSORS = ("catboost.core.CatBoostRegressor", "catboost.core.CatBoostRanker")
+CLASSIFIER = "catboost.core.CatBoostClassifier"
+
+
+def _read(model: Any) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:  # CatBoost writes its JSON to files only
+        file = Path(folder) / "model.json"
+        model.save_model(str(file), format="json")
+        found: dict[str, Any] = json.loads(file.read_text())
+    kinds = [
+        key
+        for key in ("categorical_features", "text_features", "embedding_features")
+        if found["features_info"].get(key)
+    ]
+    if kinds:
+        raise UnsupportedError(
+            f"expected features that are numbers, found {kinds[0]}: CatBoost hashes them; encode them before the model"
+        )
+    return found
+
+
+def _split(split: dict[str, Any], features: list[dict[str, Any]]) -> tuple[int, float, bool]:
+    """The column, the border, and whether a missing value stays at or below it."""
+    feature = features[split["float_feature_index"]]
+    return feature["flat_feature_index"], float(split["border"]), feature["nan_value_treatment"] != "AsTrue"
+
+
+def _oblivious(tree: dict[str, Any], features: list[dict[str, Any]], width: int) -> tuple[Trees, Any]:
+    """Every level asks one question; the answers are the bits of the leaf's number."""
+    splits = [_split(split, features) for split in tree["splits"] or []]
+    depth = len(splits)
+    inner = 2**depth - 1
+    nodes = np.arange(inner + 2**depth)
+    level = np.floor(np.log2(nodes + 1)).astype(np.int64)
+    is_leaf = level >= depth
+    column, border, low = (
+        np.array([split[part] for split in splits] + [0.0])[np.minimum(level, depth)] for part in range(3)
+    )
+    leaves = nodes[is_leaf] - inner  # the first answer is the highest bit here, the lowest there
+    number = sum(((leaves >> (depth - 1 - bit)) & 1) << bit for bit in range(depth)) + 0 * leaves
+    values = np.zeros((len(nodes), width))
+    values[is_leaf] = np.array(tree["leaf_values"]).reshape(-1, width)[number]
+    trees = Trees(
+        roots=np.array([0]),
+        feature=np.where(is_leaf, -1, column.astype(np.int64)),
+        threshold=border.astype(np.float64),
+        left=np.where(is_leaf, -1, 2 * nodes + 1),
+        right=np.where(is_leaf, -1, 2 * nodes + 2),
+        missing_left=low.astype(bool),
+    )
+    return trees, values
+
+
+def _grown(root: dict[str, Any], features: list[dict[str, Any]], width: int) -> tuple[Trees, Any]:
+    """A tree of any shape (grow_policy Depthwise, Lossguide)."""
+    rows: list[tuple[int, float, bool]] = []
+    values: list[Any] = []
+    children: dict[tuple[int, bool], int] = {}
+    waiting = [(root, -1, False)]
+    while waiting:
+        node, parent, on_left = waiting.pop()
+        children[parent, on_left] = place = len(rows)
+        if "split" in node:
+            rows.append(_split(node["split"], features))
+            values.append(np.zeros(width))
+            waiting += [(node["right"], place, False), (node["left"], place, True)]
+        else:
+            rows.append((-1, 0.0, False))
+            values.append(np.resize(np.ravel(node["value"]), width))
+    column, border, low = (np.array(part) for part in zip(*rows, strict=True))
+    left, right = (
+        np.array([children.get((place, side), -1) for place in range(len(rows))], np.int64) for side in (True, False)
+    )
+    trees = Trees(np.array([0]), column.astype(np.int64), border.astype(np.float64), left, right, low.astype(bool))
+    return trees, np.array(values)
+
+
+def _raw(model: Any, x: Matrix) -> Var:
+    """The raw scores, float64 [N, dimensions]."""
+
+    def make() -> Var:
+        found = _read(model)
+        features = found["features_info"]["float_features"]
+        scale, bias = found["scale_and_bias"]
+        width = len(bias)
+        parts = [_oblivious(tree, features, width) for tree in found.get("oblivious_trees", ())]
+        parts += [_grown(tree, features, width) for tree in found.get("trees", ())]
+        trees = join([own for own, _ in parts])
+        values = np.concatenate([own for _, own in parts])
+        if width == 1:
+            total = sum_of_leaves(x, trees, np.zeros(len(values), np.int64), values.ravel(), 1, FLOAT32)
+        else:
+            leaves = chosen_leaves(x, trees, np.arange(len(values)), FLOAT32)
+            total = in_order(op.gather(op.const(values), leaves, axis=0), len(parts))
+        return op.add(op.mul(total, op.const(np.float64(scale))), op.const(np.array(bias, np.float64)))
+
+    raw: Var = x.once(model, "raw", make)
+    return raw
+
+
+@lowers(*REGRESSORS, method="predict")
+def regressor(model: Any, x: Matrix) -> Var:
+    loss = str(model.get_all_params().get("loss_function", "RMSE")).partition(":")[0]
+    raw = _raw(model, x)
+    if loss in ("Poisson", "Tweedie"):
+        raw = op.exp(raw)
+    shape = raw.unwrap_tensor().shape
+    return scalar(raw) if shape is not None and shape[1] == 1 else raw
+
+
+@lowers(CLASSIFIER, method="predict_proba")
+def probabilities(model: Any, x: Matrix) -> Var:
+    raw = _raw(model, x)
+    loss = str(model.get_all_params()["loss_function"]).partition(":")[0]
+    if loss not in ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll"):
+        raise UnsupportedError(f"expected one of CatBoost's losses of single labels, found {loss}")
+    return softmax(raw) if loss == "MultiClass" else probabilities_of(expit(raw))
+
+
+@lowers(CLASSIFIER, method="predict_log_proba")
+def log_probabilities(model: Any, x: Matrix) -> Any:
+    return log(lower(model, "predict_proba", x))
+
+
+@lowers(CLASSIFIER, method="predict")
+def labels(model: Any, x: Matrix) -> Labels:
+    raw = _raw(model, x)
+    if len(model.classes_) > 2:
+        found = argmax(raw, model.classes_)
+        return Labels(upright(found.places), found.classes)  # CatBoost answers a column here
+    over = op.greater(scalar(raw), op.const(np.float64(0)))
+    return Labels(op.cast(over, to=np.int64), (model.classes_,))

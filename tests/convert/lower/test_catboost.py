@@ -1,0 +1,60 @@
+"""CatBoost beside its twin; where it is installed."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from convert.errors import UnsupportedError
+from convert.lower.catboost import _read
+from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, THREE, YES_NO, X
+from tests.convert.lower.twins import levels, twin_of
+
+catboost = pytest.importorskip("catboost")
+COMMON: dict[str, Any] = {
+    "iterations": 8,
+    "depth": 3,
+    "verbose": 0,
+    "allow_writing_files": False,
+    "thread_count": 1,
+    "random_seed": 0,
+}
+
+
+@pytest.mark.parametrize("sample", [X, GAPS], ids=["whole", "gaps"])
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"nan_mode": "Max"}, {"grow_policy": "Lossguide"}, {"grow_policy": "Depthwise"}, {"loss_function": "MAE"}],
+    ids=str,
+)
+def test_regressors(sample: Any, parameters: Any) -> None:
+    """Oblivious trees and others; missing values at either end."""
+    model = catboost.CatBoostRegressor(**COMMON, **parameters).fit(sample, NUMBER)
+    assert levels(twin_of(model, sample)) == {"predict": "bit"}
+
+
+@pytest.mark.parametrize("target", [YES_NO, THREE, FOUR, BINARY], ids=["words", "three", "numbers", "two"])
+def test_classifiers(target: Any) -> None:
+    """Two classes or more."""
+    model = catboost.CatBoostClassifier(**COMMON).fit(GAPS, target)
+    assert levels(twin_of(model, GAPS))["predict"] == "bit"
+
+
+def test_a_pipeline() -> None:
+    """Scalers and imputers fold."""
+    model = catboost.CatBoostRegressor(**COMMON)
+    twin = twin_of(make_pipeline(SimpleImputer(), StandardScaler(), model).fit(GAPS, NUMBER), GAPS)
+    assert levels(twin) == {"predict": "bit"}
+    assert twin.scope.folded
+
+
+def test_categories_are_refused() -> None:
+    """They are hashed with tables that are part of the model."""
+    sample = np.column_stack([X[:, 0], np.arange(len(X)) % 7]).astype(object)
+    sample[:, 1] = sample[:, 1].astype(int)
+    model = catboost.CatBoostRegressor(**COMMON, cat_features=[1]).fit(sample, NUMBER)
+    with pytest.raises(UnsupportedError, match="categorical_features"):
+        _read(model)

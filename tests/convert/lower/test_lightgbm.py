@@ -1,0 +1,79 @@
+"""LightGBM beside its twin; where it is installed."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, THREE, YES_NO, X
+from tests.convert.lower.twins import levels, twin_of
+
+lightgbm = pytest.importorskip("lightgbm")
+COMMON: dict[str, Any] = {"n_estimators": 8, "num_leaves": 6, "min_child_samples": 5, "verbose": -1, "n_jobs": 1}
+ZEROS = np.where(np.abs(X) < 0.3, 0.0, GAPS)
+CODES = np.column_stack([X[:, 0], np.random.default_rng(2).integers(0, 40, len(X))])
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
+
+@pytest.mark.parametrize("sample", [X, GAPS, ZEROS], ids=["whole", "gaps", "zeros"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"zero_as_missing": True},
+        {"use_missing": False},
+        {"boosting_type": "rf", "subsample": 0.7, "subsample_freq": 1},
+        {"boosting_type": "dart"},
+        {"objective": "regression_l1"},
+        {"objective": "huber"},
+        {"objective": "quantile", "alpha": 0.3},
+        {"extra_trees": True},
+    ],
+    ids=str,
+)
+def test_regressors_have_the_same_bits(sample: Any, parameters: Any) -> None:
+    """Every treatment of zeros and missing values."""
+    model = lightgbm.LGBMRegressor(**COMMON, **parameters).fit(sample, NUMBER)
+    assert levels(twin_of(model, sample)) == {"predict": "bit"}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"objective": "poisson"}, {"objective": "gamma"}, {"objective": "tweedie"}, {"reg_sqrt": True}],
+    ids=str,
+)
+def test_links(parameters: Any) -> None:
+    """Through Exp, or squared."""
+    model = lightgbm.LGBMRegressor(**COMMON, **parameters).fit(X, np.exp(NUMBER / 4))
+    assert twin_of(model, X).proof.level in ("bit", "ulp")
+
+
+@pytest.mark.parametrize("target", [YES_NO, THREE, FOUR])
+@pytest.mark.parametrize("objective", [None, "multiclassova", "cross_entropy"])
+def test_classifiers(target: Any, objective: Any) -> None:
+    """Two classes or more."""
+    if (objective == "multiclassova" and target is YES_NO) or (objective == "cross_entropy" and target is not YES_NO):
+        pytest.skip("the other number of classes")
+    model = lightgbm.LGBMClassifier(**COMMON, objective=objective).fit(GAPS, target)
+    assert levels(twin_of(model, GAPS))["predict"] == "bit"
+
+
+def test_categories_that_are_codes() -> None:
+    """As sets; what lies between codes, below them and beyond them."""
+    model = lightgbm.LGBMClassifier(**COMMON, min_data_per_group=3, cat_smooth=1.0)
+    model.fit(CODES, BINARY ^ (CODES[:, 1] % 3 == 0), categorical_feature=[1])
+    assert any("||" in str(tree) for tree in model.booster_.dump_model()["tree_info"])
+    assert levels(twin_of(model, CODES))["predict"] == "bit"
+
+
+def test_a_ranker_and_a_pipeline() -> None:
+    """Scores of a ranker; scalers and imputers fold."""
+    ranker = lightgbm.LGBMRanker(**COMMON).fit(X, FOUR // 10, group=[30] * 5)
+    assert levels(twin_of(ranker, X)) == {"predict": "bit"}
+    pipeline = make_pipeline(SimpleImputer(), StandardScaler(), lightgbm.LGBMRegressor(**COMMON)).fit(GAPS, NUMBER)
+    twin = twin_of(pipeline, GAPS)
+    assert levels(twin) == {"predict": "bit"}
+    assert twin.scope.folded

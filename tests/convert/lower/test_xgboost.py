@@ -1,0 +1,76 @@
+"""XGBoost beside its twin; where it is installed."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, TWO_NUMBERS, X
+from tests.convert.lower.twins import levels, twin_of
+
+xgboost = pytest.importorskip("xgboost")
+COMMON: dict[str, Any] = {"n_estimators": 8, "max_depth": 3, "n_jobs": 1}
+CODES = np.column_stack([X[:, 0], np.random.default_rng(2).integers(0, 20, len(X))])
+
+
+@pytest.mark.parametrize("sample", [X, GAPS], ids=["whole", "gaps"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"num_parallel_tree": 3, "subsample": 0.8},
+        {"grow_policy": "lossguide", "max_leaves": 5},
+        {"objective": "reg:absoluteerror"},
+        {"objective": "reg:quantileerror", "quantile_alpha": 0.3},
+        {"base_score": 0.5},
+    ],
+    ids=str,
+)
+def test_regressors_have_the_same_bits(sample: Any, parameters: Any) -> None:
+    """Added in float32, from the base score on."""
+    model = xgboost.XGBRegressor(**COMMON, **parameters).fit(sample, NUMBER)
+    assert levels(twin_of(model, sample)) == {"predict": "bit"}
+
+
+@pytest.mark.parametrize("objective", ["count:poisson", "reg:gamma", "reg:tweedie"])
+def test_exponentials_have_the_same_bits(objective: Any) -> None:
+    """The C library's expf."""
+    model = xgboost.XGBRegressor(**COMMON, objective=objective).fit(X, np.exp(NUMBER / 4))
+    assert levels(twin_of(model, X)) == {"predict": "bit"}
+
+
+@pytest.mark.parametrize("target", [BINARY, FOUR // 10], ids=["two", "four"])
+@pytest.mark.parametrize("kind", ["XGBClassifier", "XGBRFClassifier"])
+def test_classifiers_have_the_same_bits(target: Any, kind: str) -> None:
+    """Sigmoid and softmax in float32."""
+    model = getattr(xgboost, kind)(**COMMON).fit(GAPS, target)
+    assert levels(twin_of(model, GAPS)) == {"predict": "bit", "predict_proba": "bit"}
+
+
+def test_several_targets_and_rankers() -> None:
+    """A tree for each target; scores of a ranker."""
+    assert levels(twin_of(xgboost.XGBRegressor(**COMMON).fit(X, TWO_NUMBERS), X)) == {"predict": "bit"}
+    ranker = xgboost.XGBRanker(**COMMON).fit(X, FOUR // 10, qid=np.repeat(np.arange(5), 30))
+    assert levels(twin_of(ranker, X)) == {"predict": "bit"}
+
+
+@pytest.mark.parametrize("size", [4, 50])
+def test_categories_that_are_codes(size: int) -> None:
+    """One against the rest, and sets."""
+    model = xgboost.XGBRegressor(**COMMON, feature_types=["q", "c"], enable_categorical=True, max_cat_to_onehot=size)
+    model.fit(CODES, NUMBER + 5 * (CODES[:, 1] % 3))
+    assert levels(twin_of(model, CODES)) == {"predict": "bit"}
+
+
+def test_early_stopping_and_a_pipeline() -> None:
+    """Trees after the best iteration are not asked; scalers and imputers fold."""
+    stopped = xgboost.XGBRegressor(n_estimators=60, max_depth=5, early_stopping_rounds=2, n_jobs=1)
+    stopped.fit(X[:100], NUMBER[:100], eval_set=[(X[100:], NUMBER[100:])], verbose=False)
+    assert levels(twin_of(stopped, X)) == {"predict": "bit"}
+    pipeline = make_pipeline(SimpleImputer(), StandardScaler(), xgboost.XGBRegressor(**COMMON)).fit(GAPS, NUMBER)
+    twin = twin_of(pipeline, GAPS)
+    assert levels(twin) == {"predict": "bit"}
+    assert twin.scope.folded
