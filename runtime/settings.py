@@ -22,6 +22,8 @@ class Settings(msgspec.Struct, frozen=True):
     access_log: whether each request is logged.
     poll_seconds: how often the folder is looked at for other versions; 0 for never.
     drain_seconds: how long to go on answering, not ready, after SIGTERM, before nobody is let in any more.
+    header_seconds, body_seconds: how long a request's headers and its body may take to arrive.
+    connections: at once, of each worker; more are answered with 503.
     workers: processes that answer.
     admin_host, admin_port: where metrics of all workers and reload are; no port, no such address.
     """
@@ -33,6 +35,9 @@ class Settings(msgspec.Struct, frozen=True):
     access_log: bool = True
     poll_seconds: float = 2.0
     drain_seconds: float = 0.5
+    header_seconds: float = 10.0
+    body_seconds: float = 30.0
+    connections: int = 4096
     workers: int = 1
     admin_host: str = "127.0.0.1"
     admin_port: int | None = None
@@ -80,6 +85,9 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "access_log": (_truth, "true or false"),
     "poll_seconds": (_seconds, "a number of seconds from 0 to 86400"),
     "drain_seconds": (_seconds, "a number of seconds from 0 to 86400"),
+    "header_seconds": (_seconds, "a number of seconds from 0 to 86400"),
+    "body_seconds": (_seconds, "a number of seconds from 0 to 86400"),
+    "connections": (_size, "a number of connections, 1 or more"),
     "workers": (_workers, "an integer from 1 to 256"),
     "admin_host": (_text, "a host's name or address"),
     "admin_port": (_port, "an integer from 0 to 65535"),

@@ -9,6 +9,7 @@ import uvicorn
 
 from ..settings import Settings
 from .front import Front
+from .limits import Bounds, protocol
 from .logs import log
 
 __all__ = ["DRAIN_SECONDS", "Server", "address"]
@@ -30,7 +31,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 front,
                 loop="uvloop",
-                http="httptools",
+                http=protocol(Bounds(settings.header_seconds, settings.body_seconds, settings.connections)),
                 ws="none",
                 lifespan="off",
                 log_config=None,
