@@ -6,6 +6,7 @@ from .errors import ConvertError, ParityError, SampleError, SourceError, Unsuppo
 
 if TYPE_CHECKING:
     from .build import convert
+    from .lower import lowers as lowering
 
 __all__ = [
     "ConvertError",
@@ -15,6 +16,7 @@ __all__ = [
     "UnsupportedError",
     "WriteError",
     "convert",
+    "lowering",
 ]
 
 
@@ -24,4 +26,8 @@ def __getattr__(name: str) -> Any:
         from .build import convert
 
         return convert
+    if name == "lowering":
+        from .lower import lowers
+
+        return lowers
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
