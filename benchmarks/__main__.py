@@ -1,0 +1,92 @@
+"""``python -m benchmarks``: measure every bundle; ``--check`` holds it to its limits.
+
+Exit codes: 0 measured, and within every limit; 1 over one, or a wrong answer; 2 the input is bad, in one sentence on
+standard error; 3 could not decide.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtime import load
+
+from . import report
+from .errors import BadInputError
+from .gate import NAMES, exit_code, read_budgets
+from .results import read, write
+from .run import run
+from .subjects import Load, find_models, open_subjects
+
+__all__ = ["main"]
+
+BUDGETS = Path(__file__).with_name("budgets.toml")
+RESULTS = Path("build/benchmarks.json")
+README = Path("README.md")
+
+
+def main(argv: Sequence[str], load: Load = load) -> int:
+    """Run a command; returns the exit code.
+
+    load: gives the model of a folder.
+    """
+    try:
+        if argv[:1] == ["render"]:
+            return _render(argv[1:])
+        return _measure(_options(argv), load)
+    except BadInputError as error:
+        sys.stderr.write(f"python -m benchmarks: {error}\n")
+        return 2
+
+
+def _measure(options: argparse.Namespace, load: Load) -> int:
+    if options.names:
+        for path, names in NAMES.items():
+            print(f"{path}: {', '.join(sorted(names))}")
+        return 0
+    folders = find_models(options.models)
+    if unknown := sorted(set(options.model) - folders.keys()):
+        raise BadInputError(f"expected one of the models {', '.join(folders)}, found {unknown[0]!r}")
+    budgets = read_budgets(options.budgets, folders) if options.check else None
+    wanted = {name: folder for name, folder in folders.items() if name in options.model or not options.model}
+    subjects = open_subjects(wanted, options.trained, load, options.seed)
+    found = run(subjects, budgets, load, options.seed)
+    write(found.results, options.json)
+    print(report.text(found.results))
+    if not options.check:
+        return 0
+    print(report.verdicts(found.decisions))
+    return exit_code(found.decisions)
+
+
+def _render(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks render", description="Write results into the README.")
+    parser.add_argument("results", type=Path, nargs="?", default=RESULTS, help=f"default: {RESULTS}")
+    parser.add_argument("--readme", type=Path, default=README)
+    options = parser.parse_args(argv)
+    report.render(read(options.results), options.readme)
+    return 0
+
+
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure every model beside scikit-learn, onnxruntime and a bare server.",
+        epilog="python -m benchmarks render writes the results of the last run into the README.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("models", type=Path, nargs="?", default=Path("build/models"), help="default: build/models")
+    parser.add_argument("--check", action="store_true", help="hold every model to its limits")
+    parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help=f"results; default: {RESULTS}")
+    parser.add_argument("--budgets", type=Path, default=BUDGETS, metavar="FILE", help="the limits")
+    parser.add_argument("--names", action="store_true", help="list what can have a limit, and end")
+    parser.add_argument("--model", action="append", default=[], metavar="NAME", help="only this one; can be repeated")
+    parser.add_argument(
+        "--trained", type=Path, default=Path("build"), metavar="FOLDER", help="of NAME/pipeline.joblib; default: build"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

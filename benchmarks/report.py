@@ -1,0 +1,127 @@
+"""Results as text: for a terminal, and as Markdown between two marks of the README."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from .errors import BadInputError
+from .gate import Decision
+from .results import Entry, Interval, Latency, Machine, Results
+
+__all__ = ["BEGIN", "END", "markdown", "render", "text", "verdicts"]
+
+BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
+
+Table = list[tuple[str, ...]]
+
+
+def text(results: Results) -> str:
+    """Every figure, a line a subject, and what could not be measured."""
+    head = ("model", "path", "subject", "calls", "mean µs", "P50", "P95", "P99", "max", "cpu µs", "P95, ours to it")
+    rows: Table = []
+    for entry in (*results.entries, *results.peers):
+        rows += [_latency(entry, name, latency) for name, latency in entry.latencies.items()]
+        rows += [(entry.model, entry.path, name, failure.reason) for name, failure in entry.failures.items()]
+    parts = [_aligned([head, *rows])]
+    for entry in results.entries:
+        if entry.path == "start" and entry.values:
+            amounts = ", ".join(f"{name} {_short(value)}" for name, value in entry.values.items())
+            parts.append(f"{entry.model}, start: {amounts}")
+    return "\n".join([*parts, _machine(results)])
+
+
+def verdicts(decisions: Sequence[Decision]) -> str:
+    """Every limit, what was found, and what follows."""
+    rows: Table = [("verdict", "model", "path", "limit", "at most", "found", "why")]
+    order = {"wrong": 0, "over": 1, "undecided": 2, "within": 3}
+    for d in sorted(decisions, key=lambda decision: order[decision.verdict]):
+        found = "-" if d.found is None else _range(d.found)
+        rows.append((d.verdict, d.model, d.path, d.name, f"{d.limit:g}", found, d.why))
+    return _aligned(rows)
+
+
+def markdown(results: Results) -> str:
+    """The README's table: one row in process and over HTTP, and what starting takes, for every model."""
+    head = ("model", "path", "P50 µs", "P95", "P99", "beside (P50, how many times ours)")
+    rows: Table = []
+    for entry in results.entries:
+        ours = entry.latencies.get("pipetwin")
+        if ours is None:
+            rows += [(entry.model, entry.path, f.reason) for name, f in entry.failures.items() if name == "pipetwin"]
+            continue
+        beside = [
+            f"{name} {latency.p50:,.1f} µs ({1 / entry.values[f'p50 / {name}'].median:,.2f})"
+            for name, latency in entry.latencies.items()
+            if f"p50 / {name}" in entry.values
+        ]
+        beside += [f"{name}: {f.reason}" for name, f in entry.failures.items()]
+        rows.append(
+            (entry.model, entry.path, f"{ours.p50:,.1f}", f"{ours.p95:,.1f}", f"{ours.p99:,.1f}", "; ".join(beside))
+        )
+    starts: Table = []
+    for entry in results.entries:
+        if entry.path == "start":
+            names = ("bundle MB", "load s", "cold s", "pss MB")
+            starts.append((entry.model, *(f"{v.median:.3g}" if (v := entry.values.get(n)) else "-" for n in names)))
+    start_head = ("model", "bundle MB", "load s", "process start to first answer s", "memory (PSS) MB")
+    return "\n".join([*_pipes(head, rows), "", *_pipes(start_head, starts), "", _machine(results)])
+
+
+def render(results: Results, readme: Path) -> None:
+    """Put the tables between the marks of a file; raises BadInputError where it has not both, once each."""
+    try:
+        whole = readme.read_text()
+    except OSError as error:
+        raise BadInputError(f"expected a text to write into at {readme}, found: {error.strerror}") from error
+    if whole.count(BEGIN) != 1 or whole.count(END) != 1 or whole.index(BEGIN) > whole.index(END):
+        raise BadInputError(f"expected {BEGIN} and then {END}, once each, in {readme}")
+    before, _, rest = whole.partition(BEGIN)
+    readme.write_text(f"{before}{BEGIN}\n{markdown(results)}\n{END}{rest.partition(END)[2]}")
+
+
+def _latency(entry: Entry, name: str, latency: Latency) -> tuple[str, ...]:
+    figures = (latency.mean, latency.p50, latency.p95, latency.p99, latency.max)
+    ratio = entry.values.get(f"p95 / {name}")
+    return (
+        entry.model,
+        entry.path,
+        name,
+        f"{latency.calls:,}",
+        *(f"{figure:,.1f}" for figure in figures),
+        "" if latency.cpu is None else f"{latency.cpu:,.1f}",
+        "" if ratio is None else _range(ratio),
+    )
+
+
+def _short(value: Interval) -> str:
+    return f"{value.median:.3g}"
+
+
+def _range(value: Interval) -> str:
+    return f"{value.median:.3g}" if value.blocks == 0 else f"{value.median:.3g} ({value.low:.3g} to {value.high:.3g})"
+
+
+def _machine(results: Results) -> str:
+    m: Machine = results.machine
+    versions = ", ".join(f"{name} {version}" for name, version in m.versions.items())
+    quiet = f"steal {m.steal:.0%}, other processes {m.busy:.0%}, variation of a fixed loop {m.variation:.0%}"
+    return (
+        f"{m.processor}, {m.cores} cores, {m.memory_gb:g} GB, {m.system}; Python {m.python}, {versions}; load by "
+        f"{m.load}; {quiet}; {results.created}, commit {m.commit}, seed {results.seed}, {results.seconds:.0f} s."
+    )
+
+
+def _pipes(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return lines + ["| " + " | ".join([*row, *[""] * (len(head) - len(row))]) + " |" for row in rows]
+
+
+def _aligned(rows: Table) -> str:
+    """Columns side by side; the last of a row takes what room it needs."""
+    widths: dict[int, int] = {}
+    for row in rows:
+        for column, cell in enumerate(row[:-1]):
+            widths[column] = max(widths.get(column, 0), len(cell))
+    return "\n".join(
+        "  ".join([*(cell.ljust(widths[column]) for column, cell in enumerate(row[:-1])), row[-1]]).rstrip()
+        for row in rows
+    )

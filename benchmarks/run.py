@@ -1,0 +1,139 @@
+"""The run from bundles to results."""
+
+import gc
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic, perf_counter
+
+import msgspec
+from rich.console import Console
+
+from . import in_process, served
+from .errors import FailedError, WrongAnswerError
+from .gate import Budgets, Decision, decisions
+from .machine import describe, probe, spent
+from .measure import Path, measure
+from .results import Entry, Failure, Interval, Results
+from .subjects import Load, Subject
+
+__all__ = ["Run", "kept", "run"]
+
+LOADS = 5
+KEPT_CALLS, KEPT_ROUNDS = 1000, 6
+HURRY_AFTER_SECONDS = 75
+"""After that half as many blocks are measured, so that a check ends within three minutes on a machine that is slow
+because others use it. A machine of its own does without."""
+
+EXTEND_WITHIN_SECONDS = 110
+"""After that no more blocks are added to what is undecided."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run found: figures, and decisions where limits were asked for."""
+
+    results: Results
+    decisions: list[Decision]
+
+
+def run(subjects: Sequence[Subject], budgets: Budgets | None, load: Load, seed: int) -> Run:
+    """Measure every path of every subject.
+
+    budgets: limits to decide; blocks are added to a path for as long as one of its limits is undecided.
+    load: gives the model of a folder, for the time that it takes.
+    """
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    begun, before, variation = monotonic(), spent(), probe()
+    noisy = describe(variation, before, spent()).noisy
+    gc.collect()
+    gc.freeze()  # scikit-learn's objects are not ours to walk while we are timed
+    entries: list[Entry] = []
+    found: list[Decision] = []
+    for subject in subjects:
+        limits = _limits(budgets, subject)
+
+        def enough(entry: Entry, limits: dict[tuple[str, str], float] = limits) -> bool:
+            if monotonic() - begun > EXTEND_WITHIN_SECONDS:
+                return True
+            return all(
+                decision.verdict != "undecided" or decision.found is None
+                for decision in decisions(entry, limits, noisy)
+            )
+
+        def measured(path: Path, enough: Callable[[Entry], bool] = enough) -> Entry:
+            console.print(f"{path.model}: {path.name}")
+            return measure(path, seed, enough, hurry=monotonic() - begun > HURRY_AFTER_SECONDS)
+
+        entries += _entries(subject, load, measured)
+    machine = describe(variation, before, spent())
+    for subject in subjects:
+        limits = _limits(budgets, subject)
+        mine = {entry.path: entry for entry in entries if entry.model == subject.name}
+        for path in dict.fromkeys([*mine, *(path for path, _ in limits)]):
+            found += decisions(mine.get(path, Entry(subject.name, path)), limits, machine.noisy)
+    results = Results(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=seed,
+        seconds=monotonic() - begun,
+        machine=machine,
+        entries=tuple(entries),
+        checked={s.name: "scikit-learn's pipeline" if s.pipeline is not None else "the canary rows" for s in subjects},
+    )
+    return Run(results, found)
+
+
+def _limits(budgets: Budgets | None, subject: Subject) -> dict[tuple[str, str], float]:
+    if budgets is None:
+        return {}
+    own = subject.model.manifest.budget_p95_us
+    carried = {} if own is None else {("predict_json", "p95 ms"): own / 1000}
+    return {**budgets.of(subject.name), **carried}
+
+
+def _entries(subject: Subject, load: Load, measured: Callable[[Path], Entry]) -> Iterator[Entry]:
+    for path in in_process.paths(subject):
+        entry = measured(path)
+        yield _with_kept(entry, subject) if path.name == "predict_json" and "pipetwin" in entry.latencies else entry
+    yield served.start(subject, [_load_seconds(subject, load) for _ in range(LOADS)])
+    with ExitStack() as stack:
+        try:
+            paths: list[Path] = stack.enter_context(served.paths(subject))
+        except FailedError as error:
+            failure = Failure(str(error), isinstance(error, WrongAnswerError))
+            for connections in served.CONNECTIONS:
+                yield Entry(subject.name, f"http {connections}", failures={"pipetwin": failure})
+            return
+        yield from map(measured, paths)
+
+
+def _load_seconds(subject: Subject, load: Load) -> float:
+    begun = perf_counter()
+    load(subject.folder).close()
+    return perf_counter() - begun
+
+
+def _with_kept(entry: Entry, subject: Subject) -> Entry:
+    """With the memory blocks that a call leaves behind."""
+    bodies = subject.bodies
+
+    def ask() -> None:
+        for turn in range(KEPT_CALLS):
+            subject.model.predict_json(bodies[turn % len(bodies)])
+
+    values = {**entry.values, "kept": Interval.exact(kept(ask, sys.getallocatedblocks) / KEPT_CALLS)}
+    return msgspec.structs.replace(entry, values=values)
+
+
+def kept(ask: Callable[[], None], count: Callable[[], int]) -> int:
+    """By how much ``count`` grows with each ``ask``: the least of KEPT_ROUNDS. A buffer that fills and is emptied grows
+    in some rounds; only a leak grows in all."""
+    ask()
+    grown = []
+    for _ in range(KEPT_ROUNDS):
+        before = count()
+        ask()
+        grown.append(count() - before)
+    return max(min(grown), 0)

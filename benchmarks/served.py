@@ -1,0 +1,160 @@
+"""The paths over HTTP, on servers in processes of their own, and what it takes to start them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path as File
+from statistics import median
+from time import perf_counter_ns
+
+from . import load
+from .errors import FailedError, WrongAnswerError
+from .measure import AGAIN, Block, Contender, Path
+from .processes import Server, answers, own_wait_ns, pss_mb, run_seconds, serving, serving_python, spent, waiting
+from .results import Entry, Failure, Interval
+from .subjects import Subject
+
+__all__ = ["CONNECTIONS", "ECHO", "contender", "paths", "start"]
+
+OURS = "pipetwin"
+ECHO = "echo"
+"""A bare ASGI application on the same server, with the same bodies."""
+
+CONNECTIONS = (1, 16)
+
+BLOCKS = 16
+BLOCK_SECONDS = 0.15
+"""Short, so that some have the machine for themselves."""
+WARM_SECONDS = 0.5
+STARTS = 3
+
+IMPORTS = "import numpy, onnxruntime, litestar"
+
+
+def ours(folder: File) -> Callable[[int], Sequence[str | File]]:
+    """The command that serves a model as a user would: nothing is switched off for the measurement."""
+    return lambda port: (
+        serving_python(),
+        "-m",
+        "runtime",
+        folder.resolve(),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    )
+
+
+def echo(port: int) -> Sequence[str | File]:
+    """The command of the bare echo."""
+    return serving_python(), File(__file__).with_name("echo.py"), str(port)
+
+
+def start(subject: Subject, load_seconds: Sequence[float]) -> Entry:
+    """What it takes until the first answer, and what stays in memory after it; starts of ours, of the echo and of an
+    interpreter that only imports, in turn.
+
+    load_seconds: of the model in this process.
+    """
+    seconds: dict[str, list[float]] = {OURS: [], ECHO: [], "imports": []}
+    memory: dict[str, float] = {}
+    body = subject.bodies[0]
+    try:
+        for _ in range(STARTS):
+            seconds["imports"].append(run_seconds([serving_python(), "-c", IMPORTS]))
+            with _echo(body) as server:
+                seconds[ECHO].append(server.seconds)
+                memory[ECHO] = pss_mb(server.pid)
+            with _ours(subject) as server:
+                seconds[OURS].append(server.seconds)
+                memory[OURS] = pss_mb(server.pid)
+    except FailedError as error:
+        failure = Failure(str(error), isinstance(error, WrongAnswerError))
+        return Entry(subject.name, "start", values=_sizes(subject, load_seconds), failures={OURS: failure})
+    floors = [imports + bare for imports, bare in zip(seconds["imports"], seconds[ECHO], strict=True)]
+    values = {
+        **_sizes(subject, load_seconds),
+        "cold s": _range(seconds[OURS]),
+        "imports s": _range(seconds["imports"]),
+        "echo s": _range(seconds[ECHO]),
+        "cold / floor": _range([cold / floor for cold, floor in zip(seconds[OURS], floors, strict=True)]),
+        "pss MB": Interval.exact(memory[OURS]),
+        "echo pss MB": Interval.exact(memory[ECHO]),
+    }
+    return Entry(subject.name, "start", values=values)
+
+
+def _sizes(subject: Subject, load_seconds: Sequence[float]) -> dict[str, Interval]:
+    return {"bundle MB": Interval.exact(subject.megabytes), "load s": _range(load_seconds)}
+
+
+def _range(values: Sequence[float]) -> Interval:
+    """The median of a few, and all of them as its interval: too few to draw from."""
+    return Interval(median(values), min(values), max(values), len(values))
+
+
+@contextmanager
+def paths(subject: Subject) -> Iterator[list[Path]]:
+    """The paths over HTTP, for as long as the servers run."""
+    with ExitStack() as stack:
+        servers = {OURS: stack.enter_context(_ours(subject)), ECHO: stack.enter_context(_echo(subject.bodies[0]))}
+        servers[ECHO + AGAIN] = servers[ECHO]
+        yield [
+            Path(
+                subject.name,
+                f"http {connections}",
+                [
+                    contender(name, server, subject.bodies, connections, subject.check_json if name == OURS else None)
+                    for name, server in servers.items()
+                ],
+                blocks=BLOCKS,
+            )
+            for connections in CONNECTIONS
+        ]
+
+
+def contender(
+    name: str,
+    server: Server,
+    bodies: Sequence[bytes],
+    connections: int,
+    check: Callable[[int, bytes], None] | None = None,
+) -> Contender:
+    """A running server under load.
+
+    check: (index of the body, answer); raises WrongAnswerError. Every body's answer is checked before the first block.
+    """
+
+    def block() -> Block:
+        before, waited, begun = spent(server.pid), own_wait_ns(), perf_counter_ns()
+        if connections == 1:
+            with waiting(server.pid) as wait:
+                one = load.alone(server.port, server.path, bodies, BLOCK_SECONDS, wait)
+            ran = (spent(server.pid).ran - before.ran) / (len(one.times) + one.failed) / 1e3
+            share = float((one.times - one.net).sum() / one.times.sum())
+            return Block(one.times, ran, one.failed, share, one.net)
+        answered = load.post(server.port, server.path, bodies, connections, BLOCK_SECONDS)
+        after, wall = spent(server.pid), perf_counter_ns() - begun
+        waited = after.waited - before.waited + own_wait_ns() - waited
+        ran = (after.ran - before.ran) / answered.requests / 1e3
+        return Block(answered.times, ran, answered.failed, waited / wall)
+
+    def warmed() -> Callable[[], Block]:
+        if check is not None:
+            for index, answer in enumerate(answers(server, bodies)):
+                check(index, answer)
+        load.post(server.port, server.path, bodies, connections, WARM_SECONDS)
+        return block
+
+    return Contender(name, warmed)
+
+
+def _ours(subject: Subject) -> AbstractContextManager[Server]:
+    return serving(ours(subject.folder), "/predict", subject.bodies[0], lambda answer: subject.check_json(0, answer))
+
+
+def _echo(body: bytes) -> AbstractContextManager[Server]:
+    def check(answer: bytes) -> None:
+        if answer != body:
+            raise WrongAnswerError("expected the echo to give the body back, found another")
+
+    return serving(echo, "/", body, check)
