@@ -71,6 +71,7 @@ def survey(where: str) -> Survey:
         except PipetwinError as error:
             faults[name, alias] = error
 
+    leads = Path(where).name.rpartition("@")[2] if "@" in Path(where).name else "production"
     folders = below(Path(where))
     if not folders:
         folder = find(where)
@@ -84,7 +85,10 @@ def survey(where: str) -> Survey:
         if name not in pins:
             note(name, MAIN, folder, promoted=(folder / "production" / MANIFEST).is_file())
         for alias, place in _aliases(folder):
-            note(name, alias, place, promoted=True)
+            if alias == leads and name in pins and pins[name][MAIN].promoted:
+                pins[name][alias] = pins[name][MAIN]  # resolved once: the link may lead elsewhere by now
+            else:
+                note(name, alias, place, promoted=True)
     return Survey(Plan({name: found for name, found in pins.items() if MAIN in found}), faults)
 
 
