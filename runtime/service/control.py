@@ -54,13 +54,15 @@ class _Link:
 class Control:
     """Belongs to one event loop; what other threads may call says so.
 
-    plan: what serves. fault: why the first worker could not start, once that is known.
+    plan: what serves. fault: why the first worker could not start, once that is known. served: the
+    process ids of workers that came to serve, for the supervisor, which forgets those that it has replaced.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.epoch = 1
         self.fault: str | None = None
+        self.served: set[int] = set()
         self._links: dict[int, _Link] = {}
         self._names = 0
         self._changed = asyncio.Event()
@@ -124,6 +126,7 @@ class Control:
                     self.fault = fault
             case Swapped(epoch):
                 link.serves = epoch
+                self.served.add(link.pid)
             case Counted(said, number):
                 self._totals.note(name, said)
                 link.counted = max(link.counted, number)

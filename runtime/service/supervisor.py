@@ -178,12 +178,15 @@ class _Supervisor(Multiprocess):
         now = time.monotonic()
         if now < self._next:
             return
-        # The first replacement is immediate; those of a worker that keeps dying come ever later.
-        self._pause = min(max(2 * self._pause, 0.5), LONGEST_PAUSE) if now < self._next + 10 else 0.0
+        # Who has served is replaced at once; one that never came to serve, ever later.
+        pid = self.processes[index].pid
+        came = pid in self._control.served
+        self._pause = 0.0 if came else min(max(2 * self._pause, 0.5), LONGEST_PAUSE)
         self._next = now + self._pause
         log.warning(
             "worker %d ended with %s and is replaced", self.processes[index].pid, self.processes[index].exitcode
         )
+        self._control.served.discard(pid or 0)
         self.processes[index] = self._started()
 
     def restart_all(self) -> None:
