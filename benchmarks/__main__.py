@@ -50,7 +50,7 @@ def _measure(options: argparse.Namespace, load: Load) -> int:
     budgets = read_budgets(options.budgets, folders) if options.check else None
     wanted = {name: folder for name, folder in folders.items() if name in options.model or not options.model}
     subjects = open_subjects(wanted, options.trained, load, options.seed)
-    found = run(subjects, budgets, load, options.seed)
+    found = run(subjects, budgets, load, options.seed, options.path)
     write(found.results, options.json)
     print(report.text(found.results))
     if not options.check:
@@ -81,6 +81,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--budgets", type=Path, default=BUDGETS, metavar="FILE", help="the limits")
     parser.add_argument("--names", action="store_true", help="list what can have a limit, and end")
     parser.add_argument("--model", action="append", default=[], metavar="NAME", help="only this one; can be repeated")
+    parser.add_argument("--path", action="append", default=[], choices=NAMES, metavar="NAME", help="only this one")
     parser.add_argument(
         "--trained", type=Path, default=Path("build"), metavar="FOLDER", help="of NAME/pipeline.joblib; default: build"
     )

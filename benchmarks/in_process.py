@@ -22,6 +22,8 @@ SCIKIT_LEARN = "scikit-learn"
 
 INPUT = "X"
 
+BLOCKS, FEW_BLOCKS = 10, 6
+
 
 def session(graph: bytes) -> Any:
     """A session of onnxruntime's own on the graph, with one thread as ours has."""
@@ -77,12 +79,13 @@ def _rows(subject: Subject, raw: Any, method: str, count: int, rows: Callable[[i
 
 
 def _with_pipeline(subject: Subject, method: str, name: str, contenders: list[Contender], given: list[Any]) -> Path:
+    blocks = FEW_BLOCKS if name.startswith(f"predict {LARGE}") else BLOCKS
     if subject.pipeline is None:
-        return Path(subject.name, name, contenders, {SCIKIT_LEARN: subject.absent})
+        return Path(subject.name, name, contenders, {SCIKIT_LEARN: subject.absent}, blocks)
     # Its answers are what all others are held to; a few of them are asked for again, for it takes its time.
     call = getattr(subject.pipeline, method)
     theirs = timed(call, given[:8], lambda index, found: subject.check(method, found, index))
-    return Path(subject.name, name, [*contenders, Contender(SCIKIT_LEARN, theirs)])
+    return Path(subject.name, name, [*contenders, Contender(SCIKIT_LEARN, theirs)], blocks=blocks)
 
 
 def _tensors(subject: Subject, *methods: str) -> list[str]:

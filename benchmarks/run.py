@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,11 +23,11 @@ __all__ = ["Run", "kept", "run"]
 
 LOADS = 5
 KEPT_CALLS, KEPT_ROUNDS = 1000, 6
-HURRY_AFTER_SECONDS = 75
+HURRY_AFTER_SECONDS = 100
 """After that half as many blocks are measured, so that a check ends within three minutes on a machine that is slow
 because others use it. A machine of its own does without."""
 
-EXTEND_WITHIN_SECONDS = 110
+EXTEND_WITHIN_SECONDS = 140
 """After that no more blocks are added to what is undecided."""
 
 
@@ -39,11 +39,12 @@ class Run:
     decisions: list[Decision]
 
 
-def run(subjects: Sequence[Subject], budgets: Budgets | None, load: Load, seed: int) -> Run:
+def run(subjects: Sequence[Subject], budgets: Budgets | None, load: Load, seed: int, only: Collection[str] = ()) -> Run:
     """Measure every path of every subject.
 
     budgets: limits to decide; blocks are added to a path for as long as one of its limits is undecided.
     load: gives the model of a folder, for the time that it takes.
+    only: paths; none for all.
     """
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     begun, before, variation = monotonic(), spent(), probe()
@@ -53,7 +54,7 @@ def run(subjects: Sequence[Subject], budgets: Budgets | None, load: Load, seed: 
     entries: list[Entry] = []
     found: list[Decision] = []
     for subject in subjects:
-        limits = _limits(budgets, subject)
+        limits = _limits(budgets, subject, only)
 
         def enough(entry: Entry, limits: dict[tuple[str, str], float] = limits) -> bool:
             if monotonic() - begun > EXTEND_WITHIN_SECONDS:
@@ -67,10 +68,10 @@ def run(subjects: Sequence[Subject], budgets: Budgets | None, load: Load, seed: 
             console.print(f"{path.model}: {path.name}")
             return measure(path, seed, enough, hurry=monotonic() - begun > HURRY_AFTER_SECONDS)
 
-        entries += _entries(subject, load, measured)
+        entries += _entries(subject, load, measured, only)
     machine = describe(variation, before, spent())
     for subject in subjects:
-        limits = _limits(budgets, subject)
+        limits = _limits(budgets, subject, only)
         mine = {entry.path: entry for entry in entries if entry.model == subject.name}
         for path in dict.fromkeys([*mine, *(path for path, _ in limits)]):
             found += decisions(mine.get(path, Entry(subject.name, path)), limits, machine.noisy)
@@ -85,28 +86,34 @@ def run(subjects: Sequence[Subject], budgets: Budgets | None, load: Load, seed: 
     return Run(results, found)
 
 
-def _limits(budgets: Budgets | None, subject: Subject) -> dict[tuple[str, str], float]:
+def _limits(budgets: Budgets | None, subject: Subject, only: Collection[str]) -> dict[tuple[str, str], float]:
     if budgets is None:
         return {}
     own = subject.model.manifest.budget_p95_us
     carried = {} if own is None else {("predict_json", "p95 ms"): own / 1000}
-    return {**budgets.of(subject.name), **carried}
+    limits = {**budgets.of(subject.name), **carried}
+    return {key: limit for key, limit in limits.items() if key[0] in only or not only}
 
 
-def _entries(subject: Subject, load: Load, measured: Callable[[Path], Entry]) -> Iterator[Entry]:
+def _entries(subject: Subject, load: Load, measured: Callable[[Path], Entry], only: Collection[str]) -> Iterator[Entry]:
     for path in in_process.paths(subject):
-        entry = measured(path)
-        yield _with_kept(entry, subject) if path.name == "predict_json" and "pipetwin" in entry.latencies else entry
-    yield served.start(subject, [_load_seconds(subject, load) for _ in range(LOADS)])
+        if path.name in only or not only:
+            entry = measured(path)
+            ask = path.name == "predict_json" and "pipetwin" in entry.latencies
+            yield _with_kept(entry, subject) if ask else entry
+    if "start" in only or not only:
+        yield served.start(subject, [_load_seconds(subject, load) for _ in range(LOADS)])
+    names = [served.name(connections) for connections in served.CONNECTIONS]
+    if only and not set(names) & set(only):
+        return
     with ExitStack() as stack:
         try:
             paths: list[Path] = stack.enter_context(served.paths(subject))
         except FailedError as error:
             failure = Failure(str(error), isinstance(error, WrongAnswerError))
-            for connections in served.CONNECTIONS:
-                yield Entry(subject.name, f"http {connections}", failures={"pipetwin": failure})
+            yield from (Entry(subject.name, name, failures={"pipetwin": failure}) for name in names)
             return
-        yield from map(measured, paths)
+        yield from (measured(path) for path in paths if path.name in only or not only)
 
 
 def _load_seconds(subject: Subject, load: Load) -> float:

@@ -13,7 +13,7 @@ from .processes import Server, answers, own_wait_ns, pss_mb, run_seconds, servin
 from .results import Entry, Failure, Interval
 from .subjects import Subject
 
-__all__ = ["CONNECTIONS", "ECHO", "contender", "paths", "start"]
+__all__ = ["CONNECTIONS", "ECHO", "contender", "name", "paths", "start"]
 
 OURS = "pipetwin"
 ECHO = "echo"
@@ -101,10 +101,10 @@ def paths(subject: Subject) -> Iterator[list[Path]]:
         yield [
             Path(
                 subject.name,
-                f"http {connections}",
+                name(connections),
                 [
-                    contender(name, server, subject.bodies, connections, subject.check_json if name == OURS else None)
-                    for name, server in servers.items()
+                    contender(who, server, subject.bodies, connections, subject.check_json if who == OURS else None)
+                    for who, server in servers.items()
                 ],
                 blocks=BLOCKS,
             )
@@ -112,8 +112,13 @@ def paths(subject: Subject) -> Iterator[list[Path]]:
         ]
 
 
+def name(connections: int) -> str:
+    """The path's name."""
+    return f"http {connections}"
+
+
 def contender(
-    name: str,
+    who: str,
     server: Server,
     bodies: Sequence[bytes],
     connections: int,
@@ -145,7 +150,7 @@ def contender(
         load.post(server.port, server.path, bodies, connections, WARM_SECONDS)
         return block
 
-    return Contender(name, warmed)
+    return Contender(who, warmed)
 
 
 def _ours(subject: Subject) -> AbstractContextManager[Server]:

@@ -1,0 +1,99 @@
+"""Results as files and as text."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from benchmarks.__main__ import main
+from benchmarks.errors import BadInputError
+from benchmarks.gate import Decision
+from benchmarks.results import Entry, Failure, Interval, Latency, Machine, Results, read, write
+
+MACHINE = Machine("A Processor", 2, 8.0, "Linux 6", "3.11", "3.13", {"numpy": "2.4"}, "abc", "wrk", 0.01, 0.0, 0.02)
+RESULTS = Results(
+    created="2026-11-23T00:00:00+00:00",
+    seed=4,
+    seconds=90.0,
+    machine=MACHINE,
+    entries=(
+        Entry(
+            "flights",
+            "predict_json",
+            {"pipetwin": Latency(10, 2, 30, 20, 25, 26, 99), "raw run": Latency(10, 2, 16, 15, 17, 18, 40)},
+            {"p50 / raw run": Interval(1.25, 1.2, 1.3, 2), "p95 / raw run": Interval(1.4, 1.3, 1.5, 2)},
+            {"scikit-learn": Failure("there is no pipeline.joblib")},
+        ),
+        Entry("flights", "http 1", failures={"pipetwin": Failure("expected a server, found that it ended")}),
+        Entry("flights", "start", values={"bundle MB": Interval.exact(6.1), "cold s": Interval(1, 0.9, 1.1, 3)}),
+    ),
+    checked={"flights": "scikit-learn's pipeline"},
+)
+
+
+def test_results_come_back_as_they_were_written(tmp_path: Path) -> None:
+    """Into a folder that is made."""
+    file = tmp_path / "new/results.json"
+    write(RESULTS, file)
+    assert read(file) == RESULTS
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": 2}', "\xff"])
+def test_what_is_no_result_is_one_sentence(text: str, tmp_path: Path) -> None:
+    """With the file's name."""
+    file = tmp_path / "results.json"
+    file.write_text(text, "latin-1")
+    with pytest.raises(BadInputError, match=r"expected .*results\.json"):
+        read(file)
+
+
+def test_a_failure_is_a_row_that_says_so_and_never_a_zero() -> None:
+    """For people as in the README."""
+    for text in (report.text(RESULTS), report.markdown(RESULTS)):
+        assert "there is no pipeline.joblib" in text
+        assert "found that it ended" in text
+        assert "A Processor, 2 cores" in text
+        assert " 0.0 " not in text
+
+
+def test_verdicts_begin_with_what_is_worst() -> None:
+    """And say why."""
+    text = report.verdicts(
+        [
+            Decision("m", "p", "a", 1, "within", Interval.exact(0.5), ""),
+            Decision("m", "p", "b", 1, "over", Interval(3, 2, 4, 8), "because"),
+        ]
+    )
+    lines = text.splitlines()
+    assert [line.split()[0] for line in lines] == ["verdict", "over", "within"]
+    assert "3 (2 to 4)" in lines[1]
+    assert lines[1].endswith("because")
+
+
+def test_the_readme_keeps_what_is_outside_the_marks(tmp_path: Path) -> None:
+    """And rendering twice is rendering once."""
+    results, readme = tmp_path / "results.json", tmp_path / "README.md"
+    write(RESULTS, results)
+    readme.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\n# After\n")
+    assert main(["render", str(results), "--readme", str(readme)]) == 0
+    once = readme.read_text()
+    assert once.startswith("# Before\n\n")
+    assert once.endswith(f"{report.END}\n\n# After\n")
+    assert "| flights | predict_json | 20.0 | 25.0 | 26.0 | raw run 15.0 µs (0.80); scikit-learn: there" in once
+    assert "| flights | 6.1 | - | 1 | - |" in once
+    assert "old" not in once
+    assert main(["render", str(results), "--readme", str(readme)]) == 0
+    assert readme.read_text() == once
+
+
+@pytest.mark.parametrize("text", ["", report.BEGIN, f"{report.END}{report.BEGIN}", f"{report.BEGIN}{report.END}" * 2])
+def test_a_readme_without_the_marks_is_left_alone(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a sentence and exit code 2."""
+    results, readme = tmp_path / "results.json", tmp_path / "README.md"
+    write(RESULTS, results)
+    readme.write_text(text)
+    assert main(["render", str(results), "--readme", str(readme)]) == 2
+    assert readme.read_text() == text
+    assert "once each, in" in capsys.readouterr().err
