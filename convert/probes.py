@@ -138,7 +138,7 @@ class _Maker:
                 frame[name] = np.where(masks[:, index], np.nan, frame[name])
             else:
                 cells = frame[name].astype(object)
-                cells[masks[:, index]] = self._signature.marker if feature.kind == "category" else np.nan
+                cells[masks[:, index]] = self._signature.marker(feature) if feature.kind == "category" else np.nan
                 frame[name] = cells
         yield frame
 

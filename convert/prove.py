@@ -200,7 +200,7 @@ def _canary(
     for index, feature in enumerate(live):
         cells = pd.Series([row[index] for row in rows], dtype=object)
         if feature.kind == "category":
-            cells[cells.isna()] = signature.marker
+            cells[cells.isna()] = signature.marker(feature)
         elif feature.kind == "number" or cells.isna().any():
             cells = cells.astype(np.float64)
         else:

@@ -44,19 +44,23 @@ class Signature:
     features: in the order of its columns; the tables of categories are still empty.
     frame: the sample as the reference sees it: float64 numbers, booleans, and categories as they are.
     named: whether the pipeline takes a DataFrame with names (else an ndarray).
-    marker: what stands for a missing category in the sample: None or NaN.
+    markers: by feature, what stands for a missing category in the sample: None or NaN.
     """
 
     features: tuple[Feature, ...]
     frame: pd.DataFrame
     named: bool
-    marker: Any
+    markers: tuple[Any, ...]
 
     def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
         """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
         with reference():
             answer = getattr(pipeline, method)(self.given(frame))
         return dense(answer)
+
+    def marker(self, feature: Feature) -> Any:
+        """What stands for a missing category in a feature."""
+        return self.markers[[known.name for known in self.features].index(feature.name)]
 
     def given(self, frame: pd.DataFrame) -> Any:
         """Rows in the form that the pipeline was fitted with."""
@@ -96,30 +100,32 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     if not len(frame):
         raise SampleError("expected a sample of at least one row, found none: give rows the pipeline was trained on")
     columns = {name: _column(frame[name], str(name)) for name in frame.columns}
-    signature = _signature(pipeline, frame, columns)
+    signature = _signature(pipeline, columns)
     # Numbers in a column of objects are numbers to a scaler and categories to an encoder: the pipeline knows.
     objects = [name for name, (kind, _) in columns.items() if kind == "number" and frame[name].dtype == object]
     if objects and _refusal(pipeline, signature) is not None:
         columns |= {name: ("category", frame[name]) for name in objects}
-        signature = _signature(pipeline, frame, columns)
+        signature = _signature(pipeline, columns)
     known_only = [] if _refusal(pipeline, signature) else _known_only(pipeline, signature)
     if known_only:
         columns |= {name: ("category", frame[name].astype(object)) for name in known_only}
-        signature = _signature(pipeline, frame, columns)
+        signature = _signature(pipeline, columns)
     refusal = _refusal(pipeline, signature)
     if refusal is not None:
         raise SampleError(
             f"expected rows that the pipeline takes, found that it raises on the sample: {refusal}"
         ) from refusal
+    signature = _same_markers(pipeline, signature)
     return replace(signature, features=_taken(pipeline, signature))
 
 
-def _signature(pipeline: Any, given: pd.DataFrame, columns: Mapping[Any, tuple[Any, pd.Series]]) -> Signature:
+def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]]) -> Signature:
     """The signature so far: nothing asked yet."""
     ignored = _ignored(pipeline)
     frame = pd.DataFrame({name: values for name, (_, values) in columns.items()})
-    gaps = (name for name, (kind, _) in columns.items() if kind == "category" and given[name].isna().any())
-    marker = next((_marker(given[name]) for name in gaps), np.nan)
+    markers = {name: _marker(values) for name, (kind, values) in columns.items() if kind == "category"}
+    usual = next((marker for marker in markers.values() if marker is not ...), np.nan)
+    chosen = [usual if (marker := markers.get(name, ...)) is ... else marker for name in columns]
     positions = iter(range(len(columns)))
     features = [
         Feature(
@@ -130,7 +136,8 @@ def _signature(pipeline: Any, given: pd.DataFrame, columns: Mapping[Any, tuple[A
         )
         for place, (name, (kind, values)) in enumerate(columns.items())
     ]
-    return Signature(tuple(features), frame, getattr(pipeline, "feature_names_in_", None) is not None, marker)
+    named = getattr(pipeline, "feature_names_in_", None) is not None
+    return Signature(tuple(features), frame, named, tuple(chosen))
 
 
 def _refusal(pipeline: Any, signature: Signature) -> Exception | None:
@@ -187,7 +194,9 @@ def _frame(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
         if array.ndim != 2:
             raise SampleError(f"expected a sample of rows and columns, found {array.ndim} dimensions")
         labels = names if names is not None and len(names) == array.shape[1] else None
-        frame = pd.DataFrame(array, columns=labels if labels is not None else [f"x{i}" for i in range(array.shape[1])])
+        columns = labels if labels is not None else [f"x{i}" for i in range(array.shape[1])]
+        # Objects stay objects, for pandas 3 would make NaN of None.
+        frame = pd.DataFrame(array, columns=columns, dtype=object if array.dtype == object else None)
     if frame.columns.has_duplicates:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise SampleError(f"expected columns of different names, found {twice!r} twice in the sample")
@@ -229,8 +238,41 @@ def _column(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
 
 
 def _marker(values: pd.Series) -> Any:
+    """What stands for a missing category; ... where none is missing."""
     (missing,) = np.nonzero(values.isna().to_numpy())
+    if not len(missing):
+        return ...
     return None if values.iloc[int(missing[0])] is None else np.nan
+
+
+def _same_markers(pipeline: Any, signature: Signature) -> Signature:
+    """The same with one marker a column: JSON has but null.
+
+    Raises SampleError where the pipeline answers None and NaN differently.
+    """
+    frame = signature.frame.copy()
+    for feature, name, marker in zip(signature.features, frame.columns, signature.markers, strict=True):
+        values = frame[name]
+        gaps = values.isna() if feature.kind == "category" else pd.Series(False, index=frame.index)
+        other = gaps & pd.Series([(value is None) != (marker is None) for value in values], index=frame.index)
+        if not other.any():
+            continue
+        frame[name] = values.astype(object).where(~other, marker)
+        rows = other[other].index[:100]
+        for method in _methods(pipeline):
+            given = [signature.ask(pipeline, method, part.loc[rows]) for part in (signature.frame, frame)]
+            if not _equal(*given):
+                raise SampleError(
+                    f"expected one kind of missing value in column {str(name)!r}, found None and NaN, which the "
+                    "pipeline tells apart: train it with one of them"
+                )
+    return replace(signature, frame=frame)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, list):
+        return all(map(_equal, one, other))
+    return bool(((one == other) | ((one != one) & (other != other))).all())
 
 
 def _seen(values: pd.Series) -> tuple[float, float] | None:
@@ -281,7 +323,7 @@ def _taken(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
 
     numbers = ("number",)
     missing = accepted(
-        ("number", "category", "boolean"), lambda f: signature.marker if f.kind == "category" else np.nan
+        ("number", "category", "boolean"), lambda f: signature.marker(f) if f.kind == "category" else np.nan
     )
     unknown = accepted(("category",), lambda f: UNSEEN)
     wide = accepted(numbers, lambda f: LARGEST) & accepted(numbers, lambda f: -LARGEST)

@@ -4,10 +4,11 @@ That way every parameter (drop, infrequent categories, unknown and missing value
 construction; the graph is a table.
 """
 
+import functools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 from spox import Var
 
 from ..errors import UnsupportedError
+from ..fold import last_satisfying
 from . import lowers
 from .impute import is_missing
 from .matrix import MISSING, Categorical, Column, Lookup, Matrix, Number, Raw
@@ -40,11 +42,15 @@ class Table:
     values: list[Any]
     rows: Any
 
+    @functools.cached_property
+    def _places(self) -> dict[Any, int]:
+        return {value: place for place, value in enumerate(self.values)}
+
     def place(self, value: Any) -> int:
         """The row of a value that may be MISSING or UNKNOWN."""
         if value is MISSING or is_missing(value):
             return len(self.values) + 1
-        return self.values.index(value) if value in self.values else len(self.values)
+        return self._places.get(value, len(self.values))
 
 
 def ask(encoder: Any, widths: Sequence[int]) -> list[Table]:
@@ -89,7 +95,7 @@ def _transform(encoder: Any, firsts: list[Any], column: int, values: list[Any], 
 
 
 def _array(cells: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    if dtype.kind in "OUS":
+    if dtype.kind in "OUS" or (dtype.kind == "b" and any(map(is_missing, cells))):
         array = np.empty(len(cells), object)
         array[:] = cells
         return array
@@ -107,7 +113,10 @@ def _unseen(categories: NDArray[Any]) -> Any:
     if categories.dtype.kind in "OUS":
         return UNSEEN
     if categories.dtype.kind == "b":
-        return False
+        return not categories[0]
+    if categories.dtype.kind in "iu":
+        highest = int(categories.max())
+        return highest + 1 if highest < np.iinfo(categories.dtype).max else int(categories.min()) - 1
     finite = categories[np.isfinite(categories)]
     return float(finite.max()) + 1.0 if len(finite) else 0.5
 
@@ -144,15 +153,17 @@ def _one_hot_origins(
     direct = _direct(x, column, table)
     if direct is None:
         return [None] * width
-    source, keys, at = direct
-    by_key = places[at]
-    unknown, missing = places[-2], places[_missing_place(column, table)]
+    by_key = places[direct.rows]
+    order = np.argsort(by_key, kind="stable")
+    bounds = np.searchsorted(by_key[order], np.arange(start, start + width + 1))
     origins: list[Lookup | None] = []
     for output in range(start, start + width):
-        default = float(unknown == output)
-        other = by_key == output if not default else by_key != output
-        values = np.full(int(other.sum()), 1.0 - default)
-        origins.append(Lookup(source, keys[other], values, default, float(missing == output)))
+        default = float(places[direct.default] == output)
+        own = order[bounds[output - start] : bounds[output - start + 1]]
+        other = np.flatnonzero(by_key != output) if default else own
+        values = np.full(len(other), 1.0 - default)
+        missing = float(places[direct.missing] == output)
+        origins.append(Lookup(direct.source, direct.keys[other], values, default, missing))
     return origins
 
 
@@ -187,20 +198,53 @@ def _origin(x: Matrix, column: Column, table: Table, values: Floats) -> Lookup |
     direct = _direct(x, column, table)
     if direct is None:
         return None
-    source, keys, at = direct
-    return Lookup(source, keys, values[at], float(values[-2]), float(values[_missing_place(column, table)]))
+    default, missing = float(values[direct.default]), float(values[direct.missing])
+    return Lookup(direct.source, direct.keys, values[direct.rows], default, missing)
 
 
-def _direct(x: Matrix, column: Column, table: Table) -> tuple[int, Floats, NDArray[np.int64]] | None:
-    """For a column that is the request's own: its place, its keys, and each key's row in the table."""
+class _Direct(NamedTuple):
+    """How a column's values follow from the request's column: its place, the values that are told apart, and the
+    table's row for each of these, for all others, and for a missing one."""
+
+    source: int
+    keys: Floats
+    rows: NDArray[np.int64]
+    default: int
+    missing: int
+
+
+def _direct(x: Matrix, column: Column, table: Table) -> _Direct | None:
+    """For a column of the request's own, or of a table's making, or imputed."""
+    unseen = len(table.values)
     if isinstance(column, Categorical):
         raws = _raws(column, table)
-        codes = np.array(x.scope.codes(column.source, raws), np.float64)
-        return column.source, codes, np.array([table.place(column.meaning(raw)) for raw in raws], np.int64)
-    if isinstance(column.origin, Raw) and not column.origin.steps:
-        keys = np.array(table.values, np.float64)
-        return column.origin.source, keys, np.arange(len(keys))
+        keys = np.array(x.scope.codes(column.source, raws), np.float64)
+        rows = np.array([table.place(column.meaning(raw)) for raw in raws], np.int64)
+        return _Direct(column.source, keys, rows, unseen, _missing_place(column, table))
+    match column.origin:
+        case Raw(source, ()):
+            return _Direct(source, np.array(table.values, np.float64), np.arange(unseen), unseen, unseen + 1)
+        case Raw(source) as origin:
+            reached = _reached(origin, np.array(table.values, np.float64))
+            if reached is None:
+                return None
+            keys, rows = reached
+            return _Direct(source, keys, rows, unseen, table.place(float(origin(np.array([np.nan]))[0])))
+        case Lookup() as origin:
+            rows = np.array([table.place(value) for value in origin.values.tolist()], np.int64)
+            return _Direct(origin.source, origin.keys, rows, table.place(origin.default), table.place(origin.missing))
     return None
+
+
+def _reached(origin: Raw, values: Floats) -> tuple[Floats, NDArray[np.int64]] | None:
+    """The numbers that become these values, and which of them each becomes; None where more than one number does."""
+    if not origin.rising:
+        return None
+    last = last_satisfying(origin, values)
+    below = last_satisfying(origin, np.nextafter(values, -np.inf))
+    hit = origin(np.where(np.isnan(last), 0.0, last)) == values
+    single = np.nextafter(below, np.inf) == last  # 0.0 and -0.0 are one number to a test
+    return (last[hit], np.flatnonzero(hit)) if single[hit].all() else None
 
 
 def _raws(column: Categorical, table: Table) -> list[Any]:

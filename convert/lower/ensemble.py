@@ -111,6 +111,7 @@ def _ensemble(x: Matrix, trees: Trees, targets: Ints, weights: Floats, width: in
 
     splits = np.array([test.split for test in tests.unique])[pruned.which]
     missing = np.array([test.missing for test in tests.unique], np.int64)[pruned.which]
+    missing = _missing_of_chains(pruned, tests, missing, weights, targets)
     asking = pruned.which[tests.mode[pruned.which] == Mode.MEMBER].tolist()
     members = [value for which in asking for value in (*tests.unique[which].members, np.nan)]
     ones = np.ones(len(alone), np.int64)
@@ -131,6 +132,26 @@ def _ensemble(x: Matrix, trees: Trees, targets: Ints, weights: Floats, width: in
     if members:
         arrays["membership_values"] = np.array(members)
     return stand_in(tests.matrix, arrays, x.scope.ensembles, width)
+
+
+def _missing_of_chains(pruned: "_Pruned", tests: "_Tests", missing: Ints, weights: Floats, targets: Ints) -> Ints:
+    """Where the nodes send a missing value, said so that onnxruntime cannot get it wrong.
+
+    It asks two tests of one column for categories at once where both have equal leaves behind a yes, and then goes by
+    the first one's flag alone. What the second one answers yes to may as well be answered yes by the first.
+    """
+    number = np.full(len(weights), -1)
+    number[pruned.nodes] = np.arange(len(pruned.nodes))
+    column, set_test = tests.column[pruned.which], tests.mode[pruned.which] != Mode.LEQ
+    first = np.flatnonzero(set_test & pruned.true_leaf & ~pruned.false_leaf)
+    second = number[pruned.false[first]]
+    leaf, other = pruned.true[first], pruned.true[second]
+    alike = set_test[second] & pruned.true_leaf[second] & (column[first] == column[second])
+    alike &= (weights[leaf] == weights[other]) & (targets[leaf] == targets[other])
+    first, second = first[alike], second[alike]
+    while (missing[second] > missing[first]).any():
+        missing[first] |= missing[second]
+    return missing
 
 
 def distinct(columns: list[Ints]) -> tuple[Ints, Ints]:

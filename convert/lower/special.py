@@ -66,3 +66,57 @@ def digamma(x: Var) -> Var:
     series = op.mul(r, op.sub(constant(1 / 12), op.mul(r, series)))
     near_zero = op.sub(constant(-np.euler_gamma), op.div(constant(1), x))
     return op.where(op.less_or_equal(x, constant(1e-6)), near_zero, op.sub(result, series))
+
+
+# The coefficients of Cephes' ndtri.c: around the middle, and of the tails up to exp(-32) and beyond.
+NDTRI_P0 = (
+    -5.99633501014107895267e1, 9.80010754185999661536e1, -5.66762857469070293439e1, 1.39312609387279679503e1,
+    -1.23916583867381258016e0,
+)  # fmt: skip
+NDTRI_Q0 = (
+    1.0, 1.95448858338141759834e0, 4.67627912898881538453e0, 8.63602421390890590575e1, -2.25462687854119370527e2,
+    2.00260212380060660359e2, -8.20372256168333339912e1, 1.59056225126211695515e1, -1.18331621121330003142e0,
+)  # fmt: skip
+NDTRI_P1 = (
+    4.05544892305962419923e0, 3.15251094599893866154e1, 5.71628192246421288162e1, 4.40805073893200834700e1,
+    1.46849561928858024014e1, 2.18663306850790267539e0, -1.40256079171354495875e-1, -3.50424626827848203418e-2,
+    -8.57456785154685413611e-4,
+)  # fmt: skip
+NDTRI_Q1 = (
+    1.0, 1.57799883256466749731e1, 4.53907635128879210584e1, 4.13172038254672030440e1, 1.50425385692907503408e1,
+    2.50464946208309415979e0, -1.42182922854787788574e-1, -3.80806407691578277194e-2, -9.33259480895457427372e-4,
+)  # fmt: skip
+NDTRI_P2 = (
+    3.23774891776946035970e0, 6.91522889068984211695e0, 3.93881025292474443415e0, 1.33303460815807542389e0,
+    2.01485389549179081538e-1, 1.23716634817820021358e-2, 3.01581553508235416007e-4, 2.65806974686737550832e-6,
+    6.23974539184983293730e-9,
+)  # fmt: skip
+NDTRI_Q2 = (
+    1.0, 6.02427039364742014255e0, 3.67983563856160859403e0, 1.37702099489081330271e0, 2.16236993594496635890e-1,
+    1.34204006088543189037e-2, 3.28014464682127739104e-4, 2.89247864745380683936e-6, 6.79019408009981274425e-9,
+)  # fmt: skip
+TAIL = 0.13533528323661269189
+"""exp(-2)"""
+
+
+def ndtri(y: Var) -> Var:
+    """The inverse of the standard normal distribution, as scipy.special.ndtri (S. L. Moshier, Cephes, ndtri.c), in
+    the order of its operations; -infinity for 0 and infinity for 1."""
+    zero, one = constant(0), constant(1)
+    upper = op.greater(y, constant(1 - TAIL))
+    tail = op.where(upper, op.sub(one, y), y)
+    centre = op.sub(tail, constant(0.5))
+    squared = op.mul(centre, centre)
+    ratio = op.div(op.mul(squared, _polynomial(squared, NDTRI_P0)), _polynomial(squared, NDTRI_Q0))
+    middle = op.mul(op.add(centre, op.mul(centre, ratio)), constant(2.50662827463100050242))
+    # Away from zero and one, where the logarithm is infinite.
+    inner = op.where(op.greater(tail, zero), tail, constant(0.5))
+    x = op.sqrt(op.mul(constant(-2), op.log(inner)))
+    first = op.sub(x, op.div(op.log(x), x))
+    z = op.div(one, x)
+    near = op.div(op.mul(z, _polynomial(z, NDTRI_P1)), _polynomial(z, NDTRI_Q1))
+    far = op.div(op.mul(z, _polynomial(z, NDTRI_P2)), _polynomial(z, NDTRI_Q2))
+    outer = op.sub(first, op.where(op.less(x, constant(8)), near, far))
+    outer = op.where(op.greater(tail, zero), outer, constant(np.inf))
+    signed = op.where(upper, outer, op.neg(outer))
+    return op.where(op.greater(tail, constant(TAIL)), middle, signed)

@@ -10,7 +10,7 @@ import spox.opset.ai.onnx.v21 as op
 
 from runtime.session import Session
 
-LEQ, MEMBER = 0, 6
+LEQ, EQ, MEMBER = 0, 4, 6
 
 
 def ensemble(columns: int = 1, **nodes: Any) -> Session:
@@ -71,6 +71,30 @@ def test_a_number_between_members_is_taken_for_one() -> None:
     )
     assert ask(members, -1.0, 0.0, 1.0, 2.0, 3.0, 5.0) == [1.0, 1.0, 2.0, 1.0, 2.0, 1.0]
     assert ask(members, 0.5, -0.5, 2.5) == [1.0, 1.0, 1.0]  # each should be 2.0
+
+
+def chain(missing: list[int], second: float) -> Session:
+    """Two tests for a number, one behind the other: 15 for 2, ``second`` for 1, else 9."""
+    return ensemble(
+        nodes_featureids=[0, 0],
+        nodes_modes=[EQ, EQ],
+        nodes_splits=[2.0, 1.0],
+        nodes_truenodeids=[0, 1],
+        nodes_trueleafs=[1, 1],
+        nodes_falsenodeids=[1, 2],
+        nodes_falseleafs=[0, 1],
+        nodes_missing_value_tracks_true=missing,
+        tree_roots=[0],
+        leaf_targetids=[0, 0, 0],
+        leaf_weights=[15.0, second, 9.0],
+    )
+
+
+def test_two_tests_with_equal_leaves_share_the_first_ones_missing_track() -> None:
+    """BRANCH_EQ nodes are merged where their leaves are equal; the converter sets the first one's flag too."""
+    assert ask(chain([0, 1], 14.0), 2.0, 1.0, 0.0, np.nan) == [15.0, 14.0, 9.0, 14.0]
+    assert ask(chain([0, 1], 15.0), 2.0, 1.0, 0.0, np.nan) == [15.0, 15.0, 9.0, 9.0]  # the last should be 15.0
+    assert ask(chain([1, 1], 15.0), 2.0, 1.0, 0.0, np.nan) == [15.0, 15.0, 9.0, 15.0]
 
 
 def test_a_long_sum_over_a_middle_axis_is_not_in_order() -> None:

@@ -1,0 +1,105 @@
+"""SimpleImputer and MissingIndicator beside their twins."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from convert.errors import UnsupportedError
+
+from .samples import GAPS, RNG, THREE
+from .twins import levels, twin_of
+
+ROWS = len(GAPS)
+EMPTY = np.column_stack([np.round(GAPS[:, :3]), np.full(ROWS, np.nan)])
+CODES = RNG.choice([-1.0, 0.5, 2.0], (ROWS, 3))
+WORDS = np.column_stack(
+    [
+        RNG.choice(np.array(["ash", "elm", None], object), ROWS),
+        RNG.choice(np.array(["oak", "fir", None], object), ROWS, p=[0.6, 0.3, 0.1]),
+    ]
+)
+NAN_WORDS = np.where(pd.isna(WORDS), np.nan, WORDS)
+FOREST = RandomForestClassifier(5, random_state=0)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping features", "ignore:Currently, when")
+@pytest.mark.parametrize("strategy", ["mean", "median", "most_frequent", "constant"])
+@pytest.mark.parametrize("parameters", [{}, {"add_indicator": True}, {"keep_empty_features": True}], ids=str)
+def test_strategies(parameters: Any, strategy: Any) -> None:
+    """A column of nothing but missing values is dropped, or kept."""
+    imputer = SimpleImputer(strategy=strategy, **parameters)
+    assert levels(twin_of(imputer.fit(EMPTY), EMPTY)) == {"transform": "bit"}
+    twin = twin_of(make_pipeline(imputer, FOREST).fit(EMPTY, THREE), EMPTY)
+    assert levels(twin)["predict_proba"] == "bit"
+    assert "computed" not in twin.scope.folded[0]
+
+
+@pytest.mark.parametrize("add_indicator", [True, False])
+def test_another_marker(add_indicator: bool) -> None:
+    imputer = SimpleImputer(missing_values=-1.0, strategy="mean", add_indicator=add_indicator)
+    assert levels(twin_of(imputer.fit(CODES), CODES)) == {"transform": "bit"}
+
+
+def test_own_values() -> None:
+    imputer = SimpleImputer(strategy="constant", fill_value=-7.5)
+    assert levels(twin_of(imputer.fit(GAPS), GAPS)) == {"transform": "bit"}
+
+
+@pytest.mark.parametrize(
+    ("words", "marker"),
+    [(WORDS, None), (NAN_WORDS, np.nan), (WORDS[:, :1] == None, True)],  # noqa: E711
+    ids=["None", "NaN", "booleans"],
+)
+@pytest.mark.parametrize("strategy", ["most_frequent", "constant"])
+@pytest.mark.parametrize("add_indicator", [True, False], ids=["indicator", "alone"])
+def test_words(add_indicator: bool, strategy: Any, words: Any, marker: Any) -> None:
+    """Renamed, no more, until an encoder makes numbers of them."""
+    if marker is True:
+        words = np.where(words, "gap", "given").astype(object)
+        marker = "gap"
+    imputer = SimpleImputer(
+        strategy=strategy,
+        missing_values=marker,
+        fill_value="none" if strategy == "constant" else None,
+        add_indicator=add_indicator,
+    )
+    pipeline = make_pipeline(imputer, OneHotEncoder(handle_unknown="ignore"), FOREST).fit(words, THREE)
+    assert levels(twin_of(pipeline, words))["predict_proba"] == "bit"
+
+
+def test_words_are_no_answer() -> None:
+    with pytest.raises(UnsupportedError, match="encode them first"):
+        twin_of(SimpleImputer(strategy="most_frequent", missing_values=None).fit(WORDS), WORDS)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"features": "all"}, {"error_on_new": False}, {"sparse": True}],
+    ids=str,
+)
+def test_indicator(parameters: Any) -> None:
+    data = np.column_stack([GAPS[:, :2], CODES[:, 0]])
+    assert levels(twin_of(MissingIndicator(**parameters).fit(data), data)) == {"transform": "bit"}
+
+
+@pytest.mark.parametrize(
+    ("data", "marker"), [(CODES, -1.0), (WORDS, None), (NAN_WORDS, np.nan)], ids=["number", "None", "NaN"]
+)
+def test_indicator_of_other_markers(data: Any, marker: Any) -> None:
+    indicator = MissingIndicator(missing_values=marker, features="all").fit(data)
+    assert levels(twin_of(indicator, data)) == {"transform": "bit"}
+
+
+def test_beside_each_other_in_front_of_a_forest() -> None:
+    frame = pd.DataFrame(GAPS, columns=list("abcde"))
+    both = ColumnTransformer([("i", SimpleImputer(), ["a", "b"]), ("m", MissingIndicator(), ["c", "d"])])
+    twin = twin_of(make_pipeline(both, FOREST).fit(frame, THREE), frame)
+    assert levels(twin)["predict_proba"] == "bit"
+    assert "computed" not in twin.scope.folded[0]

@@ -1,0 +1,90 @@
+"""Every estimator of scikit-learn converts at the level that convert/COVERAGE.md says, or is refused for the reason
+that it says. ``python -m tests.convert.test_coverage`` writes that file anew."""
+
+import sys
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.utils.discovery import all_estimators
+
+from convert import ConvertError
+from convert.lower import METHODS
+from tests.convert.estimators import fitted
+from tests.convert.lower.twins import twin_of
+
+PAGE = Path(__file__).parents[2] / "convert" / "COVERAGE.md"
+ESTIMATORS: dict[str, type] = {
+    name: cls for name, cls in all_estimators() if any(hasattr(cls, method) for method in METHODS)
+}
+HEAD = """# What converts
+
+Every estimator of scikit-learn {version} with an inference method for new rows, at its defaults, as the tests find it
+(`tests/convert/test_coverage.py`; the tests beside it vary the parameters). *bit*: identical bits on every probe;
+*ulp*: within 1e-12.
+"""
+
+
+def outcome(name: str, cls: type) -> tuple[str, str]:
+    """(level, "") of an estimator that converts, else ("refused", reason)."""
+    estimator, sample = fitted(name, cls)
+    try:
+        twin = twin_of(estimator, sample)
+    except ConvertError as error:
+        return "refused", str(error).removeprefix("pipeline: ").replace("|", "\\|").replace("\n", " ")
+    return twin.proof.level, "through skl2onnx" if twin.scope.fallbacks else ""
+
+
+def page(outcomes: dict[str, tuple[str, str]]) -> str:
+    """The text of COVERAGE.md."""
+    import sklearn
+
+    levels = defaultdict(list)
+    for name, (level, how) in outcomes.items():
+        levels[level].append((name, how))
+    lines = [HEAD.format(version=sklearn.__version__.rpartition(".")[0])]
+    for level in ("bit", "ulp"):
+        names = ", ".join(f"{name} ({how})" if how else name for name, how in levels[level])
+        lines += [f"## {level}: {len(levels[level])}\n", f"{names}\n"]
+    lines += [f"## refused: {len(levels['refused'])}\n", "| estimator | why |", "|---|---|"]
+    lines += [f"| {name} | {reason} |" for name, reason in levels["refused"]]
+    none = [name for name, _ in all_estimators() if name not in ESTIMATORS]
+    lines += ["", f"## no answer for new rows: {len(none)}\n", ", ".join(none), ""]
+    return "\n".join(lines)
+
+
+@cache
+def written() -> dict[str, str]:
+    """The section in which COVERAGE.md names each estimator."""
+    found: dict[str, str] = {}
+    section = ""
+    for line in PAGE.read_text().splitlines():
+        if line.startswith("## "):
+            section = line[3:].partition(":")[0]
+        elif section == "refused" and line.startswith("| "):
+            found[line.split("|")[1].strip()] = section
+        elif section in ("bit", "ulp") and line:
+            found |= {name.partition(" (")[0]: section for name in line.split(", ")}
+    return found
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_an_estimator_converts_as_the_page_says(name: str) -> None:
+    """At that level at least; one that is refused has its reason there."""
+    level, _ = outcome(name, ESTIMATORS[name])
+    said = written().get(name)
+    better: dict[Any, set[str]] = {"bit": {"bit"}, "ulp": {"bit", "ulp"}, "refused": {"refused"}}
+    assert level in better.get(said, set()), f"{name} is {level}: run python -m tests.convert.test_coverage"
+
+
+if __name__ == "__main__":
+    import warnings
+
+    warnings.simplefilter("ignore")
+    results = {}
+    for number, (name, cls) in enumerate(ESTIMATORS.items()):
+        sys.stderr.write(f"\r{number + 1} of {len(ESTIMATORS)}: {name:40}")
+        results[name] = outcome(name, cls)
+    PAGE.write_text(page(results))
