@@ -5,6 +5,7 @@ the steps: the pipeline is asked, with a row in which that is changed.
 """
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,10 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 LIMITS = (float(np.nextafter((2 - 2.0**-24) * 2.0**127, 0)), FLOAT32_MAX, 1e36, 1e30, 1e20, 1e15)
 """Magnitudes that are tried in turn where a pipeline refuses the largest float64: the largest that float32 rounds to a
 finite number (trees see float32), then less where a scaler divides first."""
+
+
+_UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
+"""What the runtime's JSON decoder allows in no field's name."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,12 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     frame = _frame(sample, names, getattr(pipeline, "n_features_in_", None))
     if not len(frame):
         raise SampleError("expected a sample of at least one row, found none: give rows the pipeline was trained on")
+    odd = next((str(name) for name in frame.columns if _UNSPEAKABLE.search(str(name))), None)
+    if odd is not None:
+        raise SampleError(
+            f"expected column names without quotation marks, backslashes and control characters, found {odd!r}: a JSON "
+            "object could not have it as a plain key; rename the column before fitting"
+        )
     columns = {name: _column(frame[name], str(name)) for name in frame.columns}
     signature = _signature(pipeline, columns)
     # Numbers in a column of objects are numbers to a scaler and categories to an encoder: the pipeline knows.

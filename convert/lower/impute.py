@@ -33,7 +33,12 @@ def simple_imputer(imputer: SimpleImputer, x: Matrix) -> Matrix:
 
 
 def _fill(x: Matrix, fills: NDArray[np.float64], missing: Any) -> Matrix:
-    tensor = op.where(_missing(x.tensor, missing), op.const(fills), x.tensor)
+    # Where of onnxruntime makes 0.0 of a chosen -0.0: such a column changes its sign before and after.
+    signs = np.where(np.signbit(fills) & (fills == 0), -1.0, 1.0)
+    turned = bool((signs < 0).any())
+    given = op.mul(x.tensor, op.const(signs)) if turned else x.tensor
+    tensor = op.where(_missing(x.tensor, missing), op.const(fills * signs), given)
+    tensor = op.mul(tensor, op.const(signs)) if turned else tensor
     if not is_missing(missing):
         return x.new(tensor)  # -1 -> mean turns back: no threshold can stand for it
     return x.map(tensor, [Monotone(partial(_filled, fill)) for fill in fills])

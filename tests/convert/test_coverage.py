@@ -1,4 +1,7 @@
-"""Every estimator of scikit-learn converts, or is refused for the reason that convert/COVERAGE.md gives. ``python -m tests.convert.test_coverage`` writes that file anew."""
+"""Every estimator of scikit-learn converts, or is refused for the reason that convert/COVERAGE.md gives.
+
+``python -m tests.convert.test_coverage`` writes that page anew.
+"""
 
 import sys
 from collections import defaultdict

@@ -97,6 +97,17 @@ def test_two_tests_with_equal_leaves_share_the_first_ones_missing_track() -> Non
     assert ask(chain([1, 1], 15.0), 2.0, 1.0, 0.0, np.nan) == [15.0, 15.0, 9.0, 15.0]
 
 
+def test_where_loses_the_sign_of_a_chosen_zero() -> None:
+    """Of its first choice; the second one keeps it."""
+    x = spox.argument(spox.Tensor(np.float64, ("N", 1)))
+    zero = op.const(np.float64(-0.0))
+    graph = spox.build({"X": x}, {"A": op.where(op.isnan(x), zero, x), "B": op.where(op.isnan(x), x, zero)})
+    session = Session(graph.SerializeToString())
+    first, second = session.run(np.array([[np.nan]]), ["A"])[0], session.run(np.array([[1.0]]), ["B"])[0]
+    assert not np.signbit(first[0, 0])  # it should be -0.0
+    assert np.signbit(second[0, 0])
+
+
 def test_a_long_sum_over_a_middle_axis_is_not_in_order() -> None:
     """So that many rows have other last bits than one; a running sum keeps to the order."""
     values = np.random.default_rng(0).random((3, 3000, 2))

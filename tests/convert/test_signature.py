@@ -147,3 +147,11 @@ def test_an_array_of_another_width_is_refused() -> None:
     X = FRAME[["age", "größe in m"]].to_numpy()
     with pytest.raises(SampleError, match="expected a sample with 2 columns, found 1"):
         sign(LogisticRegression().fit(X, LABELS), X[:, :1])
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb"])
+def test_a_name_that_json_cannot_have_as_a_plain_key_is_refused(name: str) -> None:
+    """Before the work is done, with what to do."""
+    X = FRAME[["age"]].rename(columns={"age": name})
+    with pytest.raises(SampleError, match="expected column names without quotation marks"):
+        sign(LogisticRegression().fit(X, LABELS), X)

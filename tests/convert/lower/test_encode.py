@@ -10,7 +10,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from convert.errors import SampleError, UnsupportedError
+from convert.errors import SampleError
 
 from .samples import RNG, THREE
 from .twins import levels, model_of, twin_of
@@ -128,10 +128,8 @@ def test_one_marker_a_column() -> None:
     encoder = OneHotEncoder(handle_unknown="ignore").fit(both)
     with pytest.raises(SampleError, match="None and NaN"):
         twin_of(encoder, both)
-    imputed = SimpleImputer(strategy="constant", fill_value="-", missing_values=None)
     alike = make_pipeline(OrdinalEncoder(encoded_missing_value=-1), SimpleImputer()).fit(FRAME[["none"]])
     assert levels(twin_of(alike, FRAME[["none"]])) == {"transform": "bit"}
-    assert imputed.get_params()["missing_values"] is None
 
 
 def test_arrays_of_objects() -> None:
@@ -149,12 +147,3 @@ def test_booleans_of_one_kind() -> None:
 def test_many_categories_stay_quick() -> None:
     words = pd.DataFrame({"word": [f"word {index}" for index in range(3000)]})
     assert levels(twin_of(OrdinalEncoder().fit(words), words)) == {"transform": "bit"}
-
-
-def test_words_where_numbers_come() -> None:
-    frame = FRAME[["code"]]
-    pipeline = make_pipeline(StandardScaler(), OneHotEncoder(handle_unknown="ignore")).fit(frame)
-    pipeline[1].categories_ = [np.array(["a", "b"], object)]
-    pipeline[1]._n_features_outs = [2]
-    with pytest.raises(UnsupportedError, match="encoder of numbers"):
-        twin_of(pipeline, frame)
