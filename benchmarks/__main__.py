@@ -50,7 +50,7 @@ def _measure(options: argparse.Namespace, load: Load) -> int:
     budgets = read_budgets(options.budgets, folders) if options.check else None
     wanted = {name: folder for name, folder in folders.items() if name in options.model or not options.model}
     subjects = open_subjects(wanted, options.trained, load, options.seed)
-    found = run(subjects, budgets, load, options.seed, options.path)
+    found = run(subjects, budgets, load, options.seed, options.path, peers=options.peers)
     write(found.results, options.json)
     print(report.text(found.results))
     if not options.check:
@@ -85,6 +85,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--trained", type=Path, default=Path("build"), metavar="FOLDER", help="of NAME/pipeline.joblib; default: build"
     )
+    parser.add_argument("--peers", action="store_true", help="beside others over HTTP, those with an environment")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(argv)
 

@@ -11,7 +11,7 @@ from time import monotonic, perf_counter
 import msgspec
 from rich.console import Console
 
-from . import in_process, served
+from . import in_process, rivals, served
 from .errors import FailedError, WrongAnswerError
 from .gate import Budgets, Decision, decisions
 from .machine import describe, probe, spent
@@ -39,12 +39,21 @@ class Run:
     decisions: list[Decision]
 
 
-def run(subjects: Sequence[Subject], budgets: Budgets | None, load: Load, seed: int, only: Collection[str] = ()) -> Run:
+def run(
+    subjects: Sequence[Subject],
+    budgets: Budgets | None,
+    load: Load,
+    seed: int,
+    only: Collection[str] = (),
+    *,
+    peers: bool = False,
+) -> Run:
     """Measure every path of every subject.
 
     budgets: limits to decide; blocks are added to a path for as long as one of its limits is undecided.
     load: gives the model of a folder, for the time that it takes.
     only: paths; none for all.
+    peers: measure ours and the peers over HTTP as well.
     """
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     begun, before, variation = monotonic(), spent(), probe()
@@ -52,6 +61,7 @@ def run(subjects: Sequence[Subject], budgets: Budgets | None, load: Load, seed: 
     gc.collect()
     gc.freeze()  # scikit-learn's objects are not ours to walk while we are timed
     entries: list[Entry] = []
+    beside: list[Entry] = []
     found: list[Decision] = []
     for subject in subjects:
         limits = _limits(budgets, subject, only)
@@ -69,6 +79,8 @@ def run(subjects: Sequence[Subject], budgets: Budgets | None, load: Load, seed: 
             return measure(path, seed, enough, hurry=monotonic() - begun > HURRY_AFTER_SECONDS)
 
         entries += _entries(subject, load, measured, only)
+        if peers:
+            beside += _rivals(subject, seed)
     machine = describe(variation, before, spent())
     for subject in subjects:
         limits = _limits(budgets, subject, only)
@@ -81,6 +93,7 @@ def run(subjects: Sequence[Subject], budgets: Budgets | None, load: Load, seed: 
         seconds=monotonic() - begun,
         machine=machine,
         entries=tuple(entries),
+        peers=tuple(beside),
         checked={s.name: "scikit-learn's pipeline" if s.pipeline is not None else "the canary rows" for s in subjects},
     )
     return Run(results, found)
@@ -114,6 +127,14 @@ def _entries(subject: Subject, load: Load, measured: Callable[[Path], Entry], on
             yield from (Entry(subject.name, name, failures={"pipetwin": failure}) for name in names)
             return
         yield from (measured(path) for path in paths if path.name in only or not only)
+
+
+def _rivals(subject: Subject, seed: int) -> list[Entry]:
+    try:
+        return list(rivals.paths(subject, lambda path: measure(path, seed)))
+    except FailedError as error:
+        failure = Failure(str(error), isinstance(error, WrongAnswerError))
+        return [Entry(subject.name, served.name(count), failures={"pipetwin": failure}) for count in served.CONNECTIONS]
 
 
 def _load_seconds(subject: Subject, load: Load) -> float:

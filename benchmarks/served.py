@@ -13,7 +13,7 @@ from .processes import Server, answers, own_wait_ns, pss_mb, run_seconds, servin
 from .results import Entry, Failure, Interval
 from .subjects import Subject
 
-__all__ = ["CONNECTIONS", "ECHO", "contender", "name", "paths", "start"]
+__all__ = ["CONNECTIONS", "ECHO", "contender", "name", "ours_serving", "paths", "start"]
 
 OURS = "pipetwin"
 ECHO = "echo"
@@ -46,7 +46,7 @@ def ours(folder: File) -> Callable[[int], Sequence[str | File]]:
 
 def echo(port: int) -> Sequence[str | File]:
     """The command of the bare echo."""
-    return serving_python(), File(__file__).with_name("echo.py"), str(port)
+    return serving_python(), "-P", File(__file__).with_name("echo.py"), str(port)
 
 
 def start(subject: Subject, load_seconds: Sequence[float]) -> Entry:
@@ -64,7 +64,7 @@ def start(subject: Subject, load_seconds: Sequence[float]) -> Entry:
             with _echo(body) as server:
                 seconds[ECHO].append(server.seconds)
                 memory[ECHO] = pss_mb(server.pid)
-            with _ours(subject) as server:
+            with ours_serving(subject) as server:
                 seconds[OURS].append(server.seconds)
                 memory[OURS] = pss_mb(server.pid)
     except FailedError as error:
@@ -96,7 +96,10 @@ def _range(values: Sequence[float]) -> Interval:
 def paths(subject: Subject) -> Iterator[list[Path]]:
     """The paths over HTTP, for as long as the servers run."""
     with ExitStack() as stack:
-        servers = {OURS: stack.enter_context(_ours(subject)), ECHO: stack.enter_context(_echo(subject.bodies[0]))}
+        servers = {
+            OURS: stack.enter_context(ours_serving(subject)),
+            ECHO: stack.enter_context(_echo(subject.bodies[0])),
+        }
         servers[ECHO + AGAIN] = servers[ECHO]
         yield [
             Path(
@@ -123,9 +126,11 @@ def contender(
     bodies: Sequence[bytes],
     connections: int,
     check: Callable[[int, bytes], None] | None = None,
+    seconds: float = BLOCK_SECONDS,
 ) -> Contender:
     """A running server under load.
 
+    seconds: of a block.
     check: (index of the body, answer); raises WrongAnswerError. Every body's answer is checked before the first block.
     """
 
@@ -133,11 +138,11 @@ def contender(
         before, waited, begun = spent(server.pid), own_wait_ns(), perf_counter_ns()
         if connections == 1:
             with waiting(server.pid) as wait:
-                one = load.alone(server.port, server.path, bodies, BLOCK_SECONDS, wait)
+                one = load.alone(server.port, server.path, bodies, seconds, wait)
             ran = (spent(server.pid).ran - before.ran) / (len(one.times) + one.failed) / 1e3
             share = float((one.times - one.net).sum() / one.times.sum())
             return Block(one.times, ran, one.failed, share, one.net)
-        answered = load.post(server.port, server.path, bodies, connections, BLOCK_SECONDS)
+        answered = load.post(server.port, server.path, bodies, connections, seconds)
         after, wall = spent(server.pid), perf_counter_ns() - begun
         waited = after.waited - before.waited + own_wait_ns() - waited
         ran = (after.ran - before.ran) / answered.requests / 1e3
@@ -153,7 +158,8 @@ def contender(
     return Contender(who, warmed)
 
 
-def _ours(subject: Subject) -> AbstractContextManager[Server]:
+def ours_serving(subject: Subject) -> AbstractContextManager[Server]:
+    """A server of ours with the subject, as a context."""
     return serving(ours(subject.folder), "/predict", subject.bodies[0], lambda answer: subject.check_json(0, answer))
 
 

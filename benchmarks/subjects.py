@@ -67,34 +67,38 @@ class Subject:
         """One row, as the pipeline takes it."""
         return self.frame[index : index + 1] if isinstance(self.frame, list) else self.frame.iloc[[index]]
 
-    def check(self, method: str, found: Any, start: int = 0) -> None:
-        """Raise WrongAnswerError where an answer of a method to the rows from ``start`` on is not the right one."""
+    def check(self, method: str, found: Any, start: int = 0, near: float | None = None) -> None:
+        """Raise WrongAnswerError where an answer of a method to the rows from ``start`` on is not the right one.
+
+        near: the relative difference that a number may have; the proof's by default.
+        """
         wanted = np.asarray(self.expected[method])[start : start + len(found)]
-        if not self._equal(np.asarray(found), wanted):
+        if not self._equal(np.asarray(found), wanted, near):
             raise WrongAnswerError(f"expected the answers of {self.name}'s {method}, found others")
 
-    def check_json(self, index: int, answer: bytes) -> None:
-        """Raise WrongAnswerError where the answer to a row's body is not the right one."""
+    def check_json(self, index: int, answer: bytes, near: float | None = None) -> None:
+        """Raise WrongAnswerError where the answer to a row's body is not the right one; near as in ``check``."""
         try:
             found = msgspec.json.decode(answer)
             predict = "predict" in self.expected
             value = found["prediction" if predict else "output"]
-            self.check("predict" if predict else "transform", [value], index)
+            self.check("predict" if predict else "transform", [value], index, near)
             if "probability" in found and isinstance(found["probability"], float):
                 wanted = np.asarray(self.expected["predict_proba"])[index].max()
-                if not self._equal(np.asarray(found["probability"]), wanted):
+                if not self._equal(np.asarray(found["probability"]), wanted, near):
                     raise WrongAnswerError(f"expected {self.name}'s probability of the prediction, found another")
         except (msgspec.DecodeError, KeyError, TypeError) as error:
             raise WrongAnswerError(
                 f"expected {self.name}'s answer in JSON, found {answer[:80].decode(errors='replace')!r}"
             ) from error
 
-    def _equal(self, found: NDArray[Any], wanted: NDArray[Any]) -> bool:
+    def _equal(self, found: NDArray[Any], wanted: NDArray[Any], near: float | None) -> bool:
         if found.shape != wanted.shape:
             return False
         if wanted.dtype.kind != "f":
             return bool((found == wanted).all())
-        near = 0.0 if self.model.proof.level == "bit" else max(self.model.proof.tolerance, 1e-12)
+        if near is None:
+            near = 0.0 if self.model.proof.level == "bit" else max(self.model.proof.tolerance, 1e-12)
         scale = np.abs(wanted).max(initial=0.0) * 1e-3
         return bool((np.abs(found - wanted) <= near * np.maximum(np.abs(wanted), scale)).all())
 
