@@ -133,7 +133,9 @@ def cases() -> Iterator[tuple[str, BaseEstimator, Any]]:
 def fitted(name: str, cls: type) -> tuple[Any, Any]:
     """The estimator at its defaults and its sample."""
     arguments = dict(ARGUMENTS.get(name, {}))
-    estimator = cls(**arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what is deprecated converts as long as it is there
+        estimator = cls(**arguments)
     parameters = estimator.get_params(deep=False)
     if "random_state" in parameters and parameters["random_state"] is None:
         estimator.set_params(random_state=0)
