@@ -231,7 +231,12 @@ def test_an_interrupt_leaves_nothing_behind(run: Run, files: Path, monkeypatch: 
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", interrupted)
-    code, out, err = run(*CONVERT)
+    # A shell starts what runs in the background with Ctrl-C ignored, and the tests may run there.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code, out, err = run(*CONVERT)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert (code, err) == (130, "python -m convert: interrupted, nothing was written\n")
     assert "open: " in out
     assert sorted(files.rglob("*")) == before

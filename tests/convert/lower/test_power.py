@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PowerTransformer
 
-from .samples import BINARY, GAPS, X
+from .samples import BINARY, GAPS, THREE, X
 from .twins import levels, twin_of
 
 POSITIVE = np.exp(X)
@@ -44,3 +45,14 @@ def test_box_cox_takes_positive_numbers_only() -> None:
 def test_before_a_classifier() -> None:
     twin = twin_of(make_pipeline(PowerTransformer(), LogisticRegression()).fit(X, BINARY), X)
     assert levels(twin)["predict"] == "bit"
+
+
+@pytest.mark.parametrize("method", ["yeo-johnson", "box-cox"])
+@pytest.mark.parametrize("data", [X, GAPS], ids=["whole", "missing"])
+def test_trees_ask_the_requests_own_value(data: np.ndarray, method: str) -> None:
+    """So that a forest behind it is exact, though logarithms are not."""
+    data = np.exp(data) if method == "box-cox" else data
+    pipeline = make_pipeline(PowerTransformer(method), RandomForestClassifier(7, random_state=0)).fit(data, THREE)
+    twin = twin_of(pipeline, data)
+    assert levels(twin)["predict_proba"] == "bit"
+    assert "computed" not in twin.scope.folded[-1]
