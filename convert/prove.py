@@ -33,6 +33,8 @@ BODIES = 100
 """Rows that go through JSON as well."""
 WALKED = 20_000
 """Rows of the sample that are walked through the trees to find one for every threshold."""
+REFUSALS = (ValueError, TypeError, LookupError, OverflowError)
+"""What a pipeline raises for rows that it does not take."""
 SHOWN = 5
 """Worst rows in an error."""
 
@@ -61,10 +63,17 @@ def prove(
     few = signature.frame.iloc[:WALKED]
     walked = visits(graph, twin.tensors.matrix(signature.given(few)), probes.SEED)
     frames = list(probes.draw(signature, tables, edges, walked))
+    methods = [output.method for output in manifest.outputs]
     frame = pd.concat([rows for _, rows in frames], ignore_index=True)
+    try:
+        expected = {method: signature.ask(pipeline, method, frame) for method in methods}
+    except REFUSALS:
+        frames[1:] = [(kind, _taken(pipeline, signature, methods[0], rows)) for kind, rows in frames[1:]]
+        frames = [(kind, rows) for kind, rows in frames if len(rows)]
+        frame = pd.concat([rows for _, rows in frames], ignore_index=True)
+        expected = {method: signature.ask(pipeline, method, frame) for method in methods}
     say(f"probes: {len(frame):,} rows")
     matrix = twin.tensors.matrix(signature.given(frame))
-    expected = {output.method: signature.ask(pipeline, output.method, frame) for output in manifest.outputs}
     # Of the sample alone: measured over the far-out probes a floor would let everything ordinary pass.
     ordinary = len(frames[0][1])
     floors = {
@@ -110,6 +119,20 @@ def prove(
         versions=versions,
         graph_sha256=hashlib.sha256(graph).hexdigest(),
     )
+
+
+def _taken(pipeline: Any, signature: Signature, method: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that the pipeline takes, by halving the groups that it does not: each value may be taken alone, and
+    yet a division of two of them give what the next step refuses."""
+    try:
+        signature.ask(pipeline, method, frame)
+    except REFUSALS:
+        if len(frame) == 1:
+            return frame.iloc[:0]
+        middle = len(frame) // 2
+        halves = (frame.iloc[:middle], frame.iloc[middle:])
+        return pd.concat([_taken(pipeline, signature, method, half) for half in halves])
+    return frame
 
 
 def _in_batches(twin: Model, output: Output, matrix: NDArray[np.float64], size: int) -> Any:
@@ -206,7 +229,10 @@ def _canary(
         else:
             cells = cells.astype(bool)
         frame[by_name[feature.name]] = cells
-    answers = {output.method: signature.ask(pipeline, output.method, frame) for output in manifest.outputs}
+    methods = [output.method for output in manifest.outputs]
+    frame = _taken(pipeline, signature, methods[0], frame)
+    rows = tuple(rows[index] for index in frame.index)
+    answers = {method: signature.ask(pipeline, method, frame) for method in methods}
     tied = _tied(answers, floors)
     kept = np.arange(len(rows)) if tied is None or tied.all() else np.flatnonzero(~tied)
     return Canary(

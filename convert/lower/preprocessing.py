@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from spox import Var
 
-from ..errors import UnsupportedError
 from . import lowers
 from .matrix import Matrix, Monotone
 
@@ -91,10 +90,3 @@ def min_max_scaler(scaler: MinMaxScaler, x: Matrix) -> Matrix:
 @lowers(MaxAbsScaler, method="transform")
 def max_abs_scaler(scaler: MaxAbsScaler, x: Matrix) -> Matrix:
     return Affine(("Div", scaler.scale_), ("Clip", (-1.0, 1.0) if getattr(scaler, "clip", False) else None))(x)
-
-
-@lowers(FunctionTransformer, method="transform")
-def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Matrix:
-    if transformer.func is not None:
-        raise UnsupportedError(f"expected no function or one that can be traced, found {transformer.func!r}")
-    return x

@@ -28,8 +28,8 @@ def quantile(transformer: QuantileTransformer, x: Matrix) -> Matrix:
     found = places(x, [*quantiles, *quantiles], sides)
     at_most, below = op.split(found, num_outputs=2, axis=1)
     # Rising, and falling: where quantiles are equal, one answers the upper reference and the other the lower one.
-    rising = _interpolated(x.tensor, at_most, quantiles, references)
-    falling = _interpolated(op.neg(x.tensor), op.sub(count, below), -quantiles[:, ::-1], -references[::-1])
+    rising = interpolated(x.tensor, at_most, quantiles, references)
+    falling = interpolated(op.neg(x.tensor), op.sub(count, below), -quantiles[:, ::-1], -references[::-1])
     middle = op.mul(op.const(np.float64(0.5)), op.sub(rising, falling))
     low, high = op.const(quantiles[:, 0]), op.const(quantiles[:, -1])
     zero, one = op.const(np.float64(0)), op.const(np.float64(1))
@@ -49,7 +49,7 @@ def quantile(transformer: QuantileTransformer, x: Matrix) -> Matrix:
     return x.new(op.where(op.isnan(x.tensor), x.tensor, clipped))
 
 
-def _interpolated(x: Var, place: Var, starts: Floats, values: Floats) -> Var:
+def interpolated(x: Var, place: Var, starts: Floats, values: Floats) -> Var:
     """numpy.interp column by column, [N, columns].
 
     place: how many of a column's starts are at most the number. starts: [columns, k]; values: [k].
@@ -66,4 +66,5 @@ def _interpolated(x: Var, place: Var, starts: Floats, values: Floats) -> Var:
     )
     index = op.add(place, op.const(np.arange(len(starts)) * tables[0].shape[1]))
     start, slope, value = (op.gather(op.const(table.ravel()), index, axis=0) for table in tables)
-    return op.add(op.mul(slope, op.sub(x, start)), value)
+    line = op.add(op.mul(slope, op.sub(x, start)), value)
+    return op.where(op.isinf(x), value, line)
