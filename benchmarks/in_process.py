@@ -22,7 +22,9 @@ SCIKIT_LEARN = "scikit-learn"
 
 INPUT = "X"
 
-BLOCKS, FEW_BLOCKS = 10, 6
+JSON = "predict_json"
+
+MANY_BLOCKS, BLOCKS, FEW_BLOCKS = 16, 8, 6
 
 
 def session(graph: bytes) -> Any:
@@ -58,7 +60,7 @@ def _json(subject: Subject, raw: Any) -> Path:
     prebound = Contender(PREBOUND, timed(bound.run, bound.bindings, lambda index, _: check(index, bound.outputs)))
     method = next(m for m in ("predict_proba", "predict", "transform") if m in subject.expected)
     return _with_pipeline(
-        subject, method, "predict_json", [ours, *again, prebound], [subject.one(index) for index in range(ROWS)]
+        subject, method, JSON, [ours, *again, prebound], [subject.one(index) for index in range(ROWS)]
     )
 
 
@@ -79,7 +81,7 @@ def _rows(subject: Subject, raw: Any, method: str, count: int, rows: Callable[[i
 
 
 def _with_pipeline(subject: Subject, method: str, name: str, contenders: list[Contender], given: list[Any]) -> Path:
-    blocks = FEW_BLOCKS if name.startswith(f"predict {LARGE}") else BLOCKS
+    blocks = MANY_BLOCKS if name == JSON else FEW_BLOCKS if name.startswith(f"predict {LARGE}") else BLOCKS
     if subject.pipeline is None:
         return Path(subject.name, name, contenders, {SCIKIT_LEARN: subject.absent}, blocks)
     # Its answers are what all others are held to; a few of them are asked for again, for it takes its time.

@@ -25,6 +25,8 @@ than it has, most do. The choice is blind to how fast the two were."""
 
 ENOUGH = 6
 
+FEWEST = 8
+
 BLOCK_NS = 40_000_000
 """How long a block of calls is to take, within the next two."""
 
@@ -131,7 +133,7 @@ def measure(
     """Measure a path's subjects in turn, in an order drawn anew for each block.
 
     enough: whether what was found decides what it is to decide; asked after each so many blocks.
-    hurry: measure half the blocks.
+    hurry: measure FEWEST blocks at a time, where there would be more.
     A subject that fails, whenever it does, is out with everything it had measured.
     """
     failures = {name: Failure(why) for name, why in path.absent.items()}
@@ -146,7 +148,7 @@ def measure(
     drawn = np.random.default_rng(seed)
     entry = _entry(path, {}, failures, seed)
     for _ in range(1 + EXTENSIONS):
-        for _ in range(path.blocks // 2 if hurry else path.blocks):
+        for _ in range(min(path.blocks, FEWEST) if hurry else path.blocks):
             for name in drawn.permutation(list(running)).tolist():
                 try:
                     found[name].append(running[name]())

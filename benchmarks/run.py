@@ -24,7 +24,7 @@ __all__ = ["Run", "kept", "run"]
 LOADS = 5
 KEPT_CALLS, KEPT_ROUNDS = 1000, 6
 HURRY_AFTER_SECONDS = 100
-"""After that half as many blocks are measured, so that a check ends within three minutes on a machine that is slow
+"""After that fewer blocks are measured, so that a check ends within three minutes on a machine that is slow
 because others use it. A machine of its own does without."""
 
 EXTEND_WITHIN_SECONDS = 140
@@ -79,8 +79,8 @@ def run(
             return measure(path, seed, enough, hurry=monotonic() - begun > HURRY_AFTER_SECONDS)
 
         entries += _entries(subject, load, measured, only)
-        if peers:
-            beside += _rivals(subject, seed)
+    for subject in subjects if peers else ():  # after all that has limits, and without any of its own
+        beside += _rivals(subject, seed)
     machine = describe(variation, before, spent())
     for subject in subjects:
         limits = _limits(budgets, subject, only)

@@ -156,6 +156,10 @@ def test_numbers_that_are_taken(every: dict[str, Model], text: str) -> None:
 
 DEEP = 100_000
 
+ENDLESS = 5.0
+"""Seconds of processor time: a hundred times what these take on a slow machine, a fraction of what any of them takes
+where the work grows with the square of the body."""
+
 
 @pytest.mark.parametrize(
     "body",
@@ -177,7 +181,7 @@ DEEP = 100_000
 def test_attacks_are_refused_soon(every: dict[str, Model], body: bytes) -> None:
     start = time.process_time()
     fault, _, message = refused(every["flights"], body)
-    assert time.process_time() - start < 0.05
+    assert time.process_time() - start < ENDLESS
     assert fault in ("invalid", "malformed")
     assert len(message) < 200
 

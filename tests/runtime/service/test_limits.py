@@ -50,7 +50,7 @@ def test_stalled_connections_are_closed_while_others_are_answered(root: Path) ->
                     except OSError:
                         selector.unregister(key.fileobj)
         assert time.monotonic() - start >= 1
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 8  # the default deadline is later
         assert sum(answer.startswith(b"HTTP/1.1 408 ") for answer in answers.values()) >= 150
 
 
