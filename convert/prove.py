@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .errors import ParityError, UnsupportedError
 from .lower.matrix import Scope
 from .parity import ULP, Ledger, compare_labels, compare_numbers, floor_of, near_ties
 from .paths import visits
+from .settled import first_of_equals, merged, undecided
 from .signature import Signature
 
 __all__ = ["prove"]
@@ -79,6 +81,7 @@ def prove(
     floors = {
         method: floor_of(_first_rows(answers, ordinary)) for method, answers in expected.items() if _is_float(answers)
     }
+    expected, open_ = _settled(pipeline, signature, frame, expected, floors, scope)
     ledgers: dict[str, Ledger] = {}
     excess: dict[str, NDArray[np.float64]] = {}
     for output in manifest.outputs:
@@ -95,6 +98,11 @@ def prove(
                     comparison = compare_labels(part, found, None if tied is None else tied[:rows])
             except ValueError as error:
                 raise ParityError(f"{method}: {error}") from error
+            comparison = replace(
+                comparison,
+                identical=comparison.identical & ~open_[:rows],
+                ties=comparison.ties + int(open_[:rows].sum()),
+            )
             ledger.add(comparison)
             excess.setdefault(method, comparison.excess)
         say(f"compared: {method}, {ledger.identical:,} of {ledger.rows:,} rows identical")
@@ -114,7 +122,7 @@ def prove(
         probes={kind: len(rows) for kind, rows in frames},
         batches=BATCHES,
         outputs=outputs,
-        canary=_canary(pipeline, signature, manifest, tables, floors),
+        canary=_canary(pipeline, signature, manifest, tables, floors, scope),
         seed=probes.SEED,
         versions=versions,
         graph_sha256=hashlib.sha256(graph).hexdigest(),
@@ -133,6 +141,24 @@ def _taken(pipeline: Any, signature: Signature, method: str, frame: pd.DataFrame
         halves = (frame.iloc[:middle], frame.iloc[middle:])
         return pd.concat([_taken(pipeline, signature, method, half) for half in halves])
     return frame
+
+
+def _settled(
+    pipeline: Any,
+    signature: Signature,
+    frame: pd.DataFrame,
+    expected: dict[str, Any],
+    floors: dict[str, float],
+    scope: Scope,
+) -> tuple[dict[str, Any], NDArray[np.bool_]]:
+    """The answers, and the rows in which they are not this processor's: where its choice among equals was another
+    than the first, the twin is held to scikit-learn with the first."""
+    if not scope.among_equals:
+        return expected, np.zeros(len(frame), bool)
+    with first_of_equals():
+        settled = {method: signature.ask(pipeline, method, frame) for method in expected}
+    open_ = undecided(expected, settled, floors)
+    return {method: merged(answers, settled[method], open_) for method, answers in expected.items()}, open_
 
 
 def _in_batches(twin: Model, output: Output, matrix: NDArray[np.float64], size: int) -> Any:
@@ -212,7 +238,12 @@ def _unproven(graph: bytes) -> Proof:
 
 
 def _canary(
-    pipeline: Any, signature: Signature, manifest: Manifest, tables: dict[int, list[Any]], floors: dict[str, float]
+    pipeline: Any,
+    signature: Signature,
+    manifest: Manifest,
+    tables: dict[int, list[Any]],
+    floors: dict[str, float],
+    scope: Scope,
 ) -> Canary:
     """Synthetic rows with the pipeline's answers; rows with a near tie are left out, for another processor may
     decide it otherwise. Where all of them tie they stay: without any the model could not be loaded."""
@@ -233,6 +264,7 @@ def _canary(
     frame = _taken(pipeline, signature, methods[0], frame)
     rows = tuple(rows[index] for index in frame.index)
     answers = {method: signature.ask(pipeline, method, frame) for method in methods}
+    answers, _ = _settled(pipeline, signature, frame, answers, floors, scope)
     tied = _tied(answers, floors)
     kept = np.arange(len(rows)) if tied is None or tied.all() else np.flatnonzero(~tied)
     return Canary(

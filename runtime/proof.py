@@ -20,7 +20,8 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     floor: a thousandth of the output's largest magnitude over the sample: a smaller number is held to the bound of
         this one, so that cancellation is not held against a sum.
     label_mismatches: rows with another label that is no tie; any is a failure.
-    ties: at level ulp, rows with another label whose two best scores lie within the bound of each other.
+    ties: at level ulp, rows with another label whose two best scores lie within the bound of each other, and rows
+        in which the pipeline chooses among equals as the processor has it, and the twin the first.
     """
 
     rows: int

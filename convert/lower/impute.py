@@ -37,7 +37,7 @@ def _fill(x: Matrix, fills: NDArray[np.float64], missing: Any) -> Matrix:
     signs = np.where(np.signbit(fills) & (fills == 0), -1.0, 1.0)
     turned = bool((signs < 0).any())
     given = op.mul(x.tensor, op.const(signs)) if turned else x.tensor
-    tensor = op.where(_missing(x.tensor, missing), op.const(fills * signs), given)
+    tensor = op.where(missing_mask(x.tensor, missing), op.const(fills * signs), given)
     tensor = op.mul(tensor, op.const(signs)) if turned else tensor
     if not is_missing(missing):
         return x.new(tensor)  # -1 -> mean turns back: no threshold can stand for it
@@ -63,7 +63,7 @@ def missing_indicator(indicator: MissingIndicator, x: Matrix) -> Matrix:
         else:
             wanted = indicator.missing_values
         single = Matrix(x.scope, (column,))
-        mask = op.cast(_missing(single.tensor, wanted), to=np.float64)
+        mask = op.cast(missing_mask(single.tensor, wanted), to=np.float64)
         columns.append(Number(mask, 0, _test(column.origin, wanted)))
     return Matrix(x.scope, tuple(columns))
 
@@ -77,7 +77,8 @@ def _test(origin: Raw | Lookup | None, wanted: Any) -> Lookup | None:
     return Lookup(origin.source, np.array([wanted], np.float64), np.ones(1), default=0.0, missing=0.0)
 
 
-def _missing(tensor: Var, missing: Any) -> Var:
+def missing_mask(tensor: Var, missing: Any) -> Var:
+    """Where a float64 tensor holds the marker of a missing value: a tensor of its shape, of booleans."""
     return op.isnan(tensor) if is_missing(missing) else op.equal(tensor, op.const(np.float64(missing)))
 
 

@@ -134,6 +134,7 @@ class Scope:
     folded: by the path of a tree model, the steps that it took in.
     edges: by column, the values next to which trees decide otherwise: where the proof must look.
     fallbacks: the classes that skl2onnx lowered.
+    among_equals: whether a step chooses among equally near rows, where scikit-learn leaves it to the processor.
     ensembles: the attributes of the graph's tree ensembles, kept out of it until its bytes are made (``packed``).
     """
 
@@ -144,6 +145,7 @@ class Scope:
     folded: list[str] = field(default_factory=list)
     edges: dict[int, list[Floats]] = field(default_factory=dict)
     fallbacks: list[str] = field(default_factory=list)
+    among_equals: bool = False
     ensembles: list[Any] = field(default_factory=list)
     regrown: bool = False
     memo: dict[Any, Any] = field(default_factory=dict)

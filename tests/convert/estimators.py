@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -118,7 +119,7 @@ SAMPLES: dict[str, Any] = {
     "FeatureHasher": [{"a": row[0], "b": row[1]} for row in X.tolist()],
 }
 NO_TARGET = ("LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer")
-NAN_ALLOWED = ("SimpleImputer", "KNNImputer", "MissingIndicator")
+NAN_ALLOWED = ("SimpleImputer", "KNNImputer", "IterativeImputer", "MissingIndicator")
 
 
 def cases() -> Iterator[tuple[str, BaseEstimator, Any]]:

@@ -18,7 +18,7 @@ from tests.convert.lower.twins import twin_of
 
 PAGE = Path(__file__).parents[2] / "convert" / "COVERAGE.md"
 # Listed only once something has imported sklearn.experimental.
-EXPERIMENTAL = {"HalvingGridSearchCV", "HalvingRandomSearchCV", "IterativeImputer"}
+EXPERIMENTAL = {"HalvingGridSearchCV", "HalvingRandomSearchCV"}
 LISTED: dict[str, type] = {name: cls for name, cls in all_estimators() if name not in EXPERIMENTAL}
 ESTIMATORS = {name: cls for name, cls in LISTED.items() if any(hasattr(cls, method) for method in METHODS)}
 HEAD = """# What converts

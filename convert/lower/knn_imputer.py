@@ -1,0 +1,150 @@
+"""KNNImputer: a missing value becomes the mean of the nearest training rows that have one there."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from numpy.typing import NDArray
+from sklearn.impute import KNNImputer
+from spox import Var
+
+from ..errors import UnsupportedError
+from . import lower, lowers
+from .distances import constant, in_blocks, row_sum, squared_euclidean
+from .impute import missing_mask
+from .matrix import Matrix
+
+LARGEST = float(np.finfo(np.float64).max)
+TINY = float(np.finfo(np.float64).tiny)
+
+
+def _axis(index: int) -> Var:
+    return op.const(np.array([index]))
+
+
+@lowers(KNNImputer, method="transform")
+def knn_imputer(imputer: KNNImputer, x: Matrix) -> Matrix:
+    if imputer.metric != "nan_euclidean" or callable(imputer.weights):
+        raise UnsupportedError(
+            "expected KNNImputer with metric='nan_euclidean' and weights 'uniform' or 'distance', found a Python "
+            "function, which cannot become a graph"
+        )
+    if imputer._fit_X.dtype != np.float64:
+        raise UnsupportedError(
+            f"expected KNNImputer fitted on float64, found {imputer._fit_X.dtype}, whose distances have its rounding: "
+            "fit it on float64"
+        )
+    x.scope.among_equals = True
+    valid = np.asarray(imputer._valid_mask, bool)
+    given = x.tensor
+    if imputer.keep_empty_features and not valid.all():
+        empty = op.const(~valid[np.newaxis])
+        given = op.where(empty, constant(0), given)
+    kept = np.arange(x.width) if imputer.keep_empty_features else np.flatnonzero(valid)
+    mask = missing_mask(x.tensor, imputer.missing_values)
+    gaps = op.gather(mask, op.const(np.flatnonzero(valid)), axis=1)
+    # Distances are only worked out where a row needs them.
+    (tensor,) = op.if_(
+        _some(gaps),
+        then_branch=lambda: [_imputed(imputer, x, kept)],
+        else_branch=lambda: [op.gather(given, op.const(kept), axis=1)],
+    )
+    filled = x.new(op.reshape(tensor, op.const(np.array([-1, len(kept)]))))
+    return filled.beside(lower(imputer.indicator_, "transform", x)) if imputer.add_indicator else filled
+
+
+def _some(mask: Var) -> Var:
+    """Whether any is true; a scalar."""
+    return op.greater(op.reduce_max(op.cast(mask, to=np.int64), keepdims=0), op.const(np.int64(0)))
+
+
+def _imputed(imputer: KNNImputer, x: Matrix, kept: NDArray[np.int64]) -> Var:
+    points = np.asarray(imputer._fit_X)
+    absent = np.asarray(imputer._mask_fit_X, bool)
+
+    def block(rows: Var) -> list[Var]:
+        mask = missing_mask(rows, imputer.missing_values)
+        distances = _nan_euclidean(op.where(mask, constant(0), rows), mask, np.where(absent, 0.0, points), absent)
+        columns = []
+        for column in kept.tolist():
+            own = op.gather(rows, _axis(column), axis=1)
+            if absent[:, column].all():
+                columns.append(op.mul(op.cast(op.isnan(own), to=np.float64), constant(0)))
+                continue
+            gap = op.gather(mask, _axis(column), axis=1)
+            fill = _fill(imputer, distances, column)
+            (value,) = op.if_(
+                _some(gap),
+                then_branch=lambda fill=fill, gap=gap, own=own: [op.where(gap, fill(), own)],
+                else_branch=lambda own=own: [op.identity(own)],
+            )
+            columns.append(op.reshape(value, op.const(np.array([-1, 1]))))
+        return [op.concat(columns, axis=1)]
+
+    return in_blocks(x.tensor, len(points), block)[0]
+
+
+def _nan_euclidean(rows: Var, mask: Var, points: NDArray[np.float64], absent: NDArray[np.bool_]) -> Var:
+    """sklearn.metrics.pairwise.nan_euclidean_distances, in its order: [N, n], NaN where nothing is in common.
+
+    rows, points: zero where a value is missing.
+    """
+    width = points.shape[1]
+    here = op.cast(mask, to=np.float64)
+    distances = squared_euclidean(rows, width, points)
+    distances = op.sub(distances, op.matmul(op.mul(rows, rows), constant(absent.T)))
+    distances = op.max([op.sub(distances, op.matmul(here, constant((points * points).T))), constant(0)])
+    count = op.matmul(op.sub(constant(1), here), constant(~absent.T))
+    distances = op.where(op.equal(count, constant(0)), constant(np.nan), distances)
+    return op.sqrt(op.mul(op.div(distances, op.max([count, constant(1)])), constant(width)))
+
+
+def _fill(imputer: KNNImputer, distances: Var, column: int) -> Callable[[], Var]:
+    """What a missing value of a column becomes, [N, 1].
+
+    Of donors equally far the first are taken. scikit-learn leaves that to numpy.argpartition, whose choice depends on
+    the processor; the proof settles it (``settled``).
+    """
+    absent = np.asarray(imputer._mask_fit_X, bool)
+    donors = np.flatnonzero(~absent[:, column])
+    values = np.asarray(imputer._fit_X)[donors, column]
+    mean = float(np.ma.array(imputer._fit_X[:, column], mask=absent[:, column]).mean())
+    k = min(int(imputer.n_neighbors), len(donors))
+
+    def fill() -> Var:
+        own = op.gather(distances, op.const(donors), axis=1)
+        unknown = op.isnan(own)
+        # NumPy sorts NaN behind infinity.
+        order = op.where(unknown, constant(np.inf), op.min([own, constant(LARGEST)]))
+        _, places = op.top_k(order, _axis(k), axis=1, largest=0, sorted=1)
+        near = op.gather_elements(own, places, axis=1)
+        weights = _weights(imputer.weights, near)
+        chosen = op.gather(constant(values), places, axis=0)
+        average = _masked_ratio(row_sum(op.mul(chosen, weights), k), row_sum(weights, k))
+        alone = op.reduce_min(op.cast(unknown, to=np.int64), _axis(1), keepdims=1)
+        return op.where(op.cast(alone, to=np.bool_), constant(mean), op.reshape(average, op.const(np.array([-1, 1]))))
+
+    return fill
+
+
+def _weights(weights: Any, near: Var) -> Var:
+    """One a neighbour, or one by its distance; where some are at no distance, one for those; zero where there is no
+    distance."""
+    unknown = op.isnan(near)
+    if weights != "distance":
+        return op.sub(constant(1), op.cast(unknown, to=np.float64))
+    inverse = op.div(constant(1), near)
+    infinite = op.cast(op.isinf(inverse), to=np.float64)
+    some = op.greater(op.reduce_max(infinite, _axis(1), keepdims=1), constant(0))
+    return op.where(some, infinite, op.where(unknown, constant(0), inverse))
+
+
+def _masked_ratio(over: Var, under: Var) -> Var:
+    """numpy.ma's quotient: where it has none, the number to be divided."""
+    ratio = op.div(over, under)
+    none = op.or_(
+        op.greater_or_equal(op.mul(op.abs(over), constant(TINY)), op.abs(under)),
+        op.or_(op.isnan(ratio), op.isinf(ratio)),
+    )
+    return op.where(none, over, ratio)
