@@ -31,6 +31,9 @@ UNSEEN = "\0unseen"
 EXACT = 2**53
 """Integers up to this are exact in float64; a column that goes beyond holds categories."""
 
+ASKED = 1000
+"""Rows of the sample at most, where the pipeline is asked whether two forms of them mean the same."""
+
 LARGEST = float(np.finfo(np.float64).max)
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 LIMITS = (float(np.nextafter((2 - 2.0**-24) * 2.0**127, 0)), FLOAT32_MAX, 1e36, 1e30, 1e20, 1e15)
@@ -71,7 +74,7 @@ class Signature:
         """Rows in the form that the pipeline was fitted with."""
         if self.named:
             return frame
-        if all(feature.kind != "category" for feature in self.features):
+        if not any(dtype.kind == "O" for dtype in frame.dtypes):  # what is dropped may hold text too
             # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
             return np.array(frame.to_numpy(np.float64), order="C")
         return frame.astype(object).to_numpy()
@@ -114,8 +117,10 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     signature = _signature(pipeline, columns)
     # Numbers in a column of objects are numbers to a scaler and categories to an encoder: the pipeline knows.
     objects = [name for name, (kind, _) in columns.items() if kind == "number" and frame[name].dtype == object]
-    if objects and _refusal(pipeline, signature) is not None:
-        columns |= {name: ("category", frame[name]) for name in objects}
+    if objects:
+        asis = {name: ("category", frame[name]) for name in objects}
+        numbers = _as_numbers(pipeline, _signature(pipeline, columns | asis), signature.frame, objects)
+        columns |= {name: column for name, column in asis.items() if name not in numbers}
         signature = _signature(pipeline, columns)
     known_only = [] if _refusal(pipeline, signature) else _known_only(pipeline, signature)
     if known_only:
@@ -158,6 +163,27 @@ def _refusal(pipeline: Any, signature: Signature) -> Exception | None:
     except Exception as error:  # a pipeline raises whatever its steps do
         return error
     return None
+
+
+def _as_numbers(pipeline: Any, asis: Signature, numbers: pd.DataFrame, names: Sequence[Any]) -> set[Any]:
+    """The columns of objects that are numbers to the pipeline: it answers the same when they come as float64."""
+    method = _methods(pipeline)[0]
+    few = asis.frame.iloc[:ASKED]
+    try:
+        expected = asis.ask(pipeline, method, few)
+    except Exception:  # a pipeline raises whatever its steps do
+        return set(names)
+
+    def same(chosen: Sequence[Any]) -> bool:
+        try:
+            frame = few.copy()
+            for name in chosen:
+                frame[name] = numbers[name]
+            return _equal(asis.ask(pipeline, method, frame), expected)
+        except Exception:
+            return False
+
+    return _search(names, same)
 
 
 def _known_only(pipeline: Any, signature: Signature) -> list[Any]:
@@ -228,8 +254,8 @@ def _column(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
     """A column's kind, and its values as the reference sees them."""
     dtype = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        values = values.astype(object if dtype.categories.dtype.kind not in "fiub" else dtype.categories.dtype)
-        return _column(values, name) if not isinstance(values.dtype, pd.CategoricalDtype) else ("category", values)
+        plain = dtype.categories.dtype.kind in "fiub" and not values.isna().any()
+        return _column(values.astype(dtype.categories.dtype if plain else object), name)
     if pd.api.types.is_bool_dtype(dtype) and not values.isna().any():
         return "boolean", values.astype(bool)
     if pd.api.types.is_integer_dtype(dtype) and values.dropna().abs().max() > EXACT:
@@ -241,6 +267,8 @@ def _column(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
     objects = values.astype(object)
     kinds = {type(value) for value in objects[~objects.isna()]}
     if kinds and all(issubclass(kind, int | float | np.number) and kind is not bool for kind in kinds):
+        if any(abs(value) > EXACT for value in objects.dropna() if not isinstance(value, float | np.floating)):
+            return "category", objects
         return "number", objects.astype(np.float64)
     if all(issubclass(kind, str | bool | int | float | np.generic) for kind in kinds):
         return "category", objects

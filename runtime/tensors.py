@@ -153,18 +153,32 @@ class Tensors:
         return self._columns(lambda name: array[:, places[name]], len(array))
 
     def _from_columns(self, frame: Any, length: int | None = None) -> Matrix:
-        names = frame if isinstance(frame, Mapping) else getattr(frame, "column_names", None)
-        present = set(frame.columns if names is None else names)
+        own = self._own_names(frame)
         for feature in self.columns:
-            if feature.name not in present and not (feature.missing and isinstance(frame, Mapping)):
+            if feature.name not in own and not (feature.missing and isinstance(frame, Mapping)):
                 raise InputError("$", f"missing column {feature.name!r}")
-        lengths = {name: len(frame[name]) for name in (f.name for f in self.columns) if name in present}
+        lengths = {name: len(frame[own[name]]) for name in (f.name for f in self.columns) if name in own}
         if len(set(lengths.values())) > 1:
             raise InputError("$", f"expected columns of equal length, got {sorted(set(lengths.values()))}")
         if length is None:
             length = next(iter(lengths.values())) if lengths else len(frame)
         absent = [None] * length
-        return self._checked(self._columns(lambda name: frame[name] if name in present else absent, length))
+        return self._checked(self._columns(lambda name: frame[own[name]] if name in own else absent, length))
+
+    def _own_names(self, frame: Any) -> dict[str, Any]:
+        """By feature, what the frame calls its column. A pipeline that was fitted without names goes by places, as
+        scikit-learn does, where the names are others."""
+        if isinstance(frame, Mapping):
+            return {name: name for name in frame}
+        names = list(getattr(frame, "column_names", None) or frame.columns)
+        if not self._named and not self.names.issubset(names):
+            if len(names) != len(self._inputs):
+                raise InputError("$", f"expected a frame with {len(self._inputs)} columns, got one with {len(names)}")
+            return {feature.name: name for feature, name in zip(self._inputs, names, strict=True)}
+        twice = next((feature.name for feature in self.columns if names.count(feature.name) > 1), None)
+        if twice is not None:
+            raise InputError("$", f"expected columns of different names, got {twice!r} twice")
+        return {name: name for name in names}
 
     def _columns(self, column: Callable[[str], Any], length: int) -> Matrix:
         matrix = np.empty((length, len(self.columns)))

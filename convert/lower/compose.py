@@ -39,7 +39,7 @@ def feature_union(union: FeatureUnion, x: Matrix) -> Matrix:
         if transformer != "drop":
             part = x if transformer == "passthrough" else lower(transformer, "transform", x, f"[{name!r}]")
             parts.append(_weighted(part, weights.get(name)))
-    return concat(parts)
+    return concat(parts) if parts else x.select([])
 
 
 @lowers(ColumnTransformer, method="transform")

@@ -22,14 +22,18 @@ LARGEST = 709.78
 @lowers(PowerTransformer, method="transform")
 def power(transformer: PowerTransformer, x: Matrix) -> Matrix:
     lambdas = np.asarray(transformer.lambdas_, np.float64)
-    function = _box_cox if transformer.method == "box-cox" else _yeo_johnson
+    if transformer.method == "box-cox":
+        powered = _box_cox(x.tensor, lambdas)
+    else:
+        # Fitted on float32, lambda is one too, and so is 2 - lambda.
+        others = np.array([2 - power for power in transformer.lambdas_], np.float64)
+        powered = _yeo_johnson(x.tensor, lambdas, others)
     reference = _positive_box_cox if transformer.method == "box-cox" else stats.yeojohnson
     # Neither has been seen to turn back by a last bit, and the proof looks next to every threshold.
-    steps = [Monotone(partial(reference, lmbda=power)) for power in lambdas.tolist()]
-    powered = x.map(function(x.tensor, lambdas), steps)
+    mapped = x.map(powered, [Monotone(partial(reference, lmbda=power)) for power in transformer.lambdas_])
     if not transformer.standardize:
-        return powered
-    scaled: Matrix = lower(transformer._scaler, "transform", powered, "._scaler")
+        return mapped
+    scaled: Matrix = lower(transformer._scaler, "transform", mapped, "._scaler")
     return scaled
 
 
@@ -38,12 +42,12 @@ def _positive_box_cox(values: Floats, lmbda: float) -> Floats:
     return np.where(values < 0, -np.inf, scipy_special.boxcox(values, lmbda))
 
 
-def _yeo_johnson(x: Var, lambdas: Floats) -> Var:
-    """scipy.stats.yeojohnson: each side of zero has a power of its own."""
+def _yeo_johnson(x: Var, lambdas: Floats, others: Floats) -> Var:
+    """scipy.stats.yeojohnson: each side of zero has a power of its own, the negative one 2 - lambda."""
     zero = op.const(np.float64(0))
     positive = op.greater_or_equal(x, zero)
     above = _power(log1p(op.where(positive, x, zero)), lambdas)
-    below = op.neg(_power(log1p(op.where(positive, zero, op.neg(x))), 2 - lambdas))
+    below = op.neg(_power(log1p(op.where(positive, zero, op.neg(x))), others))
     return op.where(positive, above, below)
 
 

@@ -128,6 +128,15 @@ def test_unions_weights_and_passthrough() -> None:
     assert not plain.scope.folded
 
 
+def test_a_union_of_nothing_beside_another() -> None:
+    """All of its members are dropped."""
+    from tests.convert.lower.twins import twin_of
+
+    X = FRAME[["alter", "visits"]]
+    encode = ColumnTransformer([("u", FeatureUnion([("d", "drop")]), ["alter"]), ("s", StandardScaler(), ["visits"])])
+    assert twin_of(encode.fit(X), X).proof.level == "bit"
+
+
 def test_an_ndarray_pipeline_is_positional(tmp_path: Path) -> None:
     """Its features are called x0, x1, ..."""
     X = FRAME[["alter", "visits"]].to_numpy(float)

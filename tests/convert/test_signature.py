@@ -124,6 +124,36 @@ def test_numbers_in_a_column_of_objects_are_what_the_pipeline_takes_them_for() -
     assert feature.kind == "number"
 
 
+def test_numbers_in_a_column_of_objects_may_be_both_at_once() -> None:
+    """What an imputer of strings or an encoder that knows None sees must not become NaN; beside it stands a number."""
+    cells = np.array([1, 3, None] * 20, object)
+    X = pd.DataFrame({"a": cells, "b": cells, "c": cells})
+    words = make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), OrdinalEncoder())
+    encode = ColumnTransformer([("w", words, ["a"]), ("o", OneHotEncoder(), ["b"]), ("n", SimpleImputer(), ["c"])])
+    assert [feature.kind for feature in sign(encode.fit(X), X).features] == ["category", "category", "number"]
+
+
+def test_integers_beyond_two_to_the_53_are_categories_among_objects_too() -> None:
+    """Whether some are missing or not."""
+    X = pd.DataFrame({"c": np.array([2**60, 2**60 + 1, None] * 20, object)})
+    (feature,) = sign(OrdinalEncoder().fit(X), X).features
+    assert (feature.kind, feature.missing) == ("category", True)
+
+
+def test_text_that_is_dropped_leaves_the_other_columns_of_an_array_numbers() -> None:
+    """An array of objects is then what the pipeline was fitted with."""
+    X = np.array([["a", 1.0], ["b", np.nan]] * 20, object)
+    encode = ColumnTransformer([("n", SimpleImputer(), [1]), ("d", "drop", [0])])
+    assert [feature.kind for feature in sign(encode.fit(X), X).features] == ["ignored", "number"]
+
+
+def test_a_categorical_column_of_integers_may_have_gaps() -> None:
+    """Which integers have not."""
+    X = pd.DataFrame({"c": pd.Categorical([1, 2, None] * 20)})
+    (feature,) = sign(OneHotEncoder().fit(X), X).features
+    assert feature.missing
+
+
 @pytest.mark.parametrize(
     ("sample", "sentence"),
     [

@@ -197,6 +197,27 @@ def test_what_the_pipeline_would_not_take(every: dict[str, Model], data: Any, se
         every["twice"].transform(data)
 
 
+def test_a_pipeline_without_names_goes_by_places(tmp_path: Path) -> None:
+    """Unless the frame has its features' own names."""
+    model = load(bundles.transformer(tmp_path / "m", bundles.numbers(("0", "1")), named=False))
+    for frame in (
+        pd.DataFrame([[1.0, 2.0]]),
+        pd.DataFrame([[1.0, 2.0]], columns=[7, 0]),
+        pl.DataFrame({"b": [1.0], "a": [2.0]}),
+        pa.table({"b": [1.0], "a": [2.0]}),
+        pd.DataFrame({"1": [2.0], "0": [1.0]}),
+    ):
+        np.testing.assert_array_equal(model.transform(frame), [[2.0, 4.0]])
+    with pytest.raises(InputError, match="expected a frame with 2 columns, got one with 3"):
+        model.transform(pd.DataFrame(np.zeros((1, 3))))
+
+
+def test_a_column_that_is_there_twice(every: dict[str, Model]) -> None:
+    """Nobody could say which is meant."""
+    with pytest.raises(InputError, match="expected columns of different names, got 'x' twice"):
+        every["twice"].transform(pd.DataFrame([[1.0, 2.0, 3.0]], columns=["x", "y", "x"]))
+
+
 def test_input_errors_are_value_errors(every: dict[str, Model]) -> None:
     with pytest.raises(ValueError):
         every["twice"].transform(np.zeros((1, 7)))

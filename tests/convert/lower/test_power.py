@@ -56,3 +56,11 @@ def test_trees_ask_the_requests_own_value(data: np.ndarray, method: str) -> None
     twin = twin_of(pipeline, data)
     assert levels(twin)["predict_proba"] == "bit"
     assert "computed" not in twin.scope.folded[-1]
+
+
+def test_a_power_that_was_fitted_on_float32() -> None:
+    """Lambda is a float32 then, and 2 - lambda another number than in float64."""
+    frame = pd.DataFrame(X[:, :1].astype(np.float32), columns=["a"])
+    twin_of(PowerTransformer().fit(frame), frame)
+    pipeline = make_pipeline(PowerTransformer(), RandomForestClassifier(4, random_state=0)).fit(frame, THREE)
+    assert levels(twin_of(pipeline, frame))["predict_proba"] == "bit"
