@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from .errors import PipetwinError, SettingsError
+from .keys import EVERY, key_line, new_key
 from .settings import VARIABLES, Settings, read_settings
 
 __all__ = ["main"]
@@ -18,6 +19,8 @@ _EXTRA = ("litestar", "prometheus_client", "uvicorn", "uvloop", "httptools")
 
 def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command; returns the exit code."""
+    if argv[:1] == ["key"]:
+        return _key(argv[1:])
     words = argv[1:] if argv[:1] == ["serve"] else argv
     flags = {name: text for name, text in vars(_parser().parse_args(words)).items() if text is not None}
     try:
@@ -36,6 +39,27 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     return 0
 
 
+def _key(argv: Sequence[str]) -> int:
+    """Make a key: its line goes to standard output, so that ``>> FILE`` adds it, the key itself to standard error."""
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime key",
+        description="Make an API key. Standard output has its line for the file of keys, standard error the key, once.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", help="what to call it; keys of several names make a rotation")
+    parser.add_argument("--models", default=EVERY, help="names of models, with commas; all by default")
+    parser.add_argument("--admin", action="store_true", help="whether it is for the admin address too")
+    said = parser.parse_args(argv)
+    key = new_key()
+    try:
+        line = key_line(said.name, key, said.models.split(","), admin=said.admin)
+    except SettingsError as error:
+        return _bad(str(error))
+    sys.stderr.write(f"the key, shown this once: {key}\n")
+    sys.stdout.write(f"{line}\n")
+    return 0
+
+
 def _bad(sentence: str) -> int:
     sys.stderr.write(f"python -m runtime: {sentence}\n")
     return 2
@@ -45,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     default = Settings()
     parser = argparse.ArgumentParser(
         prog="python -m runtime [serve]",
-        description="Serve models over HTTP. Each setting can also be given as an environment variable.",
+        description="Serve models over HTTP; `python -m runtime key` makes API keys. "
+        "Each setting can also be given as an environment variable.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -63,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         "header-seconds": f"how long a request's headers may take, {default.header_seconds:g} by default",
         "body-seconds": f"how long a request's body may take, {default.body_seconds:g} by default",
         "connections": f"connections at once, of each worker, {default.connections} by default",
+        "keys": "a file of API keys, as `python -m runtime key` prints them; by default everybody is let in",
+        "private-metrics": "true or false: leave metrics to the admin address",
         "workers": "processes that answer, 1 by default",
         "admin-host": f"the address of metrics and reload, {default.admin_host} by default",
         "admin-port": "the port of metrics and reload; by default there is none",

@@ -25,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True):
     header_seconds, body_seconds: how long a request's headers and its body may take to arrive.
     connections: at once, of each worker; more are answered with 503.
     workers: processes that answer.
+    keys: a file of API keys, as hashes; api_keys: the same as text. Neither: everybody is let in.
+    private_metrics: whether metrics are on the admin address alone.
     admin_host, admin_port: where metrics of all workers and reload are; no port, no such address.
     """
 
@@ -39,6 +41,9 @@ class Settings(msgspec.Struct, frozen=True):
     body_seconds: float = 30.0
     connections: int = 4096
     workers: int = 1
+    keys: str = ""
+    api_keys: str = ""
+    private_metrics: bool = False
     admin_host: str = "127.0.0.1"
     admin_port: int | None = None
 
@@ -89,6 +94,9 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "body_seconds": (_seconds, "a number of seconds from 0 to 86400"),
     "connections": (_size, "a number of connections, 1 or more"),
     "workers": (_workers, "an integer from 1 to 256"),
+    "keys": (_text, "a file"),
+    "api_keys": (_text, "lines of a file of keys"),
+    "private_metrics": (_truth, "true or false"),
     "admin_host": (_text, "a host's name or address"),
     "admin_port": (_port, "an integer from 0 to 65535"),
 }

@@ -1,6 +1,6 @@
 """The models that are served: their names, and which of them a path speaks of."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..manifest import NAME
@@ -20,17 +20,19 @@ class Catalog:
     """The models that are served, by name. It never changes: to serve others, take another catalog.
 
     aliases: of a name, the models that are served under its aliases too.
+    partial: whether others are served that are not shown here.
     """
 
     models: Mapping[str, Model]
     aliases: Mapping[str, Mapping[str, Model]] = field(default_factory=dict)
+    partial: bool = False
 
     @property
     def default(self) -> str | None:
         """The name that ``/predict`` speaks of: ``default``, else that of the only model."""
         if "default" in self.models:
             return "default"
-        return next(iter(self.models)) if len(self.models) == 1 else None
+        return next(iter(self.models)) if len(self.models) == 1 and not self.partial else None
 
     @property
     def versions(self) -> dict[str, str]:
@@ -47,6 +49,12 @@ class Catalog:
         found = [self.models[name], *self.aliases.get(name, {}).values()]
         return list({id(model): model for model in found}.values())
 
+    def only(self, shown: Callable[[str], bool]) -> "Catalog":
+        """What is shown to somebody who may not know of every name."""
+        models = {name: model for name, model in self.models.items() if shown(name)}
+        aliases = {name: found for name, found in self.aliases.items() if shown(name)}
+        return Catalog(models, aliases, self.partial or len(models) < len(self.models))
+
     def find(self, name: str) -> Model:
         """The model of that name; raises Refusal 404."""
         if name not in self.models:
@@ -55,7 +63,7 @@ class Catalog:
 
     def missing(self, name: str | None, version: str | None) -> Refusal:
         """Why nothing predicts for that name and version (None: the path says none)."""
-        if not self.models:
+        if not self.models and not self.partial:
             return Refusal(503, "unavailable", "no model is loaded")
         if name is not None and version is not None and name in self.models:
             there = f"/models/{name}/versions/{self.models[name].version}/predict"

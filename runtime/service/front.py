@@ -4,24 +4,21 @@ from typing import Any, cast
 
 from litestar import Litestar, Router, asgi
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException
 from litestar.handlers import ASGIRouteHandler
 from litestar.middleware import DefineMiddleware
-from litestar.types import ASGIApp, ExceptionHandlersMap, HTTPScope, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from ..settings import BODY_LIMIT
 from . import dialects, native, pages
+from .access import Gate
 from .catalog import Catalog, Models, catalog
 from .dialects.vertex import Vertex
 from .exchange import Shared
 from .logs import Access, to_logging
-from .problems import Refusal
 from .serving import Serving
-from .trace import PREFIX, Traced, answer_error
+from .trace import ERRORS, PREFIX, Traced
 
 __all__ = ["Front", "app", "routes"]
-
-_ERRORS = cast("ExceptionHandlersMap", {Refusal: answer_error, HTTPException: answer_error, Exception: answer_error})
 
 
 def app(
@@ -30,6 +27,8 @@ def app(
     body_limit: int = BODY_LIMIT,
     access: Access | None = to_logging,
     vertex: Vertex | None = None,
+    gate: Gate | None = None,
+    private_metrics: bool = False,
 ) -> "Front":
     """An ASGI application that serves loaded models; to be run, or mounted below any path of another.
 
@@ -37,8 +36,11 @@ def app(
     body_limit: bytes; a larger body is answered with 413.
     access: takes the log line of each request; by default it goes to the logger ``pipetwin.access``.
     vertex: the paths that Vertex AI asks at, where the service runs there.
+    gate: the keys that are let in; none: everybody is.
+    private_metrics: whether there is no ``/metrics`` here.
     """
-    return Front(Serving(catalog(models), Shared(body_limit, access), (*native.ROUTES, *dialects.routes(vertex))))
+    spoken = (*native.ROUTES, *dialects.routes(vertex))
+    return Front(Serving(catalog(models), Shared(body_limit, access), spoken, gate, private_metrics=private_metrics))
 
 
 def routes(models: Models, *, body_limit: int = BODY_LIMIT, access: Access | None = to_logging) -> Router:
@@ -52,7 +54,7 @@ def routes(models: Models, *, body_limit: int = BODY_LIMIT, access: Access | Non
     serving = Serving(catalog(models), Shared(body_limit, access), native.ROUTES)
     handlers = [*pages.health(serving), *pages.metrics(serving), *pages.models(serving)]
     traced = DefineMiddleware(Traced, shared=serving.shared)
-    described = Router("/", route_handlers=handlers, middleware=[traced], exception_handlers=_ERRORS)
+    described = Router("/", route_handlers=handlers, middleware=[traced], exception_handlers=ERRORS)
     # Litestar's ``@asgi`` knows no parameters in paths, so that each path is a route.
     return Router("/", route_handlers=[*(_prediction(serving, path) for path in serving.paths), described])
 
@@ -66,10 +68,12 @@ class Front:
 
     def __init__(self, serving: Serving) -> None:
         self.serving = serving
-        handlers = [page for group in _GROUPS for page in group(serving)]
+        groups = [group for group in GROUPS if not (serving.private_metrics and group is pages.metrics)]
+        handlers = pages.stated([page for group in groups for page in group(serving)])
         litestar = Litestar(
             route_handlers=handlers,
-            exception_handlers=_ERRORS,
+            guards=[pages.guard(serving)],
+            exception_handlers=ERRORS,
             openapi_config=None,
             logging_config=None,
             debug=False,
@@ -85,7 +89,11 @@ class Front:
         path, prefix = scope["path"], ""
         if scope.get("root_path"):
             path, prefix = _below(scope)
-        endpoint = self.serving.paths.get(path) or self.serving.router.find(path)
+        raw = scope.get("raw_path") or b""
+        if b"%" in raw and b"%2f" in raw.lower():  # a slash inside a name: no name here has one
+            path, endpoint = raw.decode("latin-1"), None
+        else:
+            endpoint = self.serving.paths.get(path) or self.serving.router.find(path)
         if endpoint is not None:
             await endpoint(scope, receive, send)
             return
@@ -93,7 +101,7 @@ class Front:
         await self._rest({**scope, "path": path, "root_path": "", "state": state}, receive, send)
 
 
-_GROUPS = (pages.health, pages.metrics, pages.models, pages.schema)
+GROUPS = (pages.health, pages.metrics, pages.models, pages.schema)
 
 
 def _below(scope: HTTPScope) -> tuple[str, str]:

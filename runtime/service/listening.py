@@ -44,6 +44,14 @@ class Server(uvicorn.Server):
         self.serving = front.serving
         self._patience = settings.drain_seconds
         self._leaving: float | None = None
+        self._keys_seconds = settings.poll_seconds
+        self._follows: asyncio.Future[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let clients in, by the keys that there are from time to time."""
+        await super().startup(sockets)
+        if self.serving.gate is not None:
+            self._follows = asyncio.ensure_future(self.serving.gate.follow(self._keys_seconds))
 
     def say_ready(self, listener: socket.socket) -> None:
         """Log that clients are let in."""
@@ -73,6 +81,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in, wait for the requests of those who have just come in, finish what was accepted."""
+        if self._follows is not None:
+            self._follows.cancel()
         for server in self.servers:
             server.close()
         ends = monotonic() + min(self._patience, FIRST_SECONDS)

@@ -17,6 +17,7 @@ and the body 10, metrics 5 and the log 8; in a loop of its own, with warm caches
 from urllib.parse import parse_qsl
 
 from ..model import Model
+from .access import Policy
 from .catalog import Catalog
 from .endpoint import Asked, Failed, Operation, Reply
 from .exchange import check_media_type
@@ -47,7 +48,7 @@ def _missing(catalog: Catalog, name: str | None, version: str | None) -> Refusal
 
 
 ROUTES = tuple(
-    ModelRoute(path, {"POST": predict}, problems, _missing)
+    ModelRoute(path, {"POST": predict}, problems, Policy.MODEL, _missing)
     for path in (
         "/predict",
         "/models/{name}@{label}/predict",

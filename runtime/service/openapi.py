@@ -40,8 +40,11 @@ _PROBLEM = {
 }
 
 
-def document(catalog: Catalog, prefix: str = "") -> dict[str, Any]:
-    """The OpenAPI document; ``prefix`` is the path that the service is mounted at."""
+def document(catalog: Catalog, prefix: str = "", *, keys: bool = False, metrics: bool = True) -> dict[str, Any]:
+    """The OpenAPI document.
+
+    prefix: the path that the service is mounted at. keys: whether it asks for keys. metrics: whether it shows them.
+    """
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {"Problem": _PROBLEM}
     for name, model in sorted(catalog.models.items()):
@@ -52,8 +55,9 @@ def document(catalog: Catalog, prefix: str = "") -> dict[str, Any]:
         paths[f"/models/{name}/predict"] = {"post": _predict(name, model, ".named")}
         paths[f"/models/{name}/versions/{model.version}/predict"] = {"post": _predict(name, model, ".version")}
     for path, (summary, statuses, media) in _PAGES.items():
-        paths[path] = {"get": _page(path, summary, statuses, media)}
-    return {
+        if metrics or path != "/metrics":
+            paths[path] = {"get": _page(path, summary, statuses, media)}
+    made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": ", ".join(sorted(catalog.models)) or "no model",
@@ -64,6 +68,28 @@ def document(catalog: Catalog, prefix: str = "") -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": schemas},
     }
+    return _secured(made) if keys else made
+
+
+def _secured(made: dict[str, Any]) -> dict[str, Any]:
+    """A document in which every operation says that it asks for a key, but for those that are open."""
+    made["components"]["securitySchemes"] = _SCHEMES
+    made["security"] = [{name: []} for name in _SCHEMES]
+    for path, methods in made["paths"].items():
+        for operation in methods.values():
+            if path in _OPEN:
+                operation["security"] = []
+            else:
+                operation["responses"] |= _problems(401, *(() if path in _LISTS else (403,)))
+    return made
+
+
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+_OPEN = ("/health", "/health/live", "/health/ready", "/metrics")
+_LISTS = ("/models", "/schema")
 
 
 def _sentence(catalog: Catalog) -> str:

@@ -1,38 +1,43 @@
 """Everything but predictions, as Litestar handlers: health, metrics, the models and the schema."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.handlers import HTTPRouteHandler
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from ..manifest import Feature
 from ..model import Model
+from .access import Policy, seen_by
+from .catalog import Catalog
 from .openapi import document
+from .problems import Refusal
 from .serving import Serving
 from .trace import PREFIX
 
-__all__ = ["health", "metrics", "models", "schema"]
+__all__ = ["guard", "health", "metrics", "models", "schema", "stated"]
 
 
 def health(serving: Serving) -> list[HTTPRouteHandler]:
     """Live: the process answers. Ready: every model that should serve has answered its canary rows in this process,
     which ``load`` sees to; no model at all is not ready."""
 
-    def healthy() -> Response[bytes]:
-        return _json({"status": "healthy", "models": serving.catalog.versions})
+    def healthy(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return _json({"status": "healthy", **_versions(serving, request)})
 
-    @get(["/health", "/health/ready"])
-    async def ready() -> Response[bytes]:
+    @get(["/health", "/health/ready"], policy=Policy.OPEN)
+    async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
         if serving.draining:
             return _json({"status": "unavailable", "reason": "this process is about to end"}, 503)
         if not serving.catalog.models:
             return _json({"status": "unavailable", "reason": "no model is loaded"}, 503)
-        return healthy()
+        return healthy(request)
 
-    @get("/health/live")
-    async def live() -> Response[bytes]:
-        return healthy()
+    @get("/health/live", policy=Policy.OPEN)
+    async def live(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return healthy(request)
 
     return [ready, live]
 
@@ -40,7 +45,7 @@ def health(serving: Serving) -> list[HTTPRouteHandler]:
 def metrics(serving: Serving) -> list[HTTPRouteHandler]:
     """What Prometheus scrapes."""
 
-    @get("/metrics")
+    @get("/metrics", policy=Policy.OPEN)
     async def scrape(request: Request[Any, Any, Any]) -> Response[bytes]:
         text, media_type = await serving.expose(request.headers.get("accept", ""))
         return Response(text, headers={"content-type": media_type})
@@ -51,14 +56,15 @@ def metrics(serving: Serving) -> list[HTTPRouteHandler]:
 def models(serving: Serving) -> list[HTTPRouteHandler]:
     """What is served, from the manifests."""
 
-    @get("/models")
-    async def every() -> Response[bytes]:
-        return _json({"models": [_brief(name, model) for name, model in sorted(serving.catalog.models.items())]})
+    @get("/models", policy=Policy.READ)
+    async def every(request: Request[Any, Any, Any]) -> Response[bytes]:
+        seen = shown(serving, request)
+        return _json({"models": [_brief(name, model) for name, model in sorted(seen.models.items())]})
 
-    @get("/models/{name:str}")
+    @get("/models/{name:str}", policy=Policy.MODEL)
     async def one(request: Request[Any, Any, Any]) -> Response[bytes]:
         name = request.path_params["name"]
-        return _json(_full(name, serving.catalog.find(name)))
+        return _json(_full(name, shown(serving, request).find(name)))
 
     return [every, one]
 
@@ -66,11 +72,55 @@ def models(serving: Serving) -> list[HTTPRouteHandler]:
 def schema(serving: Serving) -> list[HTTPRouteHandler]:
     """OpenAPI, made from the manifests."""
 
-    @get("/schema")
+    @get("/schema", policy=Policy.READ)
     async def described(request: Request[Any, Any, Any]) -> Response[bytes]:
-        return _json(document(serving.catalog, request.scope["state"].get(PREFIX, "")))
+        prefix = request.scope["state"].get(PREFIX, "")
+        return _json(
+            document(
+                shown(serving, request), prefix, keys=serving.gate is not None, metrics=not serving.private_metrics
+            )
+        )
 
     return [described]
+
+
+def stated(handlers: Sequence[HTTPRouteHandler]) -> Sequence[HTTPRouteHandler]:
+    """The handlers, each of which states its policy. Raises TypeError where one does not."""
+    for handler in handlers:
+        if not isinstance(handler.opt.get("policy"), Policy):
+            raise TypeError(f"expected every route to state a policy, found {sorted(handler.paths)} without one")
+    return handlers
+
+
+def guard(serving: Serving) -> Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]:
+    """Lets in whom the routed handler's policy lets in; what Litestar adds itself (OPTIONS) has none and needs a key
+    for administration."""
+
+    def check(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        if serving.gate is not None:
+            policy, name = handler.opt.get("policy", Policy.ADMIN), connection.path_params.get("name")
+            connection.scope["state"][_KEY] = serving.gate.admit(connection.scope["headers"], policy, name)
+
+    return check
+
+
+_KEY = "pipetwin_key"
+
+
+def shown(serving: Serving, request: Request[Any, Any, Any]) -> Catalog:
+    """The models that a request's key is for."""
+    return seen_by(request.scope["state"].get(_KEY), serving.catalog)
+
+
+def _versions(serving: Serving, request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """What health says of models; to whom has no key, nothing."""
+    if serving.gate is None:
+        return {"models": serving.catalog.versions}
+    try:
+        key = serving.gate.known(request.scope["headers"])
+    except Refusal:
+        return {}
+    return {"models": seen_by(key, serving.catalog).versions}
 
 
 def _json(content: Any, status: int = 200) -> Response[bytes]:

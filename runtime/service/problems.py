@@ -15,6 +15,8 @@ STATUS: dict[Fault, int] = {"malformed": 400, "range": 400, "invalid": 422}
 
 TITLES = {
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     413: "Content Too Large",

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from functools import partial
+from typing import Any, NamedTuple, NoReturn
 
+from ..keys import Key
 from ..model import Model
+from .access import Gate, Guarded, Policies, seen_by
 from .catalog import Catalog
 from .endpoint import Endpoint, Errors, Headers, Operation, Served, unreachable
 from .exchange import Shared
@@ -19,7 +22,7 @@ Missing = Callable[[Catalog, str | None, str | None], Refusal]
 
 def missing(catalog: Catalog, name: str | None, version: str | None) -> Refusal:
     """Why nothing answers, without a path of any dialect."""
-    if not catalog.models:
+    if not catalog.models and not catalog.partial:
         return Refusal(503, "unavailable", "no model is loaded")
     if name is None:
         return Refusal(404, "not_found", "several models are served here and none is called default")
@@ -33,12 +36,14 @@ def missing(catalog: Catalog, name: str | None, version: str | None) -> Refusal:
 class ServiceRoute(NamedTuple):
     """A path that speaks of no model, or of all of them.
 
-    methods: by HTTP method, what makes its operation.
+    methods: by HTTP method, what makes its operation from the models that may be shown.
+    policy: what it asks for; there is no default.
     """
 
     path: str
     methods: Mapping[str, Callable[[Catalog], Operation]]
     errors: Errors
+    policy: Policies
 
 
 class ModelRoute(NamedTuple):
@@ -47,11 +52,13 @@ class ModelRoute(NamedTuple):
     path: with ``{name}``, and ``{version}`` or ``{label}`` (an alias) where they are said; without a name it speaks of
         the default model.
     methods: by HTTP method, what makes its operation, for the model and the name it is served under.
+    policy: what it asks for; there is no default.
     """
 
     path: str
     methods: Mapping[str, Callable[[str, Model], Operation]]
     errors: Errors
+    policy: Policies
     missing: Missing = missing
 
 
@@ -67,22 +74,24 @@ class Router:
         catalog: Catalog,
         meter: Callable[[str, Model], Meter],
         shared: Shared,
+        gate: Gate | None = None,
     ) -> None:
         self._catalog = catalog
         self._shared = shared
+        self._gate = gate
         self._patterns = [(route, _pattern(route.path)) for route in routes if isinstance(route, ModelRoute)]
-        self.paths: dict[str, Endpoint] = {}
+        self.paths: dict[str, Any] = {}
         for route in routes:
             if isinstance(route, ServiceRoute):
-                operations = {method: make(catalog) for method, make in route.methods.items()}
-                self.paths[route.path] = Endpoint(route.path, operations, route.errors, shared)
+                self.paths[route.path] = self._guarded(route, None, partial(self._service, route))
                 continue
             for path, name, model in _filled(route.path, catalog):
                 made = {method: make(name, model) for method, make in route.methods.items()}
                 served = Served(name, model, meter(name, model))
-                self.paths[path] = Endpoint(route.path, made, route.errors, shared, served)
+                endpoint = Endpoint(route.path, made, route.errors, shared, served)
+                self.paths[path] = self._guarded(route, name, partial(_same, endpoint))
 
-    def find(self, path: str) -> Endpoint | None:
+    def find(self, path: str) -> Any:
         """What answers at a path that has needless slashes, or whose model is not served; None for all others."""
         path = _SLASHES.sub("/", "/" + path.strip("/"))
         endpoint = self.paths.get(path)
@@ -90,17 +99,34 @@ class Router:
             return endpoint
         for route, pattern in self._patterns:
             if match := pattern.fullmatch(path):
-                return self._missing(route, match.groupdict())
+                said = match.groupdict()
+                return self._guarded(route, said.get("name"), partial(self._missing, route, said))
         return None
 
-    def _missing(self, route: ModelRoute, said: Mapping[str, str]) -> Endpoint:
+    def _guarded(self, route: Route, model: str | None, behind: Callable[[Key | None], Endpoint]) -> Any:
+        """A route's endpoint, behind the gate if there is one."""
+        if self._gate is None:
+            return behind(None)
+        return Guarded(self._gate, route.path, route.policy, route.errors, self._shared, model, behind)
+
+    def _service(self, route: ServiceRoute, key: Key | None) -> Endpoint:
+        seen = seen_by(key, self._catalog)
+        operations = {method: make(seen) for method, make in route.methods.items()}
+        return Endpoint(route.path, operations, route.errors, self._shared)
+
+    def _missing(self, route: ModelRoute, said: Mapping[str, str], key: Key | None) -> Endpoint:
         """Refuses whatever comes, before it has read a body."""
 
         def refuse(headers: Headers) -> NoReturn:
-            raise route.missing(self._catalog, said.get("name"), said.get("version", said.get("label")))
+            seen = seen_by(key, self._catalog)
+            raise route.missing(seen, said.get("name"), said.get("version", said.get("label")))
 
         operations = dict.fromkeys(route.methods, Operation(unreachable, refuse))
         return Endpoint(route.path, operations, route.errors, self._shared)
+
+
+def _same(endpoint: Endpoint, key: Key | None) -> Endpoint:
+    return endpoint
 
 
 _SLASHES = re.compile("//+")

@@ -1,7 +1,6 @@
 """The service in a process of its own, or in several: a port, a log, signals, models that are followed."""
 
 import asyncio
-import ipaddress
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from prometheus_client import disable_created_metrics
 
 from ..errors import BundleError, SettingsError
 from ..settings import Settings
+from .access import gate_of, loopback
 from .front import Front, app
 from .listening import Server
 from .plan import Plan
@@ -35,10 +35,15 @@ def serve(settings: Settings) -> None:
     one of its kinds, where a model cannot be served.
     """
     disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each of ours; a switch of the whole process, which here is ours
-    if settings.admin_port is not None and not _loopback(settings.admin_host):
+    gate = gate_of(settings.keys, settings.api_keys)
+    administered = gate is not None and gate.administered
+    if settings.admin_port is not None and not administered and not loopback(settings.admin_host):
         raise SettingsError(
-            f"expected an admin address on loopback, for it has no key, found {settings.admin_host!r}: 127.0.0.1, say"
+            f"expected an admin address on loopback, for no key is for administration, found {settings.admin_host!r}: "
+            "127.0.0.1, say, or make one with `python -m runtime key NAME --admin`"
         )
+    if settings.private_metrics and settings.admin_port is None:
+        raise SettingsError("expected --admin-port beside --private-metrics, for metrics are there alone, found none")
     with stopping(), ExitStack() as opened, logging_lines() as writer:
         listener = opened.enter_context(_port(settings.host, settings.port, "--port"))
         if settings.workers > 1 or settings.admin_port is not None:
@@ -47,11 +52,11 @@ def serve(settings: Settings) -> None:
                 admin = opened.enter_context(_port(settings.admin_host, settings.admin_port, "--admin-port"))
                 _listen(admin, settings.admin_host, settings.admin_port, "--admin-port")
             _listen(listener, settings.host, settings.port, "--port")
-            supervise(settings, listener, admin)
+            supervise(settings, listener, admin, gate)
             return
         plan, catalog = start(settings.models)
         _listen(listener, settings.host, settings.port, "--port")
-        front = app(catalog, body_limit=settings.body_limit, access=writer if settings.access_log else None)
+        front = app(catalog, body_limit=settings.body_limit, access=writer if settings.access_log else None, gate=gate)
         _Alone(front, plan, settings).run(sockets=[listener])
 
 
@@ -99,13 +104,6 @@ class _Alone(Server):
             done.result(SWAP_SECONDS)
         except (RuntimeError, TimeoutError) as error:
             raise BundleError("expected the event loop to take other models, found that it has ended") from error
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name may lead anywhere
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
+from .access import Gate
 from .catalog import Catalog
 from .exchange import Shared
 from .metrics import Metrics
@@ -18,16 +19,28 @@ class Serving:
     a request, which looks its endpoint up once, is answered by one model.
 
     routes: of every dialect that is spoken.
+    gate: the keys that are let in; none: everybody is.
+    private_metrics: whether metrics are left to the admin address.
     draining: whether readiness fails, for this process is about to end.
     expose: Accept header -> metrics and their media type; where there are several processes, those of all.
     """
 
-    def __init__(self, catalog: Catalog, shared: Shared, routes: Sequence[Route]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        shared: Shared,
+        routes: Sequence[Route],
+        gate: Gate | None = None,
+        *,
+        private_metrics: bool = False,
+    ) -> None:
         self.shared = shared
         self.catalog = Catalog({})
         self.draining = False
         self.expose = self._expose
         self.metrics = Metrics(lambda: self.catalog)
+        self.gate = gate
+        self.private_metrics = private_metrics
         self._routes = routes
         self.serve(catalog)
 
@@ -36,7 +49,7 @@ class Serving:
 
     def serve(self, catalog: Catalog) -> None:
         """Serve these models from now on."""
-        router = Router(self._routes, catalog, cache(self.metrics.meter), self.shared)
+        router = Router(self._routes, catalog, cache(self.metrics.meter), self.shared, self.gate)
         self.metrics.swapped(self.catalog, catalog)
         self.catalog = catalog
         self.router = router

@@ -18,6 +18,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from ..errors import BundleError
 from ..settings import Settings
+from .access import Gate, loopback
 from .admin import admin_app
 from .control import Control
 from .listening import address
@@ -41,13 +42,13 @@ RESTART_SECONDS = 60.0
 COMMIT_SECONDS = 120.0
 
 
-def supervise(settings: Settings, listener: socket.socket, admin: socket.socket | None) -> None:
+def supervise(settings: Settings, listener: socket.socket, admin: socket.socket | None, gate: Gate | None) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises BundleError where no worker comes to serve."""
     found = survey(settings.models)
     for (_, alias), error in found.faults.items():
         if alias == MAIN:
             raise error
-    supervisor = _Supervisor(settings, listener, admin, found.plan)
+    supervisor = _Supervisor(settings, listener, admin, found.plan, gate)
     supervisor.run()
     if supervisor.failed is not None:
         raise BundleError(supervisor.failed)
@@ -56,9 +57,12 @@ def supervise(settings: Settings, listener: socket.socket, admin: socket.socket 
 class _Process(Process):
     """uvicorn's worker process, with its end of a channel."""
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], settings: Settings) -> None:
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket.socket], settings: Settings, gate: Gate | None
+    ) -> None:
         self.mine, self.theirs = socket.socketpair()
         self.settings = settings
+        self.gate = gate
         self.made: list[Worker] = []
         super().__init__(config, sockets)
 
@@ -74,7 +78,7 @@ class _Process(Process):
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """What the process does."""
         threading.Thread(target=self.always_pong, daemon=True).start()
-        work(self.settings, sockets or [], self.theirs, self.made)
+        work(self.settings, sockets or [], self.theirs, self.made, self.gate)
 
     def pong(self) -> None:
         """Answer whether clients are let in."""
@@ -93,7 +97,9 @@ class _Supervisor(Multiprocess):
     failed: why no worker came to serve.
     """
 
-    def __init__(self, settings: Settings, listener: socket.socket, admin: socket.socket | None, plan: Plan) -> None:
+    def __init__(
+        self, settings: Settings, listener: socket.socket, admin: socket.socket | None, plan: Plan, gate: Gate | None
+    ) -> None:
         config = uvicorn.Config(
             "unused",
             workers=settings.workers,
@@ -105,6 +111,7 @@ class _Supervisor(Multiprocess):
         self._settings = settings
         self._listener = listener
         self._admin = admin
+        self._gate = gate
         self._control = Control(plan)
         self._loop = asyncio.new_event_loop()
         self._ended = threading.Event()
@@ -120,6 +127,8 @@ class _Supervisor(Multiprocess):
         if self._admin is not None:
             asyncio.run_coroutine_threadsafe(self._serve_admin(self._admin), self._loop)
             log.info("admin on %s", address(self._admin))
+        if self._gate is not None:
+            asyncio.run_coroutine_threadsafe(self._gate.follow(self._settings.poll_seconds), self._loop)
         try:
             super().run()
         finally:
@@ -145,7 +154,7 @@ class _Supervisor(Multiprocess):
             threading.Thread(target=follow, args=(seconds, self._ended), name="pipetwin-follow", daemon=True).start()
 
     def _started(self) -> _Process:
-        process = _Process(self.config, self.sockets, self._settings)
+        process = _Process(self.config, self.sockets, self._settings, self._gate)
         process.start()
         assert process.pid is not None
         asyncio.run_coroutine_threadsafe(self._control.attend(process.mine, process.pid), self._loop)
@@ -225,7 +234,7 @@ class _Supervisor(Multiprocess):
         async def reload() -> Report:
             return await asyncio.to_thread(lambda: self._follower.look(asked=True))
 
-        front = admin_app(self._control, reload)
+        front = admin_app(self._control, reload, self._gate, local=loopback(self._settings.admin_host))
         config = uvicorn.Config(
             front, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
         )

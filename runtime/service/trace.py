@@ -1,18 +1,18 @@
 """Every request has an id, in its answer and in the log: what does that for Litestar's handlers."""
 
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 from litestar import Request, Response
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, ExceptionHandlersMap, Message, Receive, Scope, Send
 
 from .exchange import Shared
 from .logs import failure, log
 from .problems import PROBLEM, Refusal, problem
 
-__all__ = ["PREFIX", "Traced", "answer_error"]
+__all__ = ["ERRORS", "PREFIX", "Traced"]
 
 _KEY = "pipetwin_request_id"
 PREFIX = "pipetwin_prefix"
@@ -52,7 +52,7 @@ class Traced:
         self._shared.note(scope, request_id, scope.get("path_template", "unmatched"), status, start)
 
 
-def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def _answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's handler of exceptions: problem details, whatever went wrong."""
     request_id = request.scope["state"][_KEY]
     match error:
@@ -71,3 +71,7 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
         media_type=PROBLEM.decode("ascii"),
         headers={name.decode("ascii"): value.decode("ascii") for name, value in refused.headers},
     )
+
+
+ERRORS = cast("ExceptionHandlersMap", {Refusal: _answer_error, HTTPException: _answer_error, Exception: _answer_error})
+"""What a Litestar application answers whatever is raised with."""

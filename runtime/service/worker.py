@@ -9,6 +9,7 @@ from prometheus_client import disable_created_metrics
 
 from ..errors import PipetwinError
 from ..settings import Settings
+from .access import Gate
 from .catalog import Catalog
 from .channel import Channel, Count, Counted, Down, Drop, Load, Loaded, Scrape, Scraped, Swap, Swapped
 from .front import Front, app
@@ -26,11 +27,20 @@ PUSH_SECONDS = 0.25
 SCRAPE_SECONDS = 5.0
 
 
-def work(settings: Settings, sockets: list[socket.socket], end: socket.socket, made: "list[Worker]") -> None:
-    """Serve until SIGTERM, or until the supervisor is gone. made: takes the server, for who asks whether it started."""
+def work(
+    settings: Settings, sockets: list[socket.socket], end: socket.socket, made: "list[Worker]", gate: Gate | None
+) -> None:
+    """Serve until SIGTERM, or until the supervisor is gone. made: takes the server, for who asks whether it started.
+    gate: the keys that the supervisor has by now."""
     disable_created_metrics()  # type: ignore[no-untyped-call]  # as in server.py
     with stopping(), logging_lines() as writer:
-        front = app(Catalog({}), body_limit=settings.body_limit, access=writer if settings.access_log else None)
+        front = app(
+            Catalog({}),
+            body_limit=settings.body_limit,
+            access=writer if settings.access_log else None,
+            gate=gate,
+            private_metrics=settings.private_metrics,
+        )
         server = Worker(front, settings, end)
         made.append(server)
         server.run(sockets=sockets)

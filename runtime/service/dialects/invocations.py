@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from ...model import Answer, Model
+from ..access import Policy
 from ..catalog import Catalog
 from ..endpoint import Asked, Headers, Operation, Reply
 from ..exchange import check_encoding
@@ -92,6 +93,6 @@ def _ping(catalog: Catalog) -> Operation:
 
 
 ROUTES: tuple[Route, ...] = (
-    ServiceRoute("/ping", {"GET": _ping}, mlflow.errors),
-    ModelRoute("/invocations", {"POST": invoke}, mlflow.errors),
+    ServiceRoute("/ping", {"GET": _ping}, mlflow.errors, Policy.OPEN),
+    ModelRoute("/invocations", {"POST": invoke}, mlflow.errors, Policy.MODEL),
 )

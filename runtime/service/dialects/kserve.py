@@ -4,6 +4,7 @@
 """
 
 from ...model import Model
+from ..access import Policy
 from ..catalog import Catalog
 from ..endpoint import Operation
 from ..routing import ModelRoute, Route, ServiceRoute
@@ -27,7 +28,7 @@ def _model(name: str, model: Model) -> Operation:
 
 
 ROUTES: tuple[Route, ...] = (
-    ServiceRoute("/", {"GET": _alive}, one_key),
-    ServiceRoute("/v1/models", {"GET": _every}, one_key),
-    ModelRoute("/v1/models/{name}", {"GET": _model}, one_key),
+    ServiceRoute("/", {"GET": _alive}, one_key, Policy.OPEN),
+    ServiceRoute("/v1/models", {"GET": _every}, one_key, Policy.READ),
+    ModelRoute("/v1/models/{name}", {"GET": _model}, one_key, Policy.MODEL),
 )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...model import Model
+from ..access import Policy
 from ..catalog import Catalog
 from ..endpoint import JSON, Failed, Operation
 from ..problems import Refusal
@@ -71,6 +72,8 @@ def _inputs(model: Model, content: Any) -> NDArray[np.float64]:
 _FORMS = {"dataframe_split": _split, "dataframe_records": _records, "instances": _instances, "inputs": _inputs}
 
 _CODES = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
     404: "RESOURCE_DOES_NOT_EXIST",
     422: "INVALID_PARAMETER_VALUE",
     503: "TEMPORARILY_UNAVAILABLE",
@@ -91,4 +94,4 @@ def _version(catalog: Catalog) -> Operation:
     return text(version().encode(), b"text/plain; charset=utf-8")
 
 
-ROUTES: tuple[Route, ...] = (ServiceRoute("/version", {"GET": _version}, errors),)
+ROUTES: tuple[Route, ...] = (ServiceRoute("/version", {"GET": _version}, errors, Policy.READ),)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...manifest import Feature, Output
 from ...model import Answer, Model
+from ..access import Policy
 from ..catalog import Catalog
 from ..endpoint import Asked, Operation, Reply
 from ..exchange import check_encoding
@@ -213,13 +214,13 @@ def _index(catalog: Catalog) -> Operation:
 
 
 ROUTES: tuple[Route, ...] = (
-    ServiceRoute("/v2", {"GET": _server}, one_key),
-    ServiceRoute("/v2/health/live", {"GET": _live}, one_key),
-    ServiceRoute("/v2/health/ready", {"GET": _ready}, one_key),
-    ServiceRoute("/v2/models", {"GET": _every}, one_key),
-    ServiceRoute("/v2/repository/index", {"POST": _index}, one_key),
+    ServiceRoute("/v2", {"GET": _server}, one_key, Policy.READ),
+    ServiceRoute("/v2/health/live", {"GET": _live}, one_key, Policy.OPEN),
+    ServiceRoute("/v2/health/ready", {"GET": _ready}, one_key, Policy.OPEN),
+    ServiceRoute("/v2/models", {"GET": _every}, one_key, Policy.READ),
+    ServiceRoute("/v2/repository/index", {"POST": _index}, one_key, Policy.READ),
     *(
-        ModelRoute(f"/v2/models/{model}{path}", methods, one_key)
+        ModelRoute(f"/v2/models/{model}{path}", methods, one_key, Policy.MODEL)
         for model in ("{name}", "{name}/versions/{version}")
         for path, methods in (
             ("", {"GET": _described}),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...manifest import Output
 from ...model import Answer, Model, key
+from ..access import Policy
 from ..endpoint import Asked, Operation, Reply
 from ..exchange import check_encoding
 from ..problems import Refusal
@@ -135,7 +136,7 @@ _regress = _examples("predict", lambda _, found: found)
 
 ROUTES: tuple[Route, ...] = (
     *(
-        ModelRoute(f"/v1/models/{model}{path}", methods, one_key)
+        ModelRoute(f"/v1/models/{model}{path}", methods, one_key, Policy.MODEL)
         for model in ("{name}", "{name}/versions/{version}", "{name}/labels/{label}")
         for path, methods in (
             ("", {"GET": _state}),

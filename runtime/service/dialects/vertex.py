@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ...errors import InputError, SettingsError
 from ...model import Answer, Model
+from ..access import Policy
 from ..endpoint import Asked, Operation, Reply
 from ..exchange import check_encoding
 from ..routing import ModelRoute, Route
@@ -78,5 +79,8 @@ def routes(where: Vertex) -> tuple[Route, ...]:
     get: Mapping[str, Callable[[str, Model], Operation]] = {"GET": _health}
     post: Mapping[str, Callable[[str, Model], Operation]] = {"POST": predict}
     if where.predict == where.health:
-        return (ModelRoute(where.predict, {**get, **post}, one_key),)
-    return (ModelRoute(where.health, get, one_key), ModelRoute(where.predict, post, one_key))
+        return (ModelRoute(where.predict, {**get, **post}, one_key, {"GET": Policy.OPEN, "POST": Policy.MODEL}),)
+    return (
+        ModelRoute(where.health, get, one_key, Policy.OPEN),
+        ModelRoute(where.predict, post, one_key, Policy.MODEL),
+    )
