@@ -17,7 +17,7 @@ from runtime.manifest import PROTOCOL, Category, Feature, Manifest, Output
 from runtime.proof import Proof
 
 from .errors import ConvertError
-from .lower import lower, offered
+from .lower import lacking, lower, offered
 from .lower.labels import Labels
 from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
 from .lower.packed import serialize
@@ -177,19 +177,20 @@ def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any
         else:
             columns.append(Number(scope.x, feature.position, Raw(feature.position)))
     matrix = Matrix(scope, tuple(columns))
-    return {method: lower(pipeline, method, matrix) for method in _answered(pipeline, signature)}
+    scope.left_out = _left_out(pipeline, signature)
+    return {method: lower(pipeline, method, matrix) for method in offered(pipeline) if method not in scope.left_out}
 
 
-def _answered(pipeline: Any, signature: Signature) -> list[str]:
-    """The methods that the pipeline offers, without those that raise for its own sample: a ClassifierChain of many
-    classes offers probabilities, and has none."""
-    methods = list(offered(pipeline))
+def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
+    """The methods that the pipeline has and the twin will not have, each with why: those without an answer, and
+    those that raise for its own sample. A ClassifierChain of many classes offers probabilities, and has none."""
+    reasons = lacking(pipeline)
     for method in offered(pipeline)[1:]:  # the signature has asked the first
         try:
             signature.ask(pipeline, method, signature.frame.iloc[:1])
-        except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError):
-            methods.remove(method)
-    return methods
+        except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError) as error:
+            reasons[method] = f"the pipeline raises on its own sample: {(str(error).splitlines() or [repr(error)])[0]}"
+    return reasons
 
 
 def _with_table(feature: Feature, scope: Scope) -> Feature:

@@ -126,6 +126,7 @@ def prove(
         seed=probes.SEED,
         versions=versions,
         graph_sha256=hashlib.sha256(graph).hexdigest(),
+        left_out=scope.left_out,
     )
 
 

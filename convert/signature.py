@@ -22,8 +22,8 @@ from sklearn.pipeline import Pipeline
 
 from runtime.manifest import Feature
 
-from .errors import SampleError
-from .lower import offered
+from .errors import SampleError, UnsupportedError
+from .lower import lacking, offered
 
 __all__ = ["Signature", "reference", "sign"]
 
@@ -32,7 +32,7 @@ EXACT = 2**53
 """Integers up to this are exact in float64; a column that goes beyond holds categories."""
 
 ASKED = 1000
-"""Rows of the sample at most, where the pipeline is asked whether two forms of them mean the same."""
+"""Rows of the sample at most, where the pipeline is asked whether they have the same answers in two ways."""
 
 LARGEST = float(np.finfo(np.float64).max)
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -77,7 +77,9 @@ class Signature:
         if not any(dtype.kind == "O" for dtype in frame.dtypes):  # what is dropped may hold text too
             # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
             return np.array(frame.to_numpy(np.float64), order="C")
-        return frame.astype(object).to_numpy()
+        cells = frame.astype(object)
+        # A column of labels has a type of its own, as a caller's array has.
+        return (cells.infer_objects() if cells.shape[1] == 1 else cells).to_numpy()
 
 
 @contextlib.contextmanager
@@ -103,6 +105,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     sample: DataFrame, ndarray or list of dicts; rows it was trained on, or some of them.
     Raises SampleError where the sample does not fit, with the pipeline's own words where it refuses its sample.
     """
+    _methods(pipeline)  # first, for what answers nothing may take no rows and columns either
     names = getattr(pipeline, "feature_names_in_", None)
     frame = _frame(sample, names, getattr(pipeline, "n_features_in_", None))
     if not len(frame):
@@ -215,6 +218,8 @@ def _between(values: pd.Series) -> float:
 def _methods(pipeline: Any) -> tuple[str, ...]:
     methods = offered(pipeline)
     if not methods:
+        for reason in lacking(pipeline).values():
+            raise UnsupportedError(reason)
         raise SampleError(f"expected a pipeline that predicts or transforms, found {type(pipeline).__name__}")
     return methods
 
@@ -365,6 +370,8 @@ def _taken(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
         ("number", "category", "boolean"), lambda f: signature.marker(f) if f.kind == "category" else np.nan
     )
     unknown = accepted(("category",), lambda f: UNSEEN)
+    if not _same_beside(pipeline, signature, methods[0], unknown):
+        unknown = set()
     wide = accepted(numbers, lambda f: LARGEST) & accepted(numbers, lambda f: -LARGEST)
     infinite = wide & accepted(numbers, lambda f: np.inf) & accepted(numbers, lambda f: -np.inf)
     narrow = {feature.name for feature in live if feature.kind == "number"} - wide
@@ -397,6 +404,27 @@ def _taken(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
         )
         for feature in signature.features
     )
+
+
+def _same_beside(pipeline: Any, signature: Signature, method: str, unknown: set[str]) -> bool:
+    """Whether rows have their answers beside one of unseen categories too: a LabelBinarizer of two classes answers
+    one column, but two as soon as it sees a third label."""
+    if not unknown:
+        return True
+    frame = signature.frame.iloc[:ASKED]
+    odd = frame.iloc[[0]].copy()
+    for feature, column in zip(signature.features, frame.columns, strict=True):
+        if feature.name in unknown:
+            odd[column] = pd.Series([UNSEEN], dtype=object, index=odd.index)
+    try:
+        both = signature.ask(pipeline, method, pd.concat([frame, odd], ignore_index=True))
+    except (ValueError, TypeError, LookupError, OverflowError):
+        return False
+    alone = signature.ask(pipeline, method, frame)
+    if isinstance(both, list) or both.dtype.kind not in "fiu":
+        return True
+    same_width = both.shape[1:] == alone.shape[1:]
+    return same_width and np.allclose(both[: len(frame)], alone, equal_nan=True)
 
 
 def _cell(asked: set[str], value: float, signature: Signature, feature: Feature) -> Any:

@@ -70,8 +70,10 @@ class _Method:
         output = model.manifest.output(self.name)
         if output is None:
             offered = ", ".join(output.method for output in model.manifest.outputs)
+            reason = model.proof.left_out.get(self.name)
+            why = f" and left this out, for {reason}" if reason else ""
             raise AttributeError(
-                f"this model has no {self.name}: its pipeline offers {offered}", name=self.name, obj=model
+                f"this model has no {self.name}: its pipeline offers {offered}{why}", name=self.name, obj=model
             )
         found = output
 

@@ -56,6 +56,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batches: the batch sizes at which rows were compared again.
     seed: of the generator that drew the synthetic ones.
     graph_sha256: the digest of the graph that it speaks of.
+    left_out: the methods that the pipeline has and the twin has not, each with why.
     """
 
     level: Literal["bit", "ulp", "tolerance"]
@@ -68,6 +69,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int
     versions: dict[str, str]
     graph_sha256: str
+    left_out: dict[str, str] = {}
 
     def __str__(self) -> str:
         """A table, a line a method."""
@@ -93,6 +95,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             for row in (head, *body)
         ]
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.probes.items())
+        lines += [f"left out: {method}, for {reason}" for method, reason in self.left_out.items()]
         return "\n".join([f"level {self.level}: {self.rows:,} rows ({kinds})", *lines])
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from ..errors import UnsupportedError
 from .matrix import Matrix
 
-__all__ = ["METHODS", "Lowering", "lacks", "lower", "lowers", "offered"]
+__all__ = ["METHODS", "Lowering", "lacking", "lacks", "lower", "lowers", "offered"]
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples", "transform")
 """The inference methods, in the order of a manifest's outputs."""
@@ -28,7 +28,7 @@ METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function",
 Lowering = Callable[[Any, Matrix], Any]
 
 _TABLE: dict[tuple[type | str, str], Lowering] = {}
-_LACKING: dict[tuple[type, str], Callable[[Any], bool]] = {}
+_LACKING: dict[tuple[type, str], Callable[[Any], str | None]] = {}
 
 
 def lowers(*classes: type | str, method: str) -> Callable[[Lowering], Lowering]:
@@ -70,10 +70,11 @@ def _lower(estimator: Any, method: str, x: Matrix, at: str) -> Any:
         raise error.within(at) from error.__cause__
 
 
-def lacks(*classes: type, method: str) -> Callable[[Callable[[Any], bool]], Callable[[Any], bool]]:
-    """Register when an estimator cannot answer a method that it has: its other methods convert all the same."""
+def lacks(*classes: type, method: str) -> Callable[[Callable[[Any], str | None]], Callable[[Any], str | None]]:
+    """Register why an estimator cannot answer a method that it has, or None where it can: its other methods convert
+    all the same, and the proof says what was left out."""
 
-    def register(function: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    def register(function: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
         for cls in classes:
             _LACKING[cls, method] = function
         return function
@@ -83,17 +84,24 @@ def lacks(*classes: type, method: str) -> Callable[[Callable[[Any], bool]], Call
 
 def offered(estimator: Any) -> tuple[str, ...]:
     """The inference methods that a fitted estimator has and can answer."""
-    return tuple(method for method in METHODS if hasattr(estimator, method) and not _lacking(estimator, method))
+    lacked = lacking(estimator)
+    return tuple(method for method in METHODS if hasattr(estimator, method) and method not in lacked)
 
 
-def _lacking(estimator: Any, method: str) -> bool:
-    """Whether an estimator, or the one that answers in its place, has a method without an answer."""
+def lacking(estimator: Any) -> dict[str, str]:
+    """The methods without an answer that an estimator has, or the one that answers in its place, each with why."""
     _load_families()
     steps = getattr(estimator, "steps", None)
     inner = steps[-1][1] if steps else getattr(estimator, "best_estimator_", None)
     if inner is not None:
-        return _lacking(inner, method)
-    return any(test(estimator) for base in type(estimator).__mro__ if (test := _LACKING.get((base, method))))
+        return lacking(inner)
+    tests = [
+        (method, test)
+        for base in type(estimator).__mro__
+        for method in METHODS
+        if (test := _LACKING.get((base, method)))
+    ]
+    return {method: reason for method, test in tests if (reason := test(estimator)) and hasattr(estimator, method)}
 
 
 def _find(cls: type, method: str) -> Lowering | None:

@@ -35,8 +35,8 @@ def linear_projection(model: LinearDiscriminantAnalysis, x: Matrix) -> Matrix:
 
 
 @lacks(LinearDiscriminantAnalysis, method="transform")
-def has_no_projection(model: LinearDiscriminantAnalysis) -> bool:
-    return bool(model.solver == "lsqr")
+def has_no_projection(model: LinearDiscriminantAnalysis) -> str | None:
+    return "scikit-learn itself has none with solver='lsqr'" if model.solver == "lsqr" else None
 
 
 def posteriors(model: QuadraticDiscriminantAnalysis, x: Matrix) -> Var:

@@ -204,6 +204,6 @@ def process_probabilities(model: GaussianProcessClassifier, x: Matrix) -> Any:
 
 
 @lacks(GaussianProcessClassifier, method="predict_proba")
-def one_against_one(model: GaussianProcessClassifier) -> bool:
-    """scikit-learn itself raises then."""
-    return bool(model.n_classes_ > 2 and model.multi_class == "one_vs_one")
+def one_against_one(model: GaussianProcessClassifier) -> str | None:
+    several = model.n_classes_ > 2 and model.multi_class == "one_vs_one"
+    return "scikit-learn itself has none with multi_class='one_vs_one'" if several else None

@@ -1,5 +1,6 @@
 """Gradient boosting: a start, and trees that are added to it one after the other."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.ensemble import (
 )
 from spox import Var
 
+from ..errors import UnsupportedError
 from . import lower, lowers
 from .ensemble import FLOAT32, Trees, chosen_leaves, join, stump, sum_of_leaves
 from .labels import Labels, argmax, log, probabilities_of, scalar
@@ -64,9 +66,9 @@ def _constant_start(model: Any) -> Floats | None:
 def _start(model: Any, x: Matrix) -> Var:
     """What another init estimator answers, [N, K], as ``sklearn.ensemble._gb._init_raw_predictions``.
 
-    It is given float32 numbers. A linear model then computes in float32 itself, which the twin does not: level ulp
-    cannot be had there.
+    It is given float32 numbers.
     """
+    _check_precision(model)
     x = x.once(model, "float32", lambda: as_float32(x))
     if not is_classifier(model):
         return upright(numbers(lower(model.init_, "predict", x, ".init_")))
@@ -75,6 +77,25 @@ def _start(model: Any, x: Matrix) -> Var:
     eps = np.finfo(np.float64).eps
     scores = op.min([op.max([scores, op.const(eps)]), op.const(1 - eps)])
     return link(model._loss.link, scores)
+
+
+def _check_precision(model: Any) -> None:
+    """Raise UnsupportedError if the init estimator, which scikit-learn fits and asks with float32 numbers, computes in
+    float32: its sums then have a rounding, and an overflow, that depend on the processor's BLAS."""
+    rows = np.random.default_rng(0).normal(size=(64, model.n_features_in_)).astype(np.float32)
+    ask = model.init_.predict_proba if is_classifier(model) else model.init_.predict
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            same = np.array_equal(ask(rows), ask(rows.astype(np.float64)), equal_nan=True)
+        except ValueError:  # it takes no such numbers; the proof decides
+            return
+    if not same:
+        name = type(model.init_).__name__
+        raise UnsupportedError(
+            f"expected an init estimator that computes in float64, found {name}, whose sums scikit-learn rounds to "
+            f"float32 there: fit with init=make_pipeline(FunctionTransformer(np.float64), {name}(...)), or a tree model"
+        )
 
 
 def _boosted_from(start: Var, trees: list[tuple[Trees, Floats]], x: Matrix) -> Var:

@@ -12,9 +12,9 @@ from sklearn.linear_model import (
     RidgeClassifierCV,
     SGDClassifier,
     SGDOneClassSVM,
-    SGDRegressor,
 )
 from sklearn.linear_model._base import LinearClassifierMixin, LinearModel
+from sklearn.linear_model._stochastic_gradient import BaseSGDRegressor
 from spox import Var
 
 from . import lower, lowers
@@ -40,7 +40,7 @@ def linear_regressor(model: Any, x: Matrix) -> Var:
     return scalar(prediction) if np.ndim(model.coef_) == 1 else prediction
 
 
-@lowers(SGDRegressor, method="predict")
+@lowers(BaseSGDRegressor, method="predict")
 def sgd_regressor(model: Any, x: Matrix) -> Var:
     return scalar(linear(x, model.coef_, model.intercept_))
 

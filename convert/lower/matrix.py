@@ -135,6 +135,7 @@ class Scope:
     edges: by column, the values next to which trees decide otherwise: where the proof must look.
     fallbacks: the classes that skl2onnx lowered.
     among_equals: whether a step chooses among equally near rows, where scikit-learn leaves it to the processor.
+    left_out: the methods that the pipeline has and the twin has not, each with why.
     ensembles: the attributes of the graph's tree ensembles, kept out of it until its bytes are made (``packed``).
     """
 
@@ -146,6 +147,7 @@ class Scope:
     edges: dict[int, list[Floats]] = field(default_factory=dict)
     fallbacks: list[str] = field(default_factory=list)
     among_equals: bool = False
+    left_out: dict[str, str] = field(default_factory=dict)
     ensembles: list[Any] = field(default_factory=list)
     regrown: bool = False
     memo: dict[Any, Any] = field(default_factory=dict)

@@ -72,6 +72,5 @@ def rbm_hidden(model: BernoulliRBM, x: Matrix) -> Matrix:
 
 
 @lacks(BernoulliRBM, method="score_samples")
-def scores_at_random(model: BernoulliRBM) -> bool:
-    """It flips a feature of each row at random."""
-    return True
+def scores_at_random(model: BernoulliRBM) -> str:
+    return "it flips a feature of each row at random, and so has other answers at every call"

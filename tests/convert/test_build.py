@@ -1,5 +1,6 @@
 """The whole way: pipeline -> bundle on disk -> loaded model -> the pipeline's answers."""
 
+import datetime
 import hashlib
 import json
 from pathlib import Path
@@ -13,12 +14,17 @@ from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multioutput import ClassifierChain
+from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from convert import ConvertError, ParityError, SampleError, SourceError, UnsupportedError, WriteError, convert
+from convert.build import assemble
 from runtime import load
+from runtime.bundle import Bundle
+from runtime.model import Model
 
 ROWS = 200
 RNG = np.random.default_rng(5)
@@ -243,3 +249,21 @@ def test_a_source_date_that_is_no_number_is_refused(tmp_path: Path, monkeypatch:
 
 
 from convert.lower.linear import linear as original  # noqa: E402
+
+
+def test_what_is_left_out_is_said_with_its_reason() -> None:
+    """A method without an answer, and one that raises for the pipeline's own sample."""
+    rows = FRAME[["alter", "visits"]].to_numpy()
+    machine = BernoulliRBM(2, random_state=0).fit(rows / 100)
+    labels = np.column_stack([LABELS == "yes", np.digitize(rows[:, 1], [3, 6])]).astype(int)
+    chain = ClassifierChain(DecisionTreeClassifier(max_depth=2)).fit(rows, labels)
+    for pipeline, sample, method, reason in (
+        (machine, rows / 100, "score_samples", "it flips a feature of each row at random"),
+        (chain, rows, "predict_proba", "the pipeline raises on its own sample"),
+    ):
+        twin = assemble(pipeline, sample, version="test", created=datetime.datetime.now(datetime.UTC))
+        assert twin.proof.left_out[method].startswith(reason)
+        assert f"left out: {method}, for {reason}" in str(twin.proof)
+        model = Model(Bundle(twin.manifest, twin.proof, twin.graph, ""))
+        with pytest.raises(AttributeError, match=f"this model has no {method}.*left this out, for {reason}"):
+            getattr(model, method)

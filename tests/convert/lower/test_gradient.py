@@ -12,12 +12,12 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
 )
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from convert.errors import ParityError
+from convert.errors import UnsupportedError
 from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, THREE, YES_NO, X
 from tests.convert.lower.twins import levels, twin_of
 
@@ -66,11 +66,22 @@ def test_starts_of_classifiers(target: Any, loss: Any, init: Any) -> None:
     assert twin_of(model, X).proof.level in ("bit", "ulp")
 
 
-def test_a_linear_start_is_computed_in_float32_by_sklearn() -> None:
-    """The twin's float64 is another number: nothing is hidden, and a tolerance can allow it."""
-    model = GradientBoostingRegressor(init=LinearRegression(), n_estimators=5, random_state=0).fit(X, NUMBER)
-    with pytest.raises(ParityError):
-        twin_of(model, X)
+@pytest.mark.parametrize(
+    ("boosting", "init", "target"),
+    [
+        (GradientBoostingRegressor, LinearRegression(), NUMBER),
+        (GradientBoostingClassifier, LogisticRegression(), YES_NO),
+        (GradientBoostingClassifier, LogisticRegression(), THREE),
+    ],
+    ids=["regressor", "two classes", "three classes"],
+)
+def test_linear_starts(boosting: Any, init: Any, target: Any) -> None:
+    """scikit-learn computes them in float32, unless a step before makes float64 of the rows."""
+    with pytest.raises(UnsupportedError, match=r"pipeline.*computes in float64, found (Linear|Logistic)Regression"):
+        twin_of(boosting(init=init, n_estimators=5, random_state=0).fit(X, target), X)
+    precise = make_pipeline(FunctionTransformer(np.float64), init)
+    twin = twin_of(boosting(init=precise, n_estimators=5, random_state=0).fit(X, target), X)
+    assert twin.proof.level in ("bit", "ulp")
 
 
 @pytest.mark.parametrize(
