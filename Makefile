@@ -101,6 +101,12 @@ check: .venv/installed ## formatting, lint, types
 bench: $(BUNDLES) .venv-serve/installed ## measure every model against its budgets; 1 over budget, 3 could not decide
 	@$(RUN) -m benchmarks --check
 
+STRESS ?=
+
+.PHONY: stress
+stress: .venv/installed ## swap, kill, end and restart the service under load; STRESS="--nightly", or counts: STRESS="--kills 100"
+	@$(RUN) -m tests.stress $(STRESS)
+
 .PHONY: image
 image: $(BUNDLES) ## build the image, with docker, podman or buildah
 	@.ci/image build

@@ -33,6 +33,13 @@ def write(model: Path, k: int, *, nodes: Sequence[Any] = (), **changes: Any) -> 
     return bundles.write(model, text, made, rows=rows, answers={"predict": answers}, **changes)
 
 
+def promote(model: Path, k: int, alias: str = "production") -> None:
+    """Point an alias at version k by a rename."""
+    new = model / f".{alias}"
+    new.symlink_to(name(k))
+    new.replace(model / alias)
+
+
 def rows(first: int, count: int) -> list[dict[str, float]]:
     """Rows that no other request has; x is made from the id."""
     return [{"x": float(7 * (first + step)), "id": float(first + step)} for step in range(count)]

@@ -5,11 +5,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from runtime import BundleError, DigestError
 from runtime.service.plan import MAIN, Pin, Plan, survey
@@ -17,39 +14,12 @@ from runtime.service.reload import Follower, UnfinishedError, loaded, start
 from runtime.service.trial import tried
 
 from ...stress import oracle
-from ...stress.load import Load, Seen
 from ...stress.load import loaded as under_load
-from ..test_main import DEADLINE, serving
+from ...stress.oracle import promote
+from ...stress.service import metric, until
+from ..test_main import serving
 
 POLL = ("--poll-seconds", "0.05", "--access-log", "false")
-
-
-def promote(model: Path, k: int, alias: str = "production") -> None:
-    """Point an alias at version k by a rename."""
-    new = model / f".{alias}"
-    new.symlink_to(oracle.name(k))
-    new.replace(model / alias)
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait until something is so, and return it; fails at the deadline."""
-    end = time.monotonic() + DEADLINE
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.005)
-    raise AssertionError("expected it to become so, found that it did not")
-
-
-def metric(client: httpx.Client, name: str, **labels: str) -> float:
-    """The sum of a metric's samples that have these labels."""
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(client.get("/metrics").text)
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    )
 
 
 @pytest.fixture
@@ -302,20 +272,3 @@ def test_a_candidate_that_crashes_takes_its_own_process_down(model: Path, monkey
     monkeypatch.setattr("runtime.service.trial.COMMAND", ("-c", "import os; os.abort()"))
     with pytest.raises(BundleError, match="ended by signal 6"):
         tried(survey(str(model)).plan.pins["m"][MAIN])
-
-
-def test_the_detectors_fire() -> None:
-    load = Load("127.0.0.1", 1, "/")
-    load.seen = [Seen(1.0, 1.5, "v00001"), Seen(3.0, 3.5, "v00001")]
-    assert load.stale([(2.0, "v00002")]) == [load.seen[1]]
-    asked = oracle.rows(1, 2)
-    good = [[row["x"] + 3, row["id"]] for row in asked]
-    for found, header in (
-        ([good[0], [asked[1]["x"] + 4, asked[1]["id"]]], "v00003"),  # mixed
-        ([good[1], good[0]], "v00003"),  # another's rows
-        (good, "v00004"),
-    ):
-        answer = {"model_version": "v00003", "predictions": [{"prediction": one} for one in found]}
-        assert oracle.wrong(answer, header, asked)
-    answer = {"model_version": "v00003", "predictions": [{"prediction": one} for one in good]}
-    assert oracle.wrong(answer, "v00003", asked) is None
