@@ -4,6 +4,7 @@ new one."""
 import time
 from pathlib import Path
 
+from ..runtime.test_main import DEADLINE
 from . import oracle
 from .load import Load, loaded
 from .resources import descriptors, memory, slope
@@ -44,12 +45,12 @@ def run(count: int, folder: Path) -> Result:
                     held[pid].append(memory(pid))
         counted = metric(service.admin, "ml_predictions_total", model="m")
         found = faults(load, done, counted)
-        try:
-            until(lambda: [descriptors(pid) for pid in workers] == open_before)
-        except AssertionError:
-            found.append(
-                f"workers held {open_before} descriptors before, {[descriptors(pid) for pid in workers]} after"
-            )
+        more = [descriptors(pid) for pid in workers]
+        ends = time.monotonic() + DEADLINE
+        while sum(more) > sum(open_before) and time.monotonic() < ends:  # connections close in their own time
+            more = [descriptors(pid) for pid in workers]
+        if sum(more) > sum(open_before):
+            found.append(f"workers held {open_before} descriptors before, {more} after")
         slopes = [slope(values) for values in held.values()]
         if count >= ENOUGH and max(slopes) > KIB_PER_SWAP:
             found.append(f"a swap left {max(slopes):.1f} KiB in a worker, expected at most {KIB_PER_SWAP:g}")
