@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, NamedTuple
@@ -11,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bundle import Bundle, find, read_bundle
+from .cost import Cost, measured
 from .drift import Drift
-from .errors import BundleError, CanaryError
+from .errors import BundleError, CanaryError, InputError
 from .manifest import Category, Manifest, Output
 from .proof import Proof
-from .schema import Request
+from .schema import Request, example
 from .session import Session
-from .tensors import Tensors
+from .tensors import Limits, Tensors
 
 __all__ = ["Answer", "Model", "Response", "load"]
 
@@ -113,13 +116,25 @@ class Model:
                 f"expected the graph to take {len(self.manifest.columns)} columns and to answer "
                 f"{', '.join(sorted(named))}, as its manifest says, found another: convert the model again"
             )
-        self._decode = Request(self.manifest).decode
+        self._request = Request(self.manifest)
+        self._decode = self._request.decode
+        self._limits = Limits()
+        self.cost = Cost(0.0, 0.0, 0)
         self._encode = msgspec.json.Encoder().encode
         self._must_know = any(feature.kind == "category" and not feature.unknown for feature in self.manifest.columns)
         self._labels = [np.array(table, _dtype(self.manifest, table)) for table in self.manifest.classes]
         self._read = _reader(self.manifest)
         predict = self.manifest.output("predict")
         self._counted = predict if predict is not None and predict.labels else None
+
+    def within(self, limits: Limits) -> "Model":
+        """The same model with limits to what the body of a request may hold; it shares everything else with this one,
+        its counters too."""
+        other = copy(self)
+        other._limits = limits
+        other._decode = self._request.within(limits).decode
+        other.tensors = self.tensors.within(limits)
+        return other
 
     @property
     def name_of_answer(self) -> str:
@@ -145,7 +160,11 @@ class Model:
         return arrays[0] if len(arrays) == 1 else arrays
 
     def respond(self, matrix: NDArray[np.float64], outputs: Sequence[Output]) -> "Response":
-        """The answers of several methods for a matrix made by ``tensors``, from one run, with what a service counts."""
+        """The answers of several methods for a matrix made by ``tensors``, from one run, with what a service counts.
+
+        Raises InputError for more rows than a request may have.
+        """
+        self._limits.check_rows(len(matrix))
         asked = {output.method for output in outputs}
         # In the manifest's order, so that there are few different sets of tensors however they are asked for.
         wanted = tuple(
@@ -208,7 +227,10 @@ class Model:
         return Answer(self._encode(answers), [label for _, labels in read_rows for label in labels], len(matrix))
 
     def check(self) -> None:
-        """Answer the canary rows; raises CanaryError where an answer is not the proven one."""
+        """Answer the canary rows, and measure what an answer costs here.
+
+        Raises CanaryError where an answer is not the proven one.
+        """
         rows = self.proof.canary.rows
         try:
             other = [method for method in self.proof.canary.answers if not self._answers_canary(method)]
@@ -222,6 +244,9 @@ class Model:
                 f"{self.proof.level}, found other answers from version {self.version}: do not serve it here"
             )
         self.session.row(self._read.tensors).run()  # so that no request is the first
+        with suppress(InputError):  # an example is no promise
+            self.cost = measured(self.answer, example(self.manifest))
+        self.drift = Drift(self.manifest.columns)  # nobody has asked for anything yet
 
     def _answers_canary(self, method: str) -> bool:
         names = [feature.name for feature in self.manifest.inputs if feature.position is not None]

@@ -1,6 +1,8 @@
 """A manifest becomes the request's type: its decoder, built once, and its JSON Schema."""
 
 import re
+from copy import copy
+from functools import partial
 from typing import Annotated, Any, Optional
 
 import msgspec
@@ -8,7 +10,7 @@ from msgspec import Meta, defstruct
 
 from .errors import InputError
 from .manifest import Feature, Manifest
-from .tensors import between
+from .tensors import Limits, between
 
 __all__ = ["Request", "example", "json_schema"]
 
@@ -24,6 +26,7 @@ class Request:
     """
 
     def __init__(self, manifest: Manifest) -> None:
+        self._limits = Limits()
         columns = manifest.columns
         features = (*columns, *(feature for feature in manifest.inputs if feature.position is None))
         # Field names are ours, for a column may be called anything; the wire's names come by renaming.
@@ -40,9 +43,16 @@ class Request:
             gc=False,
         )
         self._columns = columns
+        self._names = [feature.name for feature in features]
         self._decode = msgspec.json.Decoder(row | list[row]).decode
         self._width = len(columns)
         self._ignores = len(features) > len(columns)
+
+    def within(self, limits: Limits) -> "Request":
+        """The same, with limits to what a body may hold."""
+        other = copy(self)
+        other._limits = limits
+        return other
 
     def decode(self, body: bytes) -> tuple[list[Any], ...] | list[Any]:
         """The values of one object as a list in the order of the manifest's columns, or a tuple of such lists for an
@@ -56,8 +66,21 @@ class Request:
         except (msgspec.DecodeError, RecursionError) as error:
             raise InputError("$", f"expected JSON, found what is not: {error}", fault="malformed") from error
         if found.__class__ is list:
+            self._limits.check_rows(len(found))
+        if len(body) > self._limits.text:  # else no string in it can be too long
+            self._check_text(found)
+        if found.__class__ is list:
             return tuple(self._values(row) for row in found)
         return self._values(found)
+
+    def _check_text(self, found: Any) -> None:
+        many = found.__class__ is list
+        for place, row in enumerate(found if many else (found,)):
+            start = f"$[{place}]" if many else "$"
+            self._limits.check_text(msgspec.structs.astuple(row), partial(self._path, start))
+
+    def _path(self, start: str, place: int) -> str:
+        return f"{start}.{self._names[place]}"
 
     def _values(self, row: Any) -> list[Any]:
         values = list(msgspec.structs.astuple(row))

@@ -7,10 +7,19 @@ import msgspec
 
 from .errors import SettingsError
 
-__all__ = ["BODY_LIMIT", "VARIABLES", "Settings", "read_settings"]
+__all__ = ["BODY_LIMIT", "QUEUE", "ROWS_LIMIT", "TEXT_LIMIT", "VARIABLES", "Settings", "read_settings"]
 
 BODY_LIMIT = 16 * 2**20
 """Bytes in a request's body, unless told otherwise."""
+
+ROWS_LIMIT = 100_000
+"""Rows in a request, unless told otherwise."""
+
+TEXT_LIMIT = 65_536
+"""Characters in a string, unless told otherwise."""
+
+QUEUE = 8
+"""Requests that may wait for each thread, unless told otherwise."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -18,12 +27,15 @@ class Settings(msgspec.Struct, frozen=True):
 
     models: a folder of models, one model's folder, or one version's; a model may be followed by ``@alias``.
     host, port: where it listens; port 0 is any free one.
-    body_limit: the largest body of a request, bytes.
+    body_limit: the largest body of a request, bytes, compressed and not.
+    rows_limit, text_limit: rows of a request, and characters of a string in it.
     access_log: whether each request is logged.
     poll_seconds: how often the folder is looked at for other versions; 0 for never.
     drain_seconds: how long to go on answering, not ready, after SIGTERM, before nobody is let in any more.
     header_seconds, body_seconds: how long a request's headers and its body may take to arrive.
     connections: at once, of each worker; more are answered with 503.
+    threads: of each worker, for what takes longer than handing it to a thread; 0 for as many as there are processors.
+    queue: requests that may wait for each of these threads; more are answered with 503.
     workers: processes that answer.
     keys: a file of API keys, as hashes; api_keys: the same as text. Neither: everybody is let in.
     private_metrics: whether metrics are on the admin address alone.
@@ -34,12 +46,16 @@ class Settings(msgspec.Struct, frozen=True):
     host: str = "127.0.0.1"
     port: int = 8000
     body_limit: int = BODY_LIMIT
+    rows_limit: int = ROWS_LIMIT
+    text_limit: int = TEXT_LIMIT
     access_log: bool = True
     poll_seconds: float = 2.0
     drain_seconds: float = 0.5
     header_seconds: float = 10.0
     body_seconds: float = 30.0
     connections: int = 4096
+    threads: int = 0
+    queue: int = QUEUE
     workers: int = 1
     keys: str = ""
     api_keys: str = ""
@@ -78,6 +94,18 @@ def _workers(text: str) -> int:
     return int(text)
 
 
+def _threads(text: str) -> int:
+    if not 0 <= int(text) <= 256:
+        raise ValueError
+    return int(text)
+
+
+def _queue(text: str) -> int:
+    if not 0 <= int(text) <= 1_000_000:
+        raise ValueError
+    return int(text)
+
+
 def _truth(text: str) -> bool:
     return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
 
@@ -87,12 +115,16 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "host": (_text, "a host's name or address"),
     "port": (_port, "an integer from 0 to 65535"),
     "body_limit": (_size, "a number of bytes, 1 or more"),
+    "rows_limit": (_size, "a number of rows, 1 or more"),
+    "text_limit": (_size, "a number of characters, 1 or more"),
     "access_log": (_truth, "true or false"),
     "poll_seconds": (_seconds, "a number of seconds from 0 to 86400"),
     "drain_seconds": (_seconds, "a number of seconds from 0 to 86400"),
     "header_seconds": (_seconds, "a number of seconds from 0 to 86400"),
     "body_seconds": (_seconds, "a number of seconds from 0 to 86400"),
     "connections": (_size, "a number of connections, 1 or more"),
+    "threads": (_threads, "an integer from 0 to 256"),
+    "queue": (_queue, "an integer from 0 to 1000000"),
     "workers": (_workers, "an integer from 1 to 256"),
     "keys": (_text, "a file"),
     "api_keys": (_text, "lines of a file of keys"),

@@ -1,7 +1,9 @@
 """Rows become the graph's matrix: the only file that knows column order, dtypes and missing values."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from .errors import InputError
 from .manifest import Feature, Manifest
 
-__all__ = ["UNKNOWN", "Tensors"]
+__all__ = ["UNKNOWN", "Limits", "Tensors"]
 
 UNKNOWN = -1.0
 """The code of a category that the table has not; a missing value is NaN."""
@@ -17,13 +19,33 @@ UNKNOWN = -1.0
 Matrix = NDArray[np.float64]
 
 
+class Limits(NamedTuple):
+    """What a request may hold: rows, and characters of one string. Both are as large as can be where nobody serves."""
+
+    rows: int = sys.maxsize
+    text: int = sys.maxsize
+
+    def check_rows(self, count: int) -> None:
+        """Raise InputError for more rows than there may be."""
+        if count > self.rows:
+            raise InputError("$", f"expected at most {self.rows} rows, got {count}")
+
+    def check_text(self, values: Iterable[object], path: Callable[[int], str]) -> None:
+        """Raise InputError for a string that is too long; path: of the value at a place."""
+        for place, value in enumerate(values):
+            if value.__class__ is str and len(value) > self.text:
+                raise InputError(path(place), f"expected a string of at most {self.text} characters, got a longer one")
+
+
 class Tensors:
     """Turns rows into float64 matrices [N, columns], C-contiguous, by a manifest.
 
     Every method raises InputError for rows that the pipeline would not take.
+
     """
 
     def __init__(self, manifest: Manifest) -> None:
+        self._limits = Limits()
         self.columns = manifest.columns  # made once, for the manifest sorts them each time
         self._named = manifest.named
         self._inputs = manifest.inputs
@@ -36,6 +58,12 @@ class Tensors:
         self._low = np.array([_bounds(feature)[0] for feature in self.columns])
         self._high = np.array([_bounds(feature)[1] for feature in self.columns])
         self._missing = np.array([feature.missing for feature in self.columns], bool)
+
+    def within(self, limits: Limits) -> "Tensors":
+        """The same, with a limit to the strings that ``table`` takes."""
+        other = copy(self)
+        other._limits = limits
+        return other
 
     def matrix(self, data: Any) -> Matrix:
         """A DataFrame (pandas, polars, pyarrow: what gives a column by name), an ndarray, a dict (one row, or columns
@@ -122,7 +150,11 @@ class Tensors:
                     f"expected {' or '.join(sorted({_KINDS[kind] for kind in allowed} - {'null'}))}, "
                     f"got {_KINDS.get(type(values[row]), 'another type')}",
                 )
-        return values if code is None else [code(value) for value in values]
+        if code is None:
+            return values
+        name = f".{feature.name}"
+        self._limits.check_text(values, lambda row: f"$[{row}]{name}" if len(values) > 1 else f"${name}")
+        return [code(value) for value in values]
 
     def check_known(self, matrix: Matrix) -> None:
         """Raise InputError for an unseen category where the pipeline takes none."""

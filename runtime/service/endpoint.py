@@ -3,7 +3,9 @@
 A dialect gives operations (bytes in, bytes out) and the shape of its errors; the rest is done here, once.
 """
 
+import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple, NoReturn
 
@@ -11,9 +13,12 @@ from litestar.types import HTTPScope, Receive, Send
 
 from ..errors import InputError
 from ..model import Answer, Model
+from .compression import inflated, is_compressed
+from .deadline import check_deadline, deadline
 from .exchange import Disconnected, Shared, read_body
 from .logs import failure, log
 from .metrics import Meter
+from .pool import inline_bytes
 from .problems import Refusal, refusal
 
 __all__ = [
@@ -37,11 +42,15 @@ Headers = Mapping[bytes, bytes]
 
 
 class Asked(NamedTuple):
-    """What a request says."""
+    """What a request says.
+
+    came: when, by ``perf_counter``.
+    """
 
     headers: Headers
     query: bytes
     body: bytes
+    came: float
 
 
 class Reply(NamedTuple):
@@ -112,6 +121,8 @@ class Endpoint:
         self._logs = shared.access is not None
         self._note = shared.note
         self._limit = shared.body_limit
+        self._pool = shared.pool
+        self._inline = inline_bytes(served.model.cost) if served else sys.maxsize
         self._meter = served.meter if served else None
         self._made_by = ((b"x-model-version", served.model.version.encode("ascii")),) if served else ()
         self._whose = (served.name, served.model.version) if served else None
@@ -125,9 +136,18 @@ class Endpoint:
         try:
             operation = self._operations.get(scope["method"], self._other)
             operation.check(headers)
+            compressed = b"content-encoding" in headers and is_compressed(headers)
+            ends = deadline(headers, start) if b"x-request-timeout-ms" in headers else None
             body = await read_body(headers, receive, self._limit)
             begun = perf_counter()
-            answer, media_type, more, status = operation.answer(Asked(headers, scope["query_string"], body))
+            asked = Asked(headers, scope["query_string"], body, start)
+            if len(body) > self._inline or compressed:
+                work = partial(_answer, operation, asked, ends, self._limit if compressed else None)
+                answer, media_type, more, status = await self._pool.run(work)
+            else:
+                if ends is not None:
+                    check_deadline(ends)
+                answer, media_type, more, status = operation.answer(asked)
             if operation.predicts and self._meter is not None:
                 self._meter.answered(answer, perf_counter() - begun)
         except Disconnected:
@@ -159,6 +179,13 @@ class Endpoint:
                 self._note(scope, request_id, self.route, status, start)
             else:
                 self._note(scope, request_id, self.route, status, start, *self._whose, rows)
+
+
+def _answer(operation: Operation, asked: Asked, ends: float | None, limit: int | None) -> Reply:
+    """What an operation answers, in whatever thread it has waited for. limit: of what a compressed body holds."""
+    if ends is not None:
+        check_deadline(ends)
+    return operation.answer(asked if limit is None else asked._replace(body=inflated(asked.body, limit)))
 
 
 def _refused(error: Exception, request_id: bytes) -> Refusal:

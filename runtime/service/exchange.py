@@ -12,10 +12,17 @@ from time import perf_counter
 from litestar.types import HTTPScope, Receive
 from msgspec import UNSET, UnsetType
 
+from ..settings import QUEUE, ROWS_LIMIT, TEXT_LIMIT
+from ..tensors import Limits
+from .cpus import cpus
 from .logs import Access, Line
+from .pool import Pool
 from .problems import Refusal
 
-__all__ = ["Disconnected", "Shared", "check_encoding", "check_media_type", "read_body", "request_ids"]
+__all__ = ["LIMITS", "Disconnected", "Shared", "check_media_type", "read_body", "request_ids"]
+
+LIMITS = Limits(ROWS_LIMIT, TEXT_LIMIT)
+"""What a body may hold, unless told otherwise."""
 
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
 _JSON = re.compile(rb'\s*application/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?', re.IGNORECASE).fullmatch
@@ -46,11 +53,15 @@ class Shared:
 
     body_limit: bytes.
     access: takes the line of a request; None where no log is wanted.
+    limits: to what a body may hold.
+    pool: answers what takes long.
     request_id: headers -> id.
     """
 
     body_limit: int
     access: Access | None
+    limits: Limits = LIMITS
+    pool: Pool = field(default_factory=lambda: Pool(cpus(), QUEUE))
     request_id: Callable[[Mapping[bytes, bytes]], bytes] = field(default_factory=request_ids)
 
     def note(
@@ -76,13 +87,6 @@ def check_media_type(headers: Mapping[bytes, bytes]) -> None:
     kind = headers.get(b"content-type")
     if kind is not None and kind != b"application/json" and not _JSON(kind):
         raise Refusal(415, "media_type", "expected the content type application/json in UTF-8, found another")
-    check_encoding(headers)
-
-
-def check_encoding(headers: Mapping[bytes, bytes]) -> None:
-    """Raise Refusal 415 for a body that says it is encoded."""
-    if headers.get(b"content-encoding", b"identity") != b"identity":
-        raise Refusal(415, "media_type", "expected a body without content encoding, found an encoded one")
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:

@@ -8,23 +8,27 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.middleware import DefineMiddleware
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from ..settings import BODY_LIMIT
+from ..settings import BODY_LIMIT, Settings
+from ..tensors import Limits
 from . import dialects, native, pages
 from .access import Gate
 from .catalog import Catalog, Models, catalog
+from .cpus import cpus
 from .dialects.vertex import Vertex
-from .exchange import Shared
+from .exchange import LIMITS, Shared
 from .logs import Access, to_logging
+from .pool import Pool
 from .serving import Serving
 from .trace import ERRORS, PREFIX, Traced
 
-__all__ = ["Front", "app", "routes"]
+__all__ = ["Front", "app", "configured", "routes"]
 
 
 def app(
     models: Models | Catalog,
     *,
     body_limit: int = BODY_LIMIT,
+    limits: Limits = LIMITS,
     access: Access | None = to_logging,
     vertex: Vertex | None = None,
     gate: Gate | None = None,
@@ -34,13 +38,32 @@ def app(
 
     models: one, several, or several by the names they are to have. They stay the caller's to close.
     body_limit: bytes; a larger body is answered with 413.
+    limits: to what a body may hold.
     access: takes the log line of each request; by default it goes to the logger ``pipetwin.access``.
     vertex: the paths that Vertex AI asks at, where the service runs there.
     gate: the keys that are let in; none: everybody is.
     private_metrics: whether there is no ``/metrics`` here.
     """
+    return _front(models, Shared(body_limit, access, limits), vertex, gate, private_metrics=private_metrics)
+
+
+def configured(models: Models | Catalog, settings: Settings, access: Access, gate: Gate | None) -> "Front":
+    """The same as a process of the service runs it."""
+    threads = settings.threads or max(1, cpus() // settings.workers)
+    shared = Shared(
+        settings.body_limit,
+        access if settings.access_log else None,
+        Limits(settings.rows_limit, settings.text_limit),
+        Pool(threads, settings.queue),
+    )
+    return _front(models, shared, None, gate, private_metrics=settings.private_metrics)
+
+
+def _front(
+    models: Models | Catalog, shared: Shared, vertex: Vertex | None, gate: Gate | None, *, private_metrics: bool
+) -> "Front":
     spoken = (*native.ROUTES, *dialects.routes(vertex))
-    return Front(Serving(catalog(models), Shared(body_limit, access), spoken, gate, private_metrics=private_metrics))
+    return Front(Serving(catalog(models), shared, spoken, gate, private_metrics=private_metrics))
 
 
 def routes(models: Models, *, body_limit: int = BODY_LIMIT, access: Access | None = to_logging) -> Router:

@@ -11,10 +11,14 @@ from prometheus_client.registry import Collector
 from ..manifest import Category
 from ..model import Answer, Model, key
 from .catalog import Catalog
+from .pool import inline_bytes
 
 __all__ = ["KINDS", "Meter", "Metrics"]
 
-KINDS = ("malformed", "range", "invalid", "too_large", "media_type", "parameter", "method", "internal")
+KINDS = (
+    *("malformed", "range", "invalid", "too_large", "media_type", "parameter", "method", "internal"),
+    *("overloaded", "deadline"),
+)
 """Every ``error_type`` there is."""
 
 BUCKETS = (
@@ -140,6 +144,14 @@ class _Models(Collector):
         info = GaugeMetricFamily(
             "ml_model_info", "The models that serve.", labels=("model", "model_version", "kind", "proof_level")
         )
+        inline = GaugeMetricFamily(
+            "ml_model_inline",
+            "Whether the event loop answers one row itself (1) or a thread does (0).",
+            labels=("model",),
+        )
+        cost = GaugeMetricFamily(
+            "ml_model_row_seconds", "What one row took while the model was warmed up.", labels=("model",)
+        )
         drift = {
             what: CounterMetricFamily(f"ml_feature_{what}", text, labels=("model", "feature"))
             for what, text in (
@@ -151,13 +163,15 @@ class _Models(Collector):
         catalog = self._catalog()
         for name, model in catalog.models.items():
             info.add_metric((name, model.version, model.manifest.kind, model.proof.level), 1)
+            inline.add_metric((name,), inline_bytes(model.cost) >= 0)
+            cost.add_metric((name,), model.cost.row)
         counted = self._totals.copy()
         here = [(name, model) for name in catalog.models for model in catalog.of(name)]
         for name, model in here + self._leaving:
             counted.update(dict(_drift(name, model)))
         for (what, name, feature), count in counted.items():
             drift[what].add_metric((name, feature), count)
-        return [info, *drift.values()]
+        return [info, inline, cost, *drift.values()]
 
 
 def _drift(name: str, model: Model) -> Iterable[tuple[tuple[str, str, str], int]]:

@@ -13,6 +13,7 @@ from ..model import Model
 from .access import Policy, seen_by
 from .catalog import Catalog
 from .openapi import document
+from .pool import inline_bytes
 from .problems import Refusal
 from .serving import Serving
 from .trace import PREFIX
@@ -146,6 +147,12 @@ def _full(name: str, model: Model) -> dict[str, Any]:
         "classes": manifest.classes,
         "proof": {"level": proof.level, "rows": proof.rows, "tolerance": proof.tolerance},
         "digest": model.digest,
+        "execution": {
+            "inline": (most := inline_bytes(model.cost)) >= 0,
+            "inline_bytes": max(most, 0),
+            "row_seconds": model.cost.row,
+            "further_row_seconds": model.cost.further,
+        },
         "trained_with": manifest.trained_with,
         "converted_with": manifest.converted_with,
     }

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple, NoReturn
 
 from ..keys import Key
@@ -76,6 +76,7 @@ class Router:
         shared: Shared,
         gate: Gate | None = None,
     ) -> None:
+        limited = cache(lambda model: model.within(shared.limits))
         self._catalog = catalog
         self._shared = shared
         self._gate = gate
@@ -86,7 +87,7 @@ class Router:
                 self.paths[route.path] = self._guarded(route, None, partial(self._service, route))
                 continue
             for path, name, model in _filled(route.path, catalog):
-                made = {method: make(name, model) for method, make in route.methods.items()}
+                made = {method: make(name, limited(model)) for method, make in route.methods.items()}
                 served = Served(name, model, meter(name, model))
                 endpoint = Endpoint(route.path, made, route.errors, shared, served)
                 self.paths[path] = self._guarded(route, name, partial(_same, endpoint))

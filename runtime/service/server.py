@@ -12,7 +12,7 @@ from prometheus_client import disable_created_metrics
 from ..errors import BundleError, SettingsError
 from ..settings import Settings
 from .access import gate_of, loopback
-from .front import Front, app
+from .front import Front, configured
 from .listening import Server
 from .plan import Plan
 from .process import logging_lines, stopping
@@ -56,8 +56,7 @@ def serve(settings: Settings) -> None:
             return
         plan, catalog = start(settings.models)
         _listen(listener, settings.host, settings.port, "--port")
-        front = app(catalog, body_limit=settings.body_limit, access=writer if settings.access_log else None, gate=gate)
-        _Alone(front, plan, settings).run(sockets=[listener])
+        _Alone(configured(catalog, settings, writer, gate), plan, settings).run(sockets=[listener])
 
 
 class _Alone(Server):

@@ -12,7 +12,7 @@ from ..settings import Settings
 from .access import Gate
 from .catalog import Catalog
 from .channel import Channel, Count, Counted, Down, Drop, Load, Loaded, Scrape, Scraped, Swap, Swapped
-from .front import Front, app
+from .front import Front, configured
 from .listening import Server
 from .logs import failure, log
 from .process import logging_lines, stopping
@@ -34,14 +34,7 @@ def work(
     gate: the keys that the supervisor has by now."""
     disable_created_metrics()  # type: ignore[no-untyped-call]  # as in server.py
     with stopping(), logging_lines() as writer:
-        front = app(
-            Catalog({}),
-            body_limit=settings.body_limit,
-            access=writer if settings.access_log else None,
-            gate=gate,
-            private_metrics=settings.private_metrics,
-        )
-        server = Worker(front, settings, end)
+        server = Worker(configured(Catalog({}), settings, writer, gate), settings, end)
         made.append(server)
         server.run(sockets=sockets)
 

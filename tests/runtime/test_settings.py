@@ -23,7 +23,7 @@ def test_a_flag_spares_a_bad_variable() -> None:
 
 
 def test_there_are_few() -> None:
-    assert len(VARIABLES) == len(Settings.__struct_fields__) <= 20
+    assert len(VARIABLES) == len(Settings.__struct_fields__) <= 32
 
 
 def test_they_are_frozen() -> None:
@@ -43,6 +43,10 @@ def test_they_are_frozen() -> None:
         ("PIPETWIN_MODELS", "", "a folder"),
         ("PIPETWIN_BODY_LIMIT", "0", "a number of bytes, 1 or more"),
         ("PIPETWIN_BODY_LIMIT", "16MiB", "a number of bytes, 1 or more"),
+        ("PIPETWIN_ROWS_LIMIT", "0", "a number of rows, 1 or more"),
+        ("PIPETWIN_TEXT_LIMIT", "x", "a number of characters, 1 or more"),
+        ("PIPETWIN_THREADS", "257", "an integer from 0 to 256"),
+        ("PIPETWIN_QUEUE", "-1", "an integer from 0 to 1000000"),
         ("PIPETWIN_ACCESS_LOG", "maybe", "true or false"),
     ],
 )

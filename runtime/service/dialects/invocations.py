@@ -12,7 +12,6 @@ from ...model import Answer, Model
 from ..access import Policy
 from ..catalog import Catalog
 from ..endpoint import Asked, Headers, Operation, Reply
-from ..exchange import check_encoding
 from ..problems import Refusal
 from ..routing import ModelRoute, Route, ServiceRoute
 from . import mlflow, oip, sagemaker, tables
@@ -63,7 +62,6 @@ def _object(content: Any) -> dict[str, Any]:
 
 
 def _check(headers: Headers) -> None:
-    check_encoding(headers)
     if framing(headers)[1] is None:
         _media_type(headers)
 

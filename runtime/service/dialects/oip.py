@@ -18,8 +18,8 @@ from ...manifest import Feature, Output
 from ...model import Answer, Model
 from ..access import Policy
 from ..catalog import Catalog
+from ..deadline import check_timeout
 from ..endpoint import Asked, Operation, Reply
-from ..exchange import check_encoding
 from ..problems import Refusal
 from ..routing import ModelRoute, Route, ServiceRoute
 from .bodies import encode, one_key, shaped
@@ -57,7 +57,7 @@ _decoder = msgspec.json.Decoder(_Request)
 
 
 def infer(name: str, model: Model) -> Operation:
-    """POST .../infer. Reserved parameters and unknown ones are let through unread."""
+    """POST .../infer. Reserved parameters but ``timeout`` and unknown ones are let through unread."""
     # Every output is a method's, or one array of it where the pipeline returns a list of them.
     known = {part.name: part for output in model.manifest.outputs for part in parts(model.manifest, output)}
     features = {feature.name: feature for feature in model.manifest.inputs}
@@ -65,6 +65,8 @@ def infer(name: str, model: Model) -> Operation:
     def answer(asked: Asked) -> Reply:
         text, reader = split(asked.headers, asked.body)
         request = shaped(text, _decoder)
+        if "timeout" in request.parameters:
+            check_timeout(request.parameters["timeout"], asked.came)
         columns = {}
         for place, tensor in enumerate(request.inputs):
             if tensor.name in columns:
@@ -103,7 +105,7 @@ def infer(name: str, model: Model) -> Operation:
         whole, media_type, headers = enveloped(asked.headers, body, tensors)
         return Reply(Answer(whole, response.labels, response.rows), media_type, headers)
 
-    return Operation(answer, check_encoding)
+    return Operation(answer)
 
 
 def _values(tensor: _Input, reader: Any, where: str) -> NDArray[Any] | list[Any]:

@@ -15,7 +15,6 @@ from ...manifest import Output
 from ...model import Answer, Model, key
 from ..access import Policy
 from ..endpoint import Asked, Operation, Reply
-from ..exchange import check_encoding
 from ..problems import Refusal
 from ..routing import ModelRoute, Route
 from . import tables
@@ -44,7 +43,7 @@ def predict(name: str, model: Model) -> Operation:
             return _reply("outputs", model, tables.columns(model, content), output)
         return _reply("outputs", model, tables.instances(model, content), output)
 
-    return Operation(answer, check_encoding)
+    return Operation(answer)
 
 
 def _examples(method: str, read: Callable[[Model, Any], Any]) -> Callable[[str, Model], Operation]:
@@ -64,7 +63,7 @@ def _examples(method: str, read: Callable[[Model, Any], Any]) -> Callable[[str, 
             found, response = tables.scored(model, tables.records(model, merged), output)
             return Reply(Answer(encode({"result": read(model, found)}), response.labels, response.rows))
 
-        return Operation(answer, check_encoding)
+        return Operation(answer)
 
     return make
 

@@ -10,7 +10,6 @@ from ...errors import InputError, SettingsError
 from ...model import Answer, Model
 from ..access import Policy
 from ..endpoint import Asked, Operation, Reply
-from ..exchange import check_encoding
 from ..routing import ModelRoute, Route
 from . import oip, tables
 from .bodies import decode, encode, one_key
@@ -67,7 +66,7 @@ def predict(name: str, model: Model) -> Operation:
         predictions, response = tables.scored(model, tables.instances(model, body["instances"]))
         return Reply(Answer(encode({"predictions": predictions}), response.labels, response.rows))
 
-    return Operation(answer, check_encoding)
+    return Operation(answer)
 
 
 def _health(name: str, model: Model) -> Operation:

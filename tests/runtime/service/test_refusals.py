@@ -102,13 +102,6 @@ def test_media_types_that_are_not(flights_app: Front, kind: str) -> None:
     assert problem(answer)["detail"] == "expected the content type application/json in UTF-8, found another"
 
 
-def test_encoded_bodies_are_not_taken(flights_app: Front) -> None:
-    assert post(flights_app, "/predict", ROW, headers={"content-encoding": "identity"}).status == 200
-    answer = post(flights_app, "/predict", b"\x1f\x8b", headers={"content-encoding": "gzip"})
-    assert answer.status == 415
-    assert problem(answer)["title"] == "Unsupported Media Type"
-
-
 @pytest.mark.parametrize(
     "path",
     ["/nothing", "/predict/more", "/models/flights/versions/1", "/models/flights/predict/x", "/%00", "/docs"],
