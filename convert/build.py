@@ -146,6 +146,7 @@ def build_graph(
         tensors = _lowered(pipeline, signature, scope)
     outputs: list[Output] = []
     named: dict[str, spox.Var] = {}
+    sizes: dict[str, spox.Var] = {}
     classes: tuple[tuple[Category, ...], ...] = ()
     example = signature.frame.iloc[:1]
     for method, result in tensors.items():
@@ -160,10 +161,13 @@ def build_graph(
         names = tuple(method if len(parts) == 1 else f"{method}_{index}" for index in range(len(parts)))
         named.update(zip(names, parts, strict=True))
         first = answer[0] if isinstance(answer, list) else answer
+        sizes.update((method, terms) for total, terms in scope.sums if total is parts[0])
         outputs.append(Output(method, names, _dtype(first), tuple(map(int, first.shape[1:])), labels))
     model = spox.build({"X": x}, named, drop_unused_inputs=False)
     model.graph.name = "pipetwin"
     model.producer_name = "pipetwin"
+    if sizes:
+        scope.gauge = serialize(spox.build({"X": x}, sizes, drop_unused_inputs=False), scope.ensembles)
     return serialize(model, scope.ensembles), scope, tuple(outputs), classes
 
 

@@ -35,9 +35,10 @@ class Comparison:
     ties: int = 0
 
 
-def compare_numbers(expected: Any, found: Any, floor: float) -> Comparison:
+def compare_numbers(expected: Any, found: Any, floor: float | Floats) -> Comparison:
     """Numbers of shape [N], [N, k], or lists of such arrays; NaN equals NaN, and 0.0 is not -0.0.
 
+    floor: one for all rows, or each row's, [N, 1].
     Raises ValueError where the shapes differ.
     """
     wanted, got = _flat(expected), _flat(found)
@@ -104,8 +105,9 @@ def near_ties(scores: Any, floor: float, bound: float = ULP) -> NDArray[np.bool_
 class Ledger:
     """Adds up comparisons of one method."""
 
-    def __init__(self, floor: float) -> None:
+    def __init__(self, floor: float, terms: float = 0.0) -> None:
         self.floor = floor
+        self.terms = terms
         self.rows = 0
         self.identical = 0
         self.max_ulp = 0
@@ -130,6 +132,7 @@ class Ledger:
             max_ulp=self.max_ulp,
             max_abs=self.max_abs,
             floor=self.floor,
+            terms=self.terms,
             label_mismatches=self.mismatches,
             ties=self.ties,
         )

@@ -15,6 +15,7 @@ from runtime.errors import BundleError
 from runtime.manifest import Manifest, Output
 from runtime.model import Model, plain
 from runtime.proof import Canary, OutputProof, Proof
+from runtime.session import Session
 
 from . import probes
 from .errors import ParityError, UnsupportedError
@@ -81,19 +82,23 @@ def prove(
     floors = {
         method: floor_of(_first_rows(answers, ordinary)) for method, answers in expected.items() if _is_float(answers)
     }
+    terms = _terms(scope, matrix)
+    sizes = {method: float(found[:ordinary].max()) for method, found in terms.items()}
+    floors |= {method: max(floors[method], size / 1000) for method, size in sizes.items()}
     expected, open_ = _settled(pipeline, signature, frame, expected, floors, scope)
     ledgers: dict[str, Ledger] = {}
     excess: dict[str, NDArray[np.float64]] = {}
     for output in manifest.outputs:
         method, wanted = output.method, expected[output.method]
-        ledger = ledgers[method] = Ledger(floors.get(method, 0.0))
+        ledger = ledgers[method] = Ledger(floors.get(method, 0.0), sizes.get(method, 0.0))
+        least = np.maximum(ledger.floor, terms.get(method, np.zeros((len(frame), 1))) / 1000)
         tied = _tied(expected, floors) if output.labels else None
         for rows, size in ((len(frame), len(frame)), *((min(len(frame), AGAIN), size) for size in BATCHES)):
             found = _in_batches(twin, output, matrix[:rows], size)
             part = _first_rows(wanted, rows)
             try:
                 if method in floors:
-                    comparison = compare_numbers(part, found, ledger.floor)
+                    comparison = compare_numbers(part, found, least[:rows])
                 else:
                     comparison = compare_labels(part, found, None if tied is None else tied[:rows])
             except ValueError as error:
@@ -142,6 +147,15 @@ def _taken(pipeline: Any, signature: Signature, method: str, frame: pd.DataFrame
         halves = (frame.iloc[:middle], frame.iloc[middle:])
         return pd.concat([_taken(pipeline, signature, method, half) for half in halves])
     return frame
+
+
+def _terms(scope: Scope, matrix: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """By method that answers sums whose terms cancel, how large these are: [rows, 1]; zero where they overflow."""
+    if scope.gauge is None:
+        return {}
+    gauge = Session(scope.gauge)
+    found = gauge.run(matrix, gauge.outputs)
+    return {m: np.where(np.isfinite(size), size, 0.0) for m, size in zip(gauge.outputs, found, strict=True)}
 
 
 def _settled(

@@ -19,6 +19,8 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     max_abs: the largest absolute difference.
     floor: a thousandth of the output's largest magnitude over the sample: a smaller number is held to the bound of
         this one, so that cancellation is not held against a sum.
+    terms: where the answer is a sum of terms that cancel, how large they are over the sample; a row is then held to
+        the bound of a thousandth of its own terms, and the floor is at least that of the largest.
     label_mismatches: rows with another label that is no tie; any is a failure.
     ties: at level ulp, rows with another label whose two best scores lie within the bound of each other, and rows
         in which the pipeline chooses among equals as the processor has it, and the twin the first.
@@ -29,6 +31,7 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     max_ulp: int = 0
     max_abs: float = 0.0
     floor: float = 0.0
+    terms: float = 0.0
     label_mismatches: int = 0
     ties: int = 0
 
@@ -95,6 +98,11 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             for row in (head, *body)
         ]
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.probes.items())
+        lines += [
+            f"{method}: a sum of terms up to {o.terms:.3g}, which cancel; held to the bound of a thousandth of them"
+            for method, o in self.outputs.items()
+            if o.terms
+        ]
         lines += [f"left out: {method}, for {reason}" for method, reason in self.left_out.items()]
         return "\n".join([f"level {self.level}: {self.rows:,} rows ({kinds})", *lines])
 

@@ -143,11 +143,14 @@ def _diagonal(kernel: Any, x: Matrix) -> Var:
 def process_mean(model: GaussianProcessRegressor, x: Matrix) -> Var:
     kernel = cross_kernel(model.kernel_, x, model.X_train_)
     weights = np.asarray(model.alpha_)
-    mean = op.matmul(kernel, constant(weights.reshape(len(weights), -1)))
-    mean = op.add(
-        op.mul(constant(np.atleast_1d(model._y_train_std)), mean), constant(np.atleast_1d(model._y_train_mean))
-    )
-    return scalar(mean) if weights.ndim == 1 or weights.shape[1] == 1 else mean
+    """Weights of rows that lie close to each other are large, and cancel."""
+    columns = weights.reshape(len(weights), -1)
+    scale, offset = np.atleast_1d(model._y_train_std), np.atleast_1d(model._y_train_mean)
+    mean = op.add(op.mul(constant(scale), op.matmul(kernel, constant(columns))), constant(offset))
+    answer = scalar(mean) if weights.ndim == 1 or weights.shape[1] == 1 else mean
+    terms = op.mul(constant(scale), op.matmul(op.abs(kernel), constant(np.abs(columns))))
+    x.scope.adds_up(answer, op.reduce_max(terms, op.const(np.array([1])), keepdims=1))
+    return answer
 
 
 def _latent(model: Any, x: Matrix) -> tuple[Var, Var]:
@@ -172,8 +175,7 @@ def laplace_probabilities(model: Any, x: Matrix) -> Var:
     """Rasmussen and Williams, Gaussian Processes for Machine Learning, algorithm 3.2; the integral over the logistic
     function by five error functions (Williams and Barber, appendix A).
 
-    Their coefficients are of thousands and cancel: scikit-learn's own answer has twelve digits at best, so that the
-    proof may ask for a tolerance.
+    Their coefficients are of thousands and cancel: scikit-learn's own answer has twelve digits at best.
     """
     mean, kernel = _latent(model, x)
     # v = L \\ (W^1/2 K): L is triangular and the same for every row, so that its inverse is a constant.
@@ -199,8 +201,11 @@ def process_labels(model: GaussianProcessClassifier, x: Matrix) -> Labels:
 
 
 @lowers(GaussianProcessClassifier, method="predict_proba")
-def process_probabilities(model: GaussianProcessClassifier, x: Matrix) -> Any:
-    return lower(model.base_estimator_, "predict_proba", x, ".base_estimator_")
+def process_probabilities(model: GaussianProcessClassifier, x: Matrix) -> Var:
+    """scikit-learn adds error functions weighted by thousands, whose sum is a probability."""
+    answer: Var = lower(model.base_estimator_, "predict_proba", x, ".base_estimator_")
+    x.scope.adds_up(answer, _full(x, [0], float(np.abs(COEFS).sum()) / 2))
+    return answer
 
 
 @lacks(GaussianProcessClassifier, method="predict_proba")

@@ -195,7 +195,11 @@ def polynomial_count_sketch(model: PolynomialCountSketch, x: Matrix) -> Matrix:
     real, imaginary = reduce(_times, parts)
     inverse = np.fft.irfft(np.eye(size // 2 + 1), n=size, axis=1)
     turned = np.fft.irfft(1j * np.eye(size // 2 + 1), n=size, axis=1)
-    return x.new(op.add(op.matmul(real, constant(inverse)), op.matmul(imaginary, constant(turned))))
+    answer = op.add(op.matmul(real, constant(inverse)), op.matmul(imaginary, constant(turned)))
+    # What a Fourier transform loses is a share of all that goes into it, and goes to every number that comes out.
+    sums = op.reduce_sum(op.abs(tensor), op.const(np.array([1])), keepdims=1)
+    x.scope.adds_up(answer, op.pow(sums, constant(model.degree)))
+    return x.new(answer)
 
 
 def _times(a: tuple[Var, Var], b: tuple[Var, Var]) -> tuple[Var, Var]:

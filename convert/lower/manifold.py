@@ -23,6 +23,11 @@ def isomap(model: Isomap, x: Matrix) -> Matrix:
     shortest = op.reduce_min(ways, op.const(np.array([1])), keepdims=0)
     kernel = op.mul(op.mul(shortest, shortest), constant(-0.5))
     projected: Matrix = lower(model.kernel_pca_, "transform", x.new(kernel), ".kernel_pca_")
+    # Of a far row all ways are long, and centring takes off what they have in common.
+    pca = model.kernel_pca_
+    scales = np.abs(pca.eigenvectors_ / np.sqrt(np.where(pca.eigenvalues_ > 0, pca.eigenvalues_, np.inf)))
+    longest = op.neg(op.reduce_min(kernel, op.const(np.array([1])), keepdims=1))
+    x.scope.adds_up(projected.tensor, op.mul(longest, constant(scales.sum(axis=0).max())))
     return projected
 
 

@@ -135,6 +135,8 @@ class Scope:
     edges: by column, the values next to which trees decide otherwise: where the proof must look.
     fallbacks: the classes that skl2onnx lowered.
     among_equals: whether a step chooses among equally near rows, where scikit-learn leaves it to the processor.
+    sums: answers that are sums of terms which cancel, each with the size of its terms (``adds_up``).
+    gauge: the graph that says how large they are, by method; None where no answer is such a sum.
     left_out: the methods that the pipeline has and the twin has not, each with why.
     ensembles: the attributes of the graph's tree ensembles, kept out of it until its bytes are made (``packed``).
     """
@@ -147,11 +149,21 @@ class Scope:
     edges: dict[int, list[Floats]] = field(default_factory=dict)
     fallbacks: list[str] = field(default_factory=list)
     among_equals: bool = False
+    sums: list[tuple[Var, Var]] = field(default_factory=list)
+    gauge: bytes | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     ensembles: list[Any] = field(default_factory=list)
     regrown: bool = False
     memo: dict[Any, Any] = field(default_factory=dict)
     _used: set[int] = field(default_factory=set)
+
+    def adds_up(self, answer: Var, terms: Var) -> None:
+        """Say that an answer is a sum of terms so much larger than itself that no order of adding them keeps twelve
+        digits of it: a difference is then measured against the terms.
+
+        answer: [N, k]. terms: the magnitudes of a row's terms added up, or a bound of that, [N, 1].
+        """
+        self.sums.append((answer, terms))
 
     def codes(self, source: int, values: Iterable[Any]) -> list[int]:
         """The codes of categories, new ones added to the column's table."""

@@ -25,7 +25,7 @@ HEAD = """# What converts
 
 Every estimator of scikit-learn {version} with an inference method for new rows, at its defaults, as the tests find it
 (`tests/convert/test_coverage.py`; the tests beside it vary the parameters). *bit*: identical bits on every probe;
-*ulp*: within 1e-12.
+*ulp*: within 1e-12; where an answer is a sum of terms that cancel, of a thousandth of those.
 """
 
 

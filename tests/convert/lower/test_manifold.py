@@ -16,8 +16,9 @@ X = RNG.normal(size=(100, 3))
 
 @pytest.mark.parametrize("k", [4, 7])
 def test_isomap(k: int) -> None:
-    pipeline = make_pipeline(MinMaxScaler(clip=True), Isomap(n_neighbors=k, n_components=2))
-    assert levels(twin_of(pipeline.fit(X[:50]), X[50:]))["transform"] in ("bit", "ulp")
+    """Of rows far out, too: all their ways are long, and what they have in common is taken off."""
+    twin = twin_of(Isomap(n_neighbors=k, n_components=2).fit(X[:50]), X[50:])
+    assert twin.proof.outputs["transform"].terms > 1
 
 
 @pytest.mark.parametrize("k", [3, 5])
