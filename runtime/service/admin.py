@@ -1,34 +1,74 @@
-"""The admin address, which the supervisor holds: everybody's metrics, how many workers serve, reload."""
+"""The admin address, which the supervisor holds: everybody's metrics, how many workers serve, reload, and the Open
+Inference Protocol's repository: index, load and unload (source: Triton's extension_model_repository.md)."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+import asyncio
+from typing import Any, Protocol, cast
 
 import msgspec
 from litestar import Litestar, Request, Response, get, post
 from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
-from litestar.types import ASGIApp
+from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.types import ASGIApp, ExceptionHandlersMap
 
+from ..errors import ModelNotFoundError, PipetwinError
+from ..manifest import NAME
 from .access import Gate, Policy
 from .control import Control
+from .dialects.bodies import one_key
+from .dialects.oip import index_of
 from .exchange import Shared
 from .pages import stated
+from .plan import MAIN
 from .problems import Refusal
 from .reload import Report
-from .trace import ERRORS, Traced
+from .trace import ERRORS, Traced, id_of
 
-__all__ = ["admin_app"]
+__all__ = ["Repository", "admin_app", "handlers"]
 
 
-def admin_app(control: Control, reload: Callable[[], Awaitable[Report]], gate: Gate | None, *, local: bool) -> Any:
+class Repository(Protocol):
+    """What changes what is served; each returns when every worker has it. They take their time, in any thread."""
+
+    def look(self, *, asked: bool = False) -> Report:
+        """Look at the folder of models now."""
+
+    def load(self, name: str) -> Report:
+        """Serve a model as the folder has it. Raises ModelNotFoundError."""
+
+    def unload(self, name: str) -> Report:
+        """Stop serving a model. Raises ModelNotFoundError, and BundleError where workers do not answer."""
+
+
+def admin_app(control: Control, repository: Repository, gate: Gate | None, *, local: bool) -> Any:
     """An ASGI application.
 
-    reload: looks at the folder of models now, and returns when every worker serves what it says.
     gate: the keys; where one is for administration, and wherever the address is not local, everything but health asks
         for one.
     local: whether it is on loopback.
     """
     asks = not local or (gate is not None and gate.administered)  # so it stays, whatever becomes of the keys
+
+    def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        policy = handler.opt.get("policy", Policy.ADMIN)
+        if gate is not None and (asks or gate.administered):
+            gate.admit(connection.scope["headers"], policy)
+        elif policy is not Policy.OPEN and "origin" in connection.headers:  # a page in a browser on this machine
+            raise Refusal(403, "forbidden", "expected no request of a web page, found one")
+
+    litestar = Litestar(
+        route_handlers=stated(handlers(control, repository)),
+        guards=[guard],
+        exception_handlers=ERRORS,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+    return Traced(cast("ASGIApp", litestar), Shared(0, None))
+
+
+def handlers(control: Control, repository: Repository) -> list[HTTPRouteHandler]:
+    """Every route of the address."""
 
     @get("/metrics", policy=Policy.ADMIN)
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -42,31 +82,77 @@ def admin_app(control: Control, reload: Callable[[], Awaitable[Report]], gate: G
 
     @post("/-/reload", status_code=200, policy=Policy.ADMIN)
     async def look() -> Response[bytes]:
-        report = await reload()
+        report = await asyncio.to_thread(lambda: repository.look(asked=True))
         return _json(report, 409 if report.refused else 200)
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        policy = handler.opt.get("policy", Policy.ADMIN)
-        if gate is not None and (asks or gate.administered):
-            gate.admit(connection.scope["headers"], policy)
-        elif policy is not Policy.OPEN and "origin" in connection.headers:  # a page in a browser on this machine
-            raise Refusal(403, "forbidden", "expected no request of a web page, found one")
+    @post("/v2/repository/index", status_code=200, policy=Policy.ADMIN, exception_handlers=_OIP)
+    async def index(request: Request[Any, Any, Any]) -> Response[bytes]:
+        plan = control.plan
+        versions = {name: pins[MAIN].version for name, pins in plan.pins.items()}
+        return _json(index_of(versions, plan.unloaded, await request.body()))
 
-    return Traced(
-        cast(
-            "ASGIApp",
-            Litestar(
-                route_handlers=stated([metrics, health, look]),
-                guards=[guard],
-                exception_handlers=ERRORS,
-                openapi_config=None,
-                logging_config=None,
-                debug=False,
-                pdb_on_exception=False,
-            ),
-        ),
-        Shared(0, None),
+    @post("/v2/repository/models/{name:str}/load", status_code=200, policy=Policy.ADMIN, exception_handlers=_OIP)
+    async def load(request: Request[Any, Any, Any]) -> Response[bytes]:
+        name = _name(request)
+        _check(await request.body(), frozenset())
+        report = await _asked(lambda: repository.load(name))
+        if report.refused:
+            return _json({"error": "; ".join(sorted(set(report.refused.values())))}, 409)
+        return _json({"name": name, "load": True})
+
+    @post("/v2/repository/models/{name:str}/unload", status_code=200, policy=Policy.ADMIN, exception_handlers=_OIP)
+    async def unload(request: Request[Any, Any, Any]) -> Response[bytes]:
+        name = _name(request)
+        _check(await request.body(), frozenset({"unload_dependents"}))
+        await _asked(lambda: repository.unload(name))
+        return _json({"name": name, "unload": True})
+
+    return [metrics, health, look, index, load, unload]
+
+
+async def _asked(change: Any) -> Report:
+    try:
+        report: Report = await asyncio.to_thread(change)
+    except ModelNotFoundError as error:
+        raise Refusal(404, "not_found", str(error)) from error
+    except PipetwinError as error:
+        raise Refusal(503, "unavailable", str(error)) from error
+    return report
+
+
+def _name(request: Request[Any, Any, Any]) -> str:
+    """The model that the path names: a name, never a path. Raises Refusal 404."""
+    name: str = request.path_params["name"]
+    if not NAME.fullmatch(name):
+        raise Refusal(404, "not_found", "expected a model's name, found what cannot be one")
+    return name
+
+
+def _check(body: bytes, known: frozenset[str]) -> None:
+    """Refuse parameters: what is served comes from the folder of models, not from a request."""
+    try:
+        parameters = msgspec.json.decode(body or b"{}", type=_Asked).parameters
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(400, "malformed", "expected an object with parameters, or nothing, found another") from error
+    if parameters.keys() - known:
+        raise Refusal(
+            400, "invalid", "expected no parameters, for the folder of models says what is served; found some"
+        )
+
+
+class _Asked(msgspec.Struct):
+    parameters: dict[str, Any] = {}
+
+
+def _in_oip(request: Request[Any, Any, Any], error: Any) -> Response[bytes]:
+    failed = one_key(error, id_of(request))
+    headers = {name.decode("ascii"): value.decode("ascii") for name, value in error.headers}
+    return Response(
+        failed.body, status_code=failed.status, media_type=failed.media_type.decode("ascii"), headers=headers
     )
+
+
+_OIP = cast("ExceptionHandlersMap", {Refusal: _in_oip})
 
 
 def _json(content: Any, status: int = 200) -> Response[bytes]:

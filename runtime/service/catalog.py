@@ -21,11 +21,13 @@ class Catalog:
 
     aliases: of a name, the models that are served under its aliases too.
     partial: whether others are served that are not shown here.
+    unloaded: names that are there and not served.
     """
 
     models: Mapping[str, Model]
     aliases: Mapping[str, Mapping[str, Model]] = field(default_factory=dict)
     partial: bool = False
+    unloaded: tuple[str, ...] = ()
 
     @property
     def default(self) -> str | None:
@@ -53,7 +55,8 @@ class Catalog:
         """What is shown to somebody who may not know of every name."""
         models = {name: model for name, model in self.models.items() if shown(name)}
         aliases = {name: found for name, found in self.aliases.items() if shown(name)}
-        return Catalog(models, aliases, self.partial or len(models) < len(self.models))
+        unloaded = tuple(filter(shown, self.unloaded))
+        return Catalog(models, aliases, self.partial or len(models) < len(self.models), unloaded)
 
     def find(self, name: str) -> Model:
         """The model of that name; raises Refusal 404."""

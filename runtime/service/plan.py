@@ -35,9 +35,13 @@ class Pin(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """The version of each (model, alias); MAIN is the alias of the model's own name."""
+    """The version of each (model, alias); MAIN is the alias of the model's own name.
+
+    unloaded: names that are not served until somebody loads them, whatever the folder has.
+    """
 
     pins: dict[str, dict[str, Pin]]
+    unloaded: tuple[str, ...] = ()
 
     def each(self) -> Iterator[tuple[str, str, Pin]]:
         """(model, alias, pin), in order."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ..errors import BundleError, DigestError, PipetwinError
+from ..errors import BundleError, DigestError, ModelNotFoundError, PipetwinError
 from ..model import Model, load
 from .catalog import Catalog
 from .logs import failure, log
@@ -55,11 +55,36 @@ class Follower:
         self._bad: dict[str, str] = {}  # digest -> why it will never serve
         self._looking = threading.Lock()
 
-    def look(self, *, asked: bool = False) -> Report:
+    def load(self, name: str) -> Report:
+        """Look at the folder for this model alone, as somebody who asks, and serve it, even where it was unloaded.
+
+        Raises ModelNotFoundError where it does not serve and the folder has nothing of that name.
+        """
+        report = self.look(asked=True, only=name)
+        if name not in report.versions and name not in report.refused and "the folder of models" not in report.refused:
+            raise ModelNotFoundError("expected a model that the folder has, found none of that name")
+        return report
+
+    def unload(self, name: str) -> Report:
+        """Stop serving a model, until it is loaded. Raises ModelNotFoundError where there is none of that name, and
+        what ``commit`` raises."""
+        with self._looking:
+            if name not in self.plan.pins and name not in self.plan.unloaded:
+                raise ModelNotFoundError("expected a model that is served, found none of that name")
+            left = {other: pins for other, pins in self.plan.pins.items() if other != name}
+            wanted = Plan(left, tuple(sorted({*self.plan.unloaded, name})))
+            changed = wanted != self.plan
+            if changed:
+                self._commit(wanted)
+                self._note(wanted)
+            return self._report(changed, {})
+
+    def look(self, *, asked: bool = False, only: str | None = None) -> Report:
         """Look at the folder once and serve what it says, as far as that can be served.
 
         asked: whether a person asked: then what is gone from the folder stops serving (unless nothing would be
             left), and a candidate that was refused is tried again.
+        only: the one model to look for; it is served even where it was unloaded.
         """
         with self._looking:
             refused: dict[str, str] = {}
@@ -70,7 +95,7 @@ class Follower:
                 return self._report(False, refused)
             if asked:
                 self._bad.clear()
-            wanted = self._wanted(found, refused, asked=asked)
+            wanted = self._wanted(found, refused, asked=asked, only=only)
             changed = wanted != self.plan
             if changed:
                 try:
@@ -89,8 +114,10 @@ class Follower:
             except Exception as error:  # a thread that ends in silence would freeze the versions for good
                 log.error("looking for new versions failed: %s", failure(error))
 
-    def _wanted(self, found: Survey, refused: dict[str, str], *, asked: bool) -> Plan:
+    def _wanted(self, found: Survey, refused: dict[str, str], *, asked: bool, only: str | None) -> Plan:
         """The plan that the folder asks for, with what serves in place of what cannot serve."""
+        found = _limited(found, self.plan, only)
+        drops = asked and only is None and bool(found.plan.pins)
         wanted: dict[str, dict[str, Pin]] = {}
         for name, alias, pin in found.plan.each():
             now = self.plan.pins.get(name, {}).get(alias)
@@ -105,12 +132,13 @@ class Follower:
         for (name, alias), error in found.faults.items():
             self._say((name, alias), "refused", _sentence(error, self._where), refused)
         for name, alias, now in self.plan.each():
-            if alias in wanted.get(name, {}) or (asked and (name, alias) not in found.faults and found.plan.pins):
+            if alias in wanted.get(name, {}) or (drops and (name, alias) not in found.faults):
                 continue
             if (name, alias) not in found.faults:
                 self._say((name, alias), "missing", "it is gone from the folder", refused)
             wanted.setdefault(name, {})[alias] = now
-        return Plan({name: aliases for name, aliases in wanted.items() if MAIN in aliases})
+        pins = {name: aliases for name, aliases in wanted.items() if MAIN in aliases}
+        return Plan(pins, tuple(name for name in self.plan.unloaded if name not in pins))
 
     def _served(self, pin: Pin) -> bool:
         return any(pin.digest == other.digest for _, _, other in self.plan.each())
@@ -155,6 +183,18 @@ class Follower:
 
     def _report(self, changed: bool, refused: dict[str, str]) -> Report:
         return Report(changed, {name: found[MAIN].version for name, found in self.plan.pins.items()}, refused)
+
+
+def _limited(found: Survey, plan: Plan, only: str | None) -> Survey:
+    """Without the models that were unloaded; or with one model as the folder has it, the others as they serve."""
+    if only is None:
+        hidden = set(plan.unloaded)
+        pins = {name: aliases for name, aliases in found.plan.pins.items() if name not in hidden}
+        return Survey(Plan(pins), {slot: fault for slot, fault in found.faults.items() if slot[0] not in hidden})
+    pins = {name: aliases for name, aliases in plan.pins.items() if name != only}
+    if only in found.plan.pins:
+        pins[only] = found.plan.pins[only]
+    return Survey(Plan(pins), {slot: fault for slot, fault in found.faults.items() if slot[0] == only})
 
 
 def _again(plan: Plan, name: str, alias: str) -> bool:
@@ -214,6 +254,7 @@ def _catalog(plan: Plan, held: dict[str, Model]) -> Catalog:
             name: {alias: held[pin.digest] for alias, pin in pins.items() if alias != MAIN}
             for name, pins in plan.pins.items()
         },
+        unloaded=plan.unloaded,
     )
 
 

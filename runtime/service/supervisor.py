@@ -24,7 +24,7 @@ from .control import Control
 from .listening import address
 from .logs import log
 from .plan import MAIN, Plan, survey
-from .reload import Follower, Report
+from .reload import Follower
 from .trial import tried
 from .worker import Worker, work
 
@@ -231,10 +231,7 @@ class _Supervisor(Multiprocess):
             raise BundleError("expected workers to swap, found that they do not answer") from error
 
     async def _serve_admin(self, admin: socket.socket) -> None:
-        async def reload() -> Report:
-            return await asyncio.to_thread(lambda: self._follower.look(asked=True))
-
-        front = admin_app(self._control, reload, self._gate, local=loopback(self._settings.admin_host))
+        front = admin_app(self._control, self._follower, self._gate, local=loopback(self._settings.admin_host))
         config = uvicorn.Config(
             front, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
         )

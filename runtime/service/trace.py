@@ -12,7 +12,7 @@ from .exchange import Shared
 from .logs import failure, log
 from .problems import PROBLEM, Refusal, problem
 
-__all__ = ["ERRORS", "PREFIX", "Traced"]
+__all__ = ["ERRORS", "PREFIX", "Traced", "id_of"]
 
 _KEY = "pipetwin_request_id"
 PREFIX = "pipetwin_prefix"
@@ -52,9 +52,15 @@ class Traced:
         self._shared.note(scope, request_id, scope.get("path_template", "unmatched"), status, start)
 
 
+def id_of(request: Request[Any, Any, Any]) -> bytes:
+    """The id that a request was given."""
+    request_id: bytes = request.scope["state"][_KEY]
+    return request_id
+
+
 def _answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's handler of exceptions: problem details, whatever went wrong."""
-    request_id = request.scope["state"][_KEY]
+    request_id = id_of(request)
     match error:
         case Refusal():
             refused = error

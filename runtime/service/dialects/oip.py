@@ -6,6 +6,7 @@ method. Where all columns are numbers or booleans, one input ``X`` or ``input-0`
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -27,7 +28,7 @@ from .oip_binary import DTYPES, enveloped, split, written
 from .oip_metadata import datatype_of, metadata, parts
 from .pages import page, version
 
-__all__ = ["MATRIX", "ROUTES", "infer"]
+__all__ = ["MATRIX", "ROUTES", "index_of", "infer"]
 
 MATRIX = ("X", "input-0")
 """The names of the one input that holds all columns, in the order of the pipeline's."""
@@ -51,6 +52,10 @@ class _Request(msgspec.Struct):
     id: str | None = None
     parameters: dict[str, Any] = {}
     outputs: list[_Wanted] | None = None
+
+
+class _Ready(msgspec.Struct):
+    ready: bool = False
 
 
 _decoder = msgspec.json.Decoder(_Request)
@@ -207,12 +212,26 @@ def _every(catalog: Catalog) -> Operation:
 
 
 def _index(catalog: Catalog) -> Operation:
-    """What is there is ready, so that the request's ``ready`` changes nothing."""
-    index = [
-        {"name": name, "version": model.version, "state": "READY", "reason": ""}
-        for name, model in sorted(catalog.models.items())
-    ]
-    return page(index)
+
+    def answer(asked: Asked) -> Reply:
+        return Reply(Answer(encode(index_of(catalog.versions, catalog.unloaded, asked.body)), (), 0))
+
+    return Operation(answer, predicts=False)
+
+
+def index_of(versions: Mapping[str, str], unloaded: Sequence[str], body: bytes) -> list[dict[str, str]]:
+    """The models of the repository, by name: those that serve, and unless the body asks for those alone, the others.
+
+    Raises Refusal 400.
+    """
+    try:
+        ready = msgspec.json.decode(body or b"{}", type=_Ready).ready
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(400, "malformed", "expected an object of ready, or nothing, found another") from error
+    found = [{"name": name, "version": version, "state": "READY", "reason": ""} for name, version in versions.items()]
+    if not ready:
+        found += [{"name": name, "version": "", "state": "UNAVAILABLE", "reason": "unloaded"} for name in unloaded]
+    return sorted(found, key=lambda one: one["name"])
 
 
 ROUTES: tuple[Route, ...] = (
