@@ -17,9 +17,9 @@ from runtime.service.plan import survey
 from runtime.service.reload import Follower
 
 from ...stress import oracle
+from ...stress.oracle import promote
+from ...stress.service import Running, metric, running, until
 from ..test_main import DEADLINE, refused, serving
-from .test_reload import metric, promote, until
-from .test_workers import Running, running
 
 ROW = {"x": 1.0, "id": 1.0}
 LOAD, UNLOAD = "/v2/repository/models/m/load", "/v2/repository/models/m/unload"
