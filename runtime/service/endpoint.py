@@ -72,11 +72,13 @@ class Operation(NamedTuple):
     answer: raises InputError and Refusal.
     check: looks at the headers before the body is read; raises Refusal.
     predicts: whether it is counted among the predictions.
+    readiness: whether it says that clients may come, and so is refused while the process is about to end.
     """
 
     answer: Callable[[Asked], Reply]
     check: Callable[[Headers], None] = lambda headers: None
     predicts: bool = True
+    readiness: bool = False
 
 
 Operations = Mapping[str, Operation]
@@ -154,7 +156,7 @@ class Endpoint:
             return
         except Exception as error:  # the edge: whatever happened, the client gets an answer
             refused = _refused(error, request_id)
-            if self._meter is not None:
+            if operation.predicts and self._meter is not None:
                 self._meter.refused(refused.kind)
             status, media_type, text = self._errors(refused, request_id)
             more = refused.headers

@@ -75,11 +75,13 @@ class Router:
         meter: Callable[[str, Model], Meter],
         shared: Shared,
         gate: Gate | None = None,
+        draining: Callable[[], bool] = lambda: False,
     ) -> None:
         limited = cache(lambda model: model.within(shared.limits))
         self._catalog = catalog
         self._shared = shared
         self._gate = gate
+        self._draining = draining
         self._patterns = [(route, _pattern(route.path)) for route in routes if isinstance(route, ModelRoute)]
         self.paths: dict[str, Any] = {}
         for route in routes:
@@ -87,7 +89,7 @@ class Router:
                 self.paths[route.path] = self._guarded(route, None, partial(self._service, route))
                 continue
             for path, name, model in _filled(route.path, catalog):
-                made = {method: make(name, limited(model)) for method, make in route.methods.items()}
+                made = {method: self._ready(make(name, limited(model))) for method, make in route.methods.items()}
                 served = Served(name, model, meter(name, model))
                 endpoint = Endpoint(route.path, made, route.errors, shared, served)
                 self.paths[path] = self._guarded(route, name, partial(_same, endpoint))
@@ -112,8 +114,20 @@ class Router:
 
     def _service(self, route: ServiceRoute, key: Key | None) -> Endpoint:
         seen = seen_by(key, self._catalog)
-        operations = {method: make(seen) for method, make in route.methods.items()}
+        operations = {method: self._ready(make(seen)) for method, make in route.methods.items()}
         return Endpoint(route.path, operations, route.errors, self._shared)
+
+    def _ready(self, operation: Operation) -> Operation:
+        """An operation that says that clients may come, but for a process that is about to end."""
+        if not operation.readiness:
+            return operation
+
+        def check(headers: Headers) -> None:
+            if self._draining():
+                raise Refusal(503, "unavailable", "this process is about to end")
+            operation.check(headers)
+
+        return operation._replace(check=check)
 
     def _missing(self, route: ModelRoute, said: Mapping[str, str], key: Key | None) -> Endpoint:
         """Refuses whatever comes, before it has read a body."""

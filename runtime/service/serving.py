@@ -49,7 +49,7 @@ class Serving:
 
     def serve(self, catalog: Catalog) -> None:
         """Serve these models from now on."""
-        router = Router(self._routes, catalog, cache(self.metrics.meter), self.shared, self.gate)
+        router = Router(self._routes, catalog, cache(self.metrics.meter), self.shared, self.gate, lambda: self.draining)
         self.metrics.swapped(self.catalog, catalog)
         self.catalog = catalog
         self.router = router

@@ -30,7 +30,10 @@ def decode(body: bytes) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if b"NaN" in body or b"Infinity" in body:
             with suppress(ValueError, RecursionError):
-                return json.loads(body.decode("utf-8"))
+                found = json.loads(body.decode("utf-8"))
+                if b"\\ud" in body.lower():  # half of a surrogate pair would be text that nothing can write again
+                    json.dumps(found, ensure_ascii=False).encode()
+                return found
         raise InputError("$", _sentence(error), fault="malformed") from error
 
 

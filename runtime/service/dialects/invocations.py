@@ -87,7 +87,7 @@ def _ping(catalog: Catalog) -> Operation:
     """200 where a model is served; whoever pings looks at the status."""
     if not catalog.models:
         return page({"status": "unavailable", "reason": "no model is loaded"}, 503)
-    return page({"status": "healthy"})
+    return page({"status": "healthy"}, readiness=True)
 
 
 ROUTES: tuple[Route, ...] = (

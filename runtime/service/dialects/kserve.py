@@ -24,7 +24,7 @@ def _every(catalog: Catalog) -> Operation:
 
 
 def _model(name: str, model: Model) -> Operation:
-    return page({"name": name, "ready": True, **state(name, model)})
+    return page({"name": name, "ready": True, **state(name, model)}, readiness=True)
 
 
 ROUTES: tuple[Route, ...] = (

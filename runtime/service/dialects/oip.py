@@ -189,7 +189,7 @@ def _described(name: str, model: Model) -> Operation:
 
 
 def _model_ready(name: str, model: Model) -> Operation:
-    return page({"name": name, "ready": True})
+    return page({"name": name, "ready": True}, readiness=True)
 
 
 def _server(catalog: Catalog) -> Operation:
@@ -204,7 +204,7 @@ def _ready(catalog: Catalog) -> Operation:
     """``live`` stands there for the specification's own (misprinted) body."""
     if not catalog.models:
         return page({"error": "no model is loaded", "ready": False, "live": True}, 503)
-    return page({"ready": True, "live": True})
+    return page({"ready": True, "live": True}, readiness=True)
 
 
 def _every(catalog: Catalog) -> Operation:
@@ -242,7 +242,7 @@ ROUTES: tuple[Route, ...] = (
     ServiceRoute("/v2/repository/index", {"POST": _index}, one_key, Policy.READ),
     *(
         ModelRoute(f"/v2/models/{model}{path}", methods, one_key, Policy.MODEL)
-        for model in ("{name}", "{name}/versions/{version}")
+        for model in ("{name}@{label}", "{name}", "{name}/versions/{label}", "{name}/versions/{version}")
         for path, methods in (
             ("", {"GET": _described}),
             ("/ready", {"GET": _model_ready}),

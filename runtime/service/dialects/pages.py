@@ -12,19 +12,19 @@ from .bodies import encode
 __all__ = ["page", "text", "version"]
 
 
-def page(content: Any, status: int = 200) -> Operation:
+def page(content: Any, status: int = 200, *, readiness: bool = False) -> Operation:
     """A page of JSON."""
-    return text(encode(content), JSON, status)
+    return text(encode(content), JSON, status, readiness=readiness)
 
 
-def text(content: bytes, media_type: bytes, status: int = 200) -> Operation:
-    """A page of anything."""
+def text(content: bytes, media_type: bytes, status: int = 200, *, readiness: bool = False) -> Operation:
+    """A page of anything; readiness: as in Operation."""
     reply = Reply(Answer(content, (), 0), media_type, status=status)
 
     def answer(asked: Asked) -> Reply:
         return reply
 
-    return Operation(answer, predicts=False)
+    return Operation(answer, predicts=False, readiness=readiness)
 
 
 @cache

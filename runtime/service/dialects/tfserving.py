@@ -136,7 +136,7 @@ _regress = _examples("predict", lambda _, found: found)
 ROUTES: tuple[Route, ...] = (
     *(
         ModelRoute(f"/v1/models/{model}{path}", methods, one_key, Policy.MODEL)
-        for model in ("{name}", "{name}/versions/{version}", "{name}/labels/{label}")
+        for model in ("{name}@{label}", "{name}", "{name}/versions/{version}", "{name}/labels/{label}")
         for path, methods in (
             ("", {"GET": _state}),
             ("/metadata", {"GET": _metadata}),

@@ -70,7 +70,7 @@ def predict(name: str, model: Model) -> Operation:
 
 
 def _health(name: str, model: Model) -> Operation:
-    return page({"status": "healthy"})
+    return page({"status": "healthy"}, readiness=True)
 
 
 def routes(where: Vertex) -> tuple[Route, ...]:

@@ -305,6 +305,16 @@ def test_bytes_that_are_no_tensor(service: Front, datatype: str, raw: bytes, par
     assert part in answer.json()["error"]
 
 
+def test_text_that_cannot_be_written_again(numeric: Front) -> None:
+    text = b'{"id": "%s", "inputs": [{"name": "X", "shape": [1, 2], "datatype": "FP64", "data": [1, NaN]}]}'
+    for half in (rb"\ud800", rb"\UDFFF\ude00".lower()):
+        answer = post(numeric, "/v2/models/default/infer", text % half)
+        assert answer.status == 400
+        assert strict(answer.body).keys() == {"error"}
+    answer = post(numeric, "/v2/models/default/infer", text % rb"\ud83d\ude00")
+    assert (answer.status, answer.json()["id"]) == (200, "😀")
+
+
 def test_bytes_left_over(numeric: Front) -> None:
     body, length = binary([X, Y])
     assert infer_binary(numeric, body, length, model="default").status == 200

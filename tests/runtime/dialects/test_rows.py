@@ -176,6 +176,40 @@ def test_what_is_not_served(service: Front, empty: Front) -> None:
     assert get(service, PREDICT).status == 405
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/models/m@staging:predict",
+        "/v1/models/m/labels/staging:predict",
+        "/v2/models/m@staging/infer",
+        "/v2/models/m/versions/staging/infer",
+    ],
+)
+def test_an_alias_answers_as_its_model(every: dict[str, Model], path: str) -> None:
+    service = app(Catalog({"m": every["cost"]}, {"m": {"staging": every["twice"]}}))
+    tensor = {"name": "X", "shape": [1, 2], "datatype": "FP64", "data": [1, 2]}
+    answer = post(service, path, {"inputs": [tensor]} if "/v2/" in path else {"instances": [[1, 2]]})
+    assert answer.status == 200
+    assert answer.headers["x-model-version"] == every["twice"].version
+    found = answer.json()
+    assert (found["outputs"][0]["data"] if "/v2/" in path else found["predictions"][0]) == [2.0, 4.0]
+    other = post(service, path.replace("staging", "none"), {})
+    assert other.status == 404
+    assert strict(other.body).keys() == {"error"}
+
+
+def test_whoever_asks_for_readiness_is_told_that_the_end_comes(service: Front) -> None:
+    ready = ("/ping", "/health", "/health/ready", "/v2/health/ready", "/v2/models/flights/ready", VERTEX)
+    paths = (*ready, "/v1/models/flights")
+    alive = ("/", "/health/live", "/v2/health/live", "/v1/models", "/v2/models/flights")
+    assert {get(service, path).status for path in (*paths, *alive)} == {200}
+    service.serving.draining = True
+    assert {get(service, path).status for path in paths} == {503}
+    assert {get(service, path).status for path in alive} == {200}
+    assert post(service, PREDICT, {"instances": ROWS}).status == 200
+    assert get(service, "/v2/health/ready").json() == {"error": "this process is about to end"}
+
+
 def test_labels_are_aliases(every: dict[str, Model]) -> None:
     service = app(Catalog({"m": every["cost"]}, {"m": {"staging": every["twice"]}}))
     body = {"instances": [[1, 2]]}
