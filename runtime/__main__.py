@@ -89,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         "drain-seconds": f"how long to go on answering after SIGTERM, {default.drain_seconds:g} by default",
         "header-seconds": f"how long a request's headers may take, {default.header_seconds:g} by default",
         "body-seconds": f"how long a request's body may take, {default.body_seconds:g} by default",
+        "header-limit": f"bytes of a request's target and headers, {default.header_limit} by default",
+        "requests": f"requests at once, of each worker, {default.requests} by default",
         "connections": f"connections at once, of each worker, {default.connections} by default",
         "keys": "a file of API keys, as `python -m runtime key` prints them; by default everybody is let in",
         "private-metrics": "true or false: leave metrics to the admin address",

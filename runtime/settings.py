@@ -33,7 +33,8 @@ class Settings(msgspec.Struct, frozen=True):
     poll_seconds: how often the folder is looked at for other versions; 0 for never.
     drain_seconds: how long to go on answering, not ready, after SIGTERM, before nobody is let in any more.
     header_seconds, body_seconds: how long a request's headers and its body may take to arrive.
-    connections: at once, of each worker; more are answered with 503.
+    header_limit: of a request's target and its headers, bytes.
+    connections, requests: at once, of each worker; more are answered with 503.
     threads: of each worker, for what takes longer than handing it to a thread; 0 for as many as there are processors.
     queue: requests that may wait for each of these threads; more are answered with 503.
     workers: processes that answer.
@@ -53,7 +54,9 @@ class Settings(msgspec.Struct, frozen=True):
     drain_seconds: float = 0.5
     header_seconds: float = 10.0
     body_seconds: float = 30.0
+    header_limit: int = 32_768
     connections: int = 4096
+    requests: int = 200
     threads: int = 0
     queue: int = QUEUE
     workers: int = 1
@@ -122,7 +125,9 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "drain_seconds": (_seconds, "a number of seconds from 0 to 86400"),
     "header_seconds": (_seconds, "a number of seconds from 0 to 86400"),
     "body_seconds": (_seconds, "a number of seconds from 0 to 86400"),
+    "header_limit": (_size, "a number of bytes, 1 or more"),
     "connections": (_size, "a number of connections, 1 or more"),
+    "requests": (_size, "a number of requests, 1 or more"),
     "threads": (_threads, "an integer from 0 to 256"),
     "queue": (_queue, "an integer from 0 to 1000000"),
     "workers": (_workers, "an integer from 1 to 256"),

@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -191,6 +192,12 @@ class Guarded:
         self._shared = shared
         self._model = model
         self._behind = behind
+
+    def refusing(self, refused: Refusal) -> "Guarded":
+        """The same path when it takes no request, for that reason."""
+        other = copy(self)
+        other._behind = lambda key: self._behind(key).refusing(refused)
+        return other
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it before its body is read."""

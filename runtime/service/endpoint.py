@@ -5,6 +5,7 @@ A dialect gives operations (bytes in, bytes out) and the shape of its errors; th
 
 import sys
 from collections.abc import Callable, Mapping
+from copy import copy
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple, NoReturn
@@ -128,6 +129,17 @@ class Endpoint:
         self._meter = served.meter if served else None
         self._made_by = ((b"x-model-version", served.model.version.encode("ascii")),) if served else ()
         self._whose = (served.name, served.model.version) if served else None
+
+    def refusing(self, refused: Refusal) -> "Endpoint":
+        """The same path when it takes no request, for that reason."""
+
+        def refuse(headers: Headers) -> NoReturn:
+            raise refused.with_traceback(None)  # which would grow with every request
+
+        other = copy(self)
+        other._operations = {}
+        other._other = Operation(unreachable, refuse)
+        return other
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -15,9 +15,11 @@ from .access import Gate
 from .catalog import Catalog, Models, catalog
 from .cpus import cpus
 from .dialects.vertex import Vertex
+from .endpoint import Endpoint
 from .exchange import LIMITS, Shared
 from .logs import Access, to_logging
 from .pool import Pool
+from .problems import Refusal
 from .serving import Serving
 from .trace import ERRORS, PREFIX, Traced
 
@@ -122,6 +124,17 @@ class Front:
             return
         state = {**scope.get("state", {}), PREFIX: prefix}
         await self._rest({**scope, "path": path, "root_path": "", "state": state}, receive, send)
+
+    def refusing(self, refused: Refusal) -> Any:
+        """An ASGI application that answers as this one does when it takes no request, for that reason: in the shape
+        that the path's dialect has."""
+        unmatched = Endpoint("unmatched", {}, native.problems, self.serving.shared).refusing(refused)
+
+        async def refuse(scope: Any, receive: Any, send: Any) -> None:
+            endpoint = self.serving.paths.get(scope["path"]) or self.serving.router.find(scope["path"])
+            await (unmatched if endpoint is None else endpoint.refusing(refused))(scope, receive, send)
+
+        return refuse
 
 
 GROUPS = (pages.health, pages.metrics, pages.models, pages.schema)

@@ -1,31 +1,61 @@
-"""Limits of a connection: how long a request may take to arrive, and how many connections there may be.
+"""Limits of a connection: how long a request may take to arrive, how large its headers may be, and how many of both
+there may be at once.
 
 uvicorn has no deadline for receiving a request: a client that sends a byte now and then keeps its connection for ever.
 """
 
 import asyncio
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .problems import Refusal
 
 __all__ = ["Bounds", "protocol"]
 
 
 class Bounds(NamedTuple):
     """header_seconds: from the connection, or from a request's first byte, to the end of its headers.
-    body_seconds: from there to the end of its body. connections: at once, of one process."""
+    body_seconds: from there to the end of its body. header_limit: bytes of its target and its fields. connections,
+    requests: at once, of one process; a request counts as long as it has arrived and is not answered."""
 
     header_seconds: float
     body_seconds: float
+    header_limit: int
     connections: int
+    requests: int
 
 
-def protocol(bounds: Bounds) -> type[HttpToolsProtocol]:
+Refuses = Callable[[Refusal], Any]
+"""An ASGI application that answers with a refusal, in the shape that the path has."""
+
+
+def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
     """uvicorn's protocol with these bounds."""
+    most, header_limit = bounds.requests, bounds.header_limit
+    overloaded = refuses(
+        Refusal(
+            503,
+            "overloaded",
+            f"expected at most {most} requests at once, found more: try again later",
+            headers=((b"retry-after", b"1"),),
+        )
+    )
+    large = refuses(
+        Refusal(431, "too_large", f"expected a target and headers of at most {header_limit} bytes, found larger ones")
+    )
+    begun = 0  # requests whose headers are here and which are not answered, of all connections
+    arriving = 0  # those of them whose bodies are on their way: nothing can be done about them yet
 
     class Bounded(HttpToolsProtocol):
-        """One connection. A request that arrives in one piece, as nearly all do, sets no timer."""
+        """One connection. A request that arrives in one piece, as nearly all do, sets no timer, and its headers are
+        not measured where all of it is smaller than they may be."""
 
+        _large = False
+        _held = 0
+        _begun = 0
+        _arriving = False
         _part = "header"
         _request = 0
         _timed: tuple[int, str] | None = None
@@ -40,7 +70,11 @@ def protocol(bounds: Bounds) -> type[HttpToolsProtocol]:
             self._time()
 
         def data_received(self, data: bytes) -> None:
+            if len(data) > header_limit:
+                self._large = True
             super().data_received(data)
+            if self._part == "header":
+                self._hold(len(data))
             part = (self._request, self._part) if self._part else None
             if part != self._timed:
                 self._time()
@@ -51,14 +85,49 @@ def protocol(bounds: Bounds) -> type[HttpToolsProtocol]:
             self._part = "header"
 
         def on_headers_complete(self) -> None:
-            super().on_headers_complete()
+            nonlocal begun
             self._part = "body"
+            if self._large or self._held:
+                self._large, self._held = False, 0
+                if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > header_limit:
+                    self._refused(large)
+                    return
+            if begun - arriving >= most and self.parser.get_method() == b"POST":  # health goes on
+                self._refused(overloaded)
+                return
+            begun += 1
+            self._begun += 1
+            super().on_headers_complete()
+
+        def on_response_complete(self) -> None:
+            nonlocal begun
+            if self._begun:
+                begun -= 1
+                self._begun -= 1
+                if self._arriving:
+                    self._arrives(False)
+            super().on_response_complete()
+
+        def _refused(self, by: Any) -> None:
+            front, self.app = self.app, by
+            super().on_headers_complete()
+            self.app = front
+
+        def _hold(self, size: int) -> None:
+            """Headers go on after these bytes, of which the first may be another request's."""
+            self._held += size if self._held else 1
+            if self._held > header_limit + 1 and not self.transport.is_closing():
+                self.transport.write(_LARGE)
+                self.transport.close()
 
         def on_message_complete(self) -> None:
             super().on_message_complete()
             self._part = ""
 
         def connection_lost(self, exc: Exception | None) -> None:
+            nonlocal begun
+            begun -= self._begun
+            self._begun = 0
             self._part = ""
             self._time()
             super().connection_lost(exc)
@@ -67,10 +136,16 @@ def protocol(bounds: Bounds) -> type[HttpToolsProtocol]:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer, self._timed = None, None
+            self._arrives(self._part == "body" and self._begun > 0)
             if self._part:
                 self._timed = (self._request, self._part)
                 seconds = bounds.header_seconds if self._part == "header" else bounds.body_seconds
                 self._timer = self.loop.call_later(seconds, self._late)
+
+        def _arrives(self, now: bool) -> None:
+            nonlocal arriving
+            arriving += now - self._arriving
+            self._arriving = now
 
         def _late(self) -> None:
             if self.transport.is_closing():
@@ -88,4 +163,5 @@ def _answer(status: str, *more: str) -> bytes:
 
 
 _FULL = _answer("503 Service Unavailable", "retry-after: 1")
+_LARGE = _answer("431 Request Header Fields Too Large")
 _LATE = _answer("408 Request Timeout")

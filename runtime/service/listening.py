@@ -31,7 +31,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 front,
                 loop="uvloop",
-                http=protocol(Bounds(settings.header_seconds, settings.body_seconds, settings.connections)),
+                http=protocol(_bounds(settings), front.refusing),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -89,6 +89,16 @@ class Server(uvicorn.Server):
         while monotonic() < ends and not self.force_exit and any(_idle(one) for one in self.server_state.connections):
             await asyncio.sleep(0.01)
         await super().shutdown(sockets)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        settings.header_seconds,
+        settings.body_seconds,
+        settings.header_limit,
+        settings.connections,
+        settings.requests,
+    )
 
 
 def _idle(connection: Any) -> bool:

@@ -1,8 +1,11 @@
 """Clients that are slow, on a real server: each is let go at its deadline, and nobody else notices."""
 
+import os
 import selectors
+import signal
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -77,6 +80,129 @@ def test_connections_beyond_the_limit_are_told_to_come_back(root: Path) -> None:
         client.close()
 
 
-@pytest.mark.parametrize("words", [("--connections", "0"), ("--body-seconds", "-1"), ("--header-seconds", "nan")])
+def exchange(port: int, request: bytes, *, pieces: int = 1) -> tuple[int, bytes]:
+    """(status, everything after the status line) of one request, sent in so many pieces."""
+    with socket.create_connection(("127.0.0.1", port), DEADLINE) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        size = -(-len(request) // pieces)
+        for start in range(0, len(request), size):
+            connection.sendall(request[start : start + size])
+            time.sleep(0.002)  # so that the server reads each piece by itself; it must answer alike if it does not
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    line, _, rest = answer.partition(b"\r\n")
+    return int(line.split()[1]), rest
+
+
+@pytest.mark.parametrize("path", ["/predict", "/invocations", "/health", "/nowhere"])
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_headers_are_limited_exactly(bounded: int, path: str, pieces: int) -> None:
+    body = b'{"x": 1, "y": 2}' if path == "/predict" else b"[[1, 2]]"
+    method, fine = (b"GET", 200) if path == "/health" else (b"POST", 404 if path == "/nowhere" else 200)
+    fields = [b"host: x", b"connection: close", b"content-length: %d" % len(body)]
+    size = len(path) + sum(len(field) + 2 for field in fields)
+    for more, status in ((1000 - size, fine), (1001 - size, 431), (1100 - size, 431)):
+        long = b"x-long: ".ljust(more - 2, b"a")
+        head = b"\r\n".join([b"%s %s HTTP/1.1" % (method, path.encode()), *fields, long]) + b"\r\n\r\n"
+        found, rest = exchange(bounded, head + body, pieces=pieces)
+        assert found == status
+        if status == 431:
+            assert b"expected a target and headers of at most 1000 bytes, found larger ones" in rest
+
+
+def test_a_long_target_and_many_headers_are_headers_too(bounded: int) -> None:
+    for head in (b"GET /health?" + b"a" * 20_000 + b" HTTP/1.1\r\n", b"GET /health HTTP/1.1\r\n" + b"a: b\r\n" * 200):
+        assert exchange(bounded, head + b"host: x\r\nconnection: close\r\n\r\n")[0] == 431
+
+
+def test_headers_without_end_are_not_kept(bounded: int) -> None:
+    with socket.create_connection(("127.0.0.1", bounded), DEADLINE) as connection:
+        sent = 0
+        connection.sendall(b"GET /health HTTP/1.1\r\nx-long: ")
+        try:
+            while sent < 10**8:
+                sent += connection.send(b"a" * 10_000)
+        except OSError:
+            pass
+        assert sent < 10**8
+
+
+def test_a_large_body_before_the_next_headers_is_no_header(bounded: int) -> None:
+    body = b'{"x": 1, "y": 2}'.ljust(5000)
+    one = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n" % len(body)
+    requests = one + b"\r\n" + body + one + b"connection: close\r\n\r\n" + body
+    for pieces in (1, 2, 3, 10):
+        status, rest = exchange(bounded, requests, pieces=pieces)
+        assert status == 200
+        assert rest.count(b'"output":[2.0,4.0]') == 2
+
+
+@pytest.fixture(scope="module")
+def bounded(root: Path) -> Iterator[int]:
+    """The port of a service whose headers have 1000 bytes at most."""
+    with serving(str(root / "twice"), "--header-limit", "1000") as (_, client):
+        assert client.base_url.port is not None
+        yield client.base_url.port
+
+
+def test_requests_beyond_the_limit_are_told_to_come_back_in_every_dialect(root: Path) -> None:
+    """Requests that arrive together while one may be at work: the rest is refused, though health is not."""
+    bodies = {
+        "/predict": (b'{"x": 1, "y": 2}', b'"status":503'),
+        "/v1/models/twice:predict": (b'{"instances": [[1, 2]]}', b'{"error":"expected at most 1 requests'),
+        "/invocations": (b"[[1, 2]]", b'"error_code":"TEMPORARILY_UNAVAILABLE"'),
+    }
+    with serving(str(root / "twice"), "--requests", "1") as (server, client), ExitStack() as opened:
+        assert client.base_url.port is not None
+        asked = [*bodies] * 10 + ["/v2/health/live"] * 5
+        connections = []
+        for _ in asked:
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", client.base_url.port), DEADLINE))
+            connection.sendall(b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            connections.append(connection)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        os.waitpid(server.process.pid, os.WUNTRACED)  # all of it arrives before any is looked at
+        for path, connection in zip(asked, connections, strict=True):
+            body, method = (bodies[path][0], "POST") if path in bodies else (b"", "GET")
+            head = f"{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body)
+        os.kill(server.process.pid, signal.SIGCONT)
+        statuses = []
+        for path, connection in zip(asked, connections, strict=True):
+            answer = b""
+            while part := connection.recv(65536):
+                answer += part
+            statuses.append(int(answer.split()[1]))
+            if statuses[-1] == 503:
+                assert b"\r\nretry-after: 1\r\n" in answer
+                assert bodies[path][1] in answer
+        assert set(statuses) == {200, 503}
+        assert statuses[-5:] == [200] * 5
+        counted = client.get("/metrics").text
+        assert f'{{error_type="overloaded",model="twice"}} {statuses.count(503)}.0' in counted
+
+
+def test_bodies_that_are_on_their_way_are_no_load(root: Path) -> None:
+    with serving(str(root / "twice"), "--requests", "1") as (_, client), ExitStack() as opened:
+        assert client.base_url.port is not None
+        for _ in range(20):
+            stalled = opened.enter_context(socket.create_connection(("127.0.0.1", client.base_url.port), DEADLINE))
+            stalled.sendall(STALLED["half a body"])
+        for _ in range(20):
+            assert client.post("/predict", json={"x": 1, "y": 2}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--requests", "0"),
+        ("--header-limit", "x"),
+        ("--connections", "0"),
+        ("--body-seconds", "-1"),
+        ("--header-seconds", "nan"),
+    ],
+)
 def test_limits_that_are_none(root: Path, words: tuple[str, str]) -> None:
     assert words[0] in refused(str(root), *words)
