@@ -43,14 +43,14 @@ def paths(subject: Subject) -> Iterator[Path]:
     for count in (1, 100, LARGE):
         yield _rows(subject, raw, method, count, subject.first, f"predict {count}")
     if not any(feature.kind != "number" for feature in subject.model.manifest.inputs):
-        matrix = subject.model.tensors.matrix(subject.frame)
+        matrix = subject.model.tensors.of(subject.frame).matrix
         yield _rows(subject, raw, method, LARGE, lambda count: matrix[:count], f"predict {LARGE} array")
 
 
 def _json(subject: Subject, raw: Any) -> Path:
     """One row as JSON, to an answer in JSON; scikit-learn has its DataFrame there already, and is asked once."""
     names = _tensors(subject, "predict", "predict_proba") or _tensors(subject, "transform")
-    matrix = subject.model.tensors.matrix(subject.first(ROWS))
+    matrix = subject.model.tensors.of(subject.first(ROWS)).matrix
     rows = [{INPUT: row[np.newaxis].copy()} for row in matrix]
     check = _check_tensors(subject, names)
     again = [Contender(RAW, timed(lambda row: raw.run(names, row), rows, check))]
@@ -67,7 +67,7 @@ def _json(subject: Subject, raw: Any) -> Path:
 def _rows(subject: Subject, raw: Any, method: str, count: int, rows: Callable[[int], Any], name: str) -> Path:
     """Rows as the pipeline takes them to its answers; where there is one, each of ROWS in turn."""
     given = [subject.one(index) for index in range(ROWS)] if count == 1 else [rows(count)]
-    matrices = [{INPUT: subject.model.tensors.matrix(x)} for x in given]
+    matrices = [{INPUT: subject.model.tensors.of(x).matrix} for x in given]
     names = _tensors(subject, method)
     ours = timed(getattr(subject.model, method), given, lambda index, found: subject.check(method, found, index))
     raws = timed(lambda x: raw.run(names, x), matrices, _check_tensors(subject, names))

@@ -4,6 +4,7 @@ import datetime
 import os
 import platform
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -105,6 +106,7 @@ def assemble(
     signature = sign(pipeline, sample)
     report(f"signature: {len(signature.features)} features, {len(signature.frame):,} rows of sample")
     graph, scope, outputs, classes = build_graph(pipeline, signature, fold=fold)
+    signature = replace(signature, features=tuple(_with_rules(feature, scope) for feature in signature.features))
     report(f"graph: {len(graph):,} bytes" + "".join(f"; folded {line}" for line in scope.folded))
     manifest = Manifest(
         protocol=PROTOCOL,
@@ -163,11 +165,11 @@ def build_graph(
         first = answer[0] if isinstance(answer, list) else answer
         sizes.update((method, terms) for total, terms in scope.sums if total is parts[0])
         outputs.append(Output(method, names, _dtype(first), tuple(map(int, first.shape[1:])), labels))
-    model = spox.build({"X": x}, named, drop_unused_inputs=False)
+    model = spox.build(scope.inputs, named, drop_unused_inputs=False)
     model.graph.name = "pipetwin"
     model.producer_name = "pipetwin"
     if sizes:
-        scope.gauge = serialize(spox.build({"X": x}, sizes, drop_unused_inputs=False), scope.ensembles)
+        scope.gauge = serialize(spox.build(scope.inputs, sizes, drop_unused_inputs=False), scope.ensembles)
     return serialize(model, scope.ensembles), scope, tuple(outputs), classes
 
 
@@ -200,6 +202,12 @@ def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
 def _with_table(feature: Feature, scope: Scope) -> Feature:
     table = scope.tables.get(feature.position, {}) if feature.position is not None else {}
     return msgspec.structs.replace(feature, categories=tuple(_plain(value) for value in table))
+
+
+def _with_rules(feature: Feature, scope: Scope) -> Feature:
+    """A column that a vectoriser reads is no category, or not only one."""
+    rules = tuple(rule for rule, _ in scope.texts.get(feature.position, ())) if feature.position is not None else ()
+    return msgspec.structs.replace(feature, kind="text", rules=rules) if rules else feature
 
 
 def _within_seen(feature: Feature) -> Feature:

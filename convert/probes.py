@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from runtime.manifest import Feature
 
+from .documents import documents, odd_documents
 from .paths import Visit
 from .signature import UNSEEN, Signature
 
@@ -29,7 +30,8 @@ def draw(
     visits: Iterable[Visit] = (),
     seed: int = SEED,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Frames of probes by kind: sample, nodes, thresholds, edges, missing, categories.
+    """Frames of probes by kind: sample, nodes, thresholds, edges, missing, categories,
+    texts.
 
     tables: by position, the categories that the graph tells apart.
     edges: by position, the numbers next to which trees decide otherwise.
@@ -44,6 +46,7 @@ def draw(
         ("edges", maker.numbers()),
         ("missing", maker.missing()),
         ("categories", maker.categories()),
+        ("texts", maker.texts()),
     ):
         found = [frame for frame in frames if len(frame)]
         if found:
@@ -159,6 +162,15 @@ class _Maker:
                 frame[self._names[feature.name]] = cells
                 yield frame
 
+    def texts(self) -> Iterator[pd.DataFrame]:
+        """Each column of texts by itself."""
+        for feature in self._live:
+            if feature.kind == "text":
+                cells = odd_documents(feature.rules, self._rng)
+                frame = self._rows(len(cells))
+                frame[self._names[feature.name]] = pd.Series(cells, dtype=object)
+                yield frame
+
 
 def _taken(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which numbers the pipeline takes in a feature."""
@@ -185,6 +197,8 @@ def canary_rows(
                 row.append(None)
             elif feature.kind == "boolean":
                 row.append(bool(rng.random() < 0.5))
+            elif feature.kind == "text":
+                row += documents(feature.rules, rng, 1)
             elif feature.kind == "category":
                 row.append(table[rng.integers(len(table))] if table else "")
             else:

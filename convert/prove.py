@@ -15,6 +15,7 @@ from runtime.errors import BundleError
 from runtime.manifest import Manifest, Output
 from runtime.model import Model, plain
 from runtime.proof import Canary, OutputProof, Proof
+from runtime.rows import Rows
 from runtime.session import Session
 
 from . import probes
@@ -64,7 +65,7 @@ def prove(
         through = f" ({', '.join(scope.fallbacks)} went through skl2onnx)" if scope.fallbacks else ""
         raise UnsupportedError(f"expected a graph that the runtime can run{through}: {error}") from error
     few = signature.frame.iloc[:WALKED]
-    walked = visits(graph, twin.tensors.matrix(signature.given(few)), probes.SEED)
+    walked = visits(graph, twin.tensors.of(signature.given(few)).matrix, probes.SEED)
     frames = list(probes.draw(signature, tables, edges, walked))
     methods = [output.method for output in manifest.outputs]
     frame = pd.concat([rows for _, rows in frames], ignore_index=True)
@@ -76,13 +77,13 @@ def prove(
         frame = pd.concat([rows for _, rows in frames], ignore_index=True)
         expected = {method: signature.ask(pipeline, method, frame) for method in methods}
     say(f"probes: {len(frame):,} rows")
-    matrix = twin.tensors.matrix(signature.given(frame))
+    given = twin.tensors.of(signature.given(frame))
     # Of the sample alone: measured over the far-out probes a floor would let everything ordinary pass.
     ordinary = len(frames[0][1])
     floors = {
         method: floor_of(_first_rows(answers, ordinary)) for method, answers in expected.items() if _is_float(answers)
     }
-    terms = _terms(scope, matrix)
+    terms = _terms(scope, given)
     sizes = {method: float(found[:ordinary].max()) for method, found in terms.items()}
     floors |= {method: max(floors[method], size / 1000) for method, size in sizes.items()}
     expected, open_ = _settled(pipeline, signature, frame, expected, floors, scope)
@@ -94,7 +95,7 @@ def prove(
         least = np.maximum(ledger.floor, terms.get(method, np.zeros((len(frame), 1))) / 1000)
         tied = _tied(expected, floors) if output.labels else None
         for rows, size in ((len(frame), len(frame)), *((min(len(frame), AGAIN), size) for size in BATCHES)):
-            found = _in_batches(twin, output, matrix[:rows], size)
+            found = _in_batches(twin, output, given[:rows], size)
             part = _first_rows(wanted, rows)
             try:
                 if method in floors:
@@ -119,7 +120,7 @@ def prove(
     # Without an excuse: at level bit a label that differs is no tie.
     level = "bit" if all(o.identical == o.rows for o in outputs.values()) else "ulp" if largest <= ULP else "tolerance"
     tolerated = 0.0 if level == "bit" else ULP if level == "ulp" else allowed
-    _same_over_json(twin, manifest, signature, frame, matrix)
+    _same_over_json(twin, manifest, signature, frame, given)
     return Proof(
         level=level,  # type: ignore[arg-type]
         tolerance=tolerated,
@@ -149,12 +150,12 @@ def _taken(pipeline: Any, signature: Signature, method: str, frame: pd.DataFrame
     return frame
 
 
-def _terms(scope: Scope, matrix: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def _terms(scope: Scope, rows: Rows) -> dict[str, NDArray[np.float64]]:
     """By method that answers sums whose terms cancel, how large these are: [rows, 1]; zero where they overflow."""
     if scope.gauge is None:
         return {}
-    gauge = Session(scope.gauge)
-    found = gauge.run(matrix, gauge.outputs)
+    gauge = Session(scope.gauge, scope.widths)
+    found = gauge.run_rows(rows, gauge.outputs)
     return {m: np.where(np.isfinite(size), size, 0.0) for m, size in zip(gauge.outputs, found, strict=True)}
 
 
@@ -176,18 +177,16 @@ def _settled(
     return {method: merged(answers, settled[method], open_) for method, answers in expected.items()}, open_
 
 
-def _in_batches(twin: Model, output: Output, matrix: NDArray[np.float64], size: int) -> Any:
-    blocks = [twin.answers(output, matrix[start : start + size]) for start in range(0, len(matrix), size)]
+def _in_batches(twin: Model, output: Output, rows: Rows, size: int) -> Any:
+    blocks = [twin.answers(output, rows[slice(start, start + size)]) for start in range(0, len(rows), size)]
     if isinstance(blocks[0], list):
         return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
     return np.concatenate(blocks)
 
 
-def _same_over_json(
-    twin: Model, manifest: Manifest, signature: Signature, frame: pd.DataFrame, matrix: NDArray[np.float64]
-) -> None:
+def _same_over_json(twin: Model, manifest: Manifest, signature: Signature, frame: pd.DataFrame, given: Rows) -> None:
     """Raise ParityError if a row means something else as JSON than it does in a frame."""
-    finite = np.flatnonzero(~np.isinf(matrix).any(axis=1))
+    finite = np.flatnonzero(~np.isinf(given.matrix).any(axis=1))
     places = np.random.default_rng(probes.SEED).permutation(finite)[:BODIES]
     rows = [
         {
@@ -202,7 +201,7 @@ def _same_over_json(
     # What a model reads aloud: a PCA's manifest has score_samples before its transform.
     outputs = (twin.manifest.output("predict"), twin.manifest.output("transform"))
     read = next((output for output in outputs if output is not None), twin.manifest.outputs[0])
-    expected = plain(twin.answers(read, matrix[places[known]]))
+    expected = plain(twin.answers(read, given[places[known]]))
     found = [row[twin.name_of_answer] for row in answer[f"{twin.name_of_answer}s"]]
     # JSON has no NaN and no infinity: they are null.
     if json.loads(json.dumps(found)) != _nulls(expected):
@@ -268,7 +267,7 @@ def _canary(
     by_name = dict(zip((feature.name for feature in signature.features), frame.columns, strict=True))
     for index, feature in enumerate(live):
         cells = pd.Series([row[index] for row in rows], dtype=object)
-        if feature.kind == "category":
+        if feature.kind in ("category", "text"):
             cells[cells.isna()] = signature.marker(feature)
         elif feature.kind == "number" or cells.isna().any():
             cells = cells.astype(np.float64)

@@ -5,7 +5,6 @@ the steps: the pipeline is asked, with a row in which that is changed.
 """
 
 import contextlib
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,13 +23,11 @@ from runtime.manifest import Feature
 
 from .errors import SampleError, UnsupportedError
 from .lower import lacking, offered
+from .sample import between, column_of, frame_of, marker_of, seen_in
 
 __all__ = ["Signature", "reference", "sign"]
 
 UNSEEN = "\0unseen"
-EXACT = 2**53
-"""Integers up to this are exact in float64; a column that goes beyond holds categories."""
-
 ASKED = 1000
 """Rows of the sample at most, where the pipeline is asked whether they have the same answers in two ways."""
 
@@ -41,10 +38,6 @@ LIMITS = (float(np.nextafter((2 - 2.0**-24) * 2.0**127, 0)), FLOAT32_MAX, 1e36, 
 finite number (trees see float32), then less where a scaler divides first."""
 
 
-_UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
-"""What the runtime's JSON decoder allows in no field's name."""
-
-
 @dataclass(frozen=True)
 class Signature:
     """What goes into a pipeline.
@@ -53,12 +46,14 @@ class Signature:
     frame: the sample as the reference sees it: float64 numbers, booleans, and categories as they are.
     named: whether the pipeline takes a DataFrame with names (else an ndarray).
     markers: by feature, what stands for a missing category in the sample: None or NaN.
+    flat: whether the pipeline takes a row of texts, not a table.
     """
 
     features: tuple[Feature, ...]
     frame: pd.DataFrame
     named: bool
     markers: tuple[Any, ...]
+    flat: bool = False
 
     def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
         """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
@@ -74,6 +69,8 @@ class Signature:
         """Rows in the form that the pipeline was fitted with."""
         if self.named:
             return frame
+        if self.flat:
+            return frame.iloc[:, 0].to_numpy(object)
         if not any(dtype.kind == "O" for dtype in frame.dtypes):  # what is dropped may hold text too
             # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
             return np.array(frame.to_numpy(np.float64), order="C")
@@ -107,16 +104,10 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     """
     _methods(pipeline)  # first, for what answers nothing may take no rows and columns either
     names = getattr(pipeline, "feature_names_in_", None)
-    frame = _frame(sample, names, getattr(pipeline, "n_features_in_", None))
+    frame = frame_of(sample, names, getattr(pipeline, "n_features_in_", None))
     if not len(frame):
         raise SampleError("expected a sample of at least one row, found none: give rows the pipeline was trained on")
-    odd = next((str(name) for name in frame.columns if _UNSPEAKABLE.search(str(name))), None)
-    if odd is not None:
-        raise SampleError(
-            f"expected column names without quotation marks, backslashes and control characters, found {odd!r}: a JSON "
-            "object could not have it as a plain key; rename the column before fitting"
-        )
-    columns = {name: _column(frame[name], str(name)) for name in frame.columns}
+    columns = {name: column_of(frame[name], str(name)) for name in frame.columns}
     signature = _signature(pipeline, columns)
     # Numbers in a column of objects are numbers to a scaler and categories to an encoder: the pipeline knows.
     objects = [name for name, (kind, _) in columns.items() if kind == "number" and frame[name].dtype == object]
@@ -142,7 +133,7 @@ def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]]) -> S
     """The signature so far: nothing asked yet."""
     ignored = _ignored(pipeline)
     frame = pd.DataFrame({name: values for name, (_, values) in columns.items()})
-    markers = {name: _marker(values) for name, (kind, values) in columns.items() if kind == "category"}
+    markers = {name: marker_of(values) for name, (kind, values) in columns.items() if kind == "category"}
     usual = next((marker for marker in markers.values() if marker is not ...), np.nan)
     chosen = [usual if (marker := markers.get(name, ...)) is ... else marker for name in columns]
     positions = iter(range(len(columns)))
@@ -151,12 +142,15 @@ def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]]) -> S
             name=str(name),
             kind="ignored" if place in ignored else kind,
             position=None if place in ignored else next(positions),
-            seen=_seen(values) if kind == "number" and place not in ignored else None,
+            seen=seen_in(values) if kind == "number" and place not in ignored else None,
         )
         for place, (name, (kind, values)) in enumerate(columns.items())
     ]
     named = getattr(pipeline, "feature_names_in_", None) is not None
-    return Signature(tuple(features), frame, named, tuple(chosen))
+    # What was fitted with a table knows how many columns it had; a vectoriser of texts does not.
+    flat = not named and getattr(pipeline, "n_features_in_", None) is None
+    flat = flat and len(columns) == 1 and {type(value) for value in frame.iloc[:, 0].dropna()} == {str}
+    return Signature(tuple(features), frame, named, tuple(chosen), flat)
 
 
 def _refusal(pipeline: Any, signature: Signature) -> Exception | None:
@@ -196,23 +190,16 @@ def _known_only(pipeline: Any, signature: Signature) -> list[Any]:
         for feature, column in zip(signature.features, signature.frame.columns, strict=True)
         if feature.kind == "number" and feature.seen
     }
-    between = {name: _between(signature.frame[column]) for name, column in names.items()}
+    other = {name: between(signature.frame[column]) for name, column in names.items()}
 
     def takes(chosen: Sequence[str]) -> bool:
         row = signature.frame.iloc[[0]].copy()
         for name in chosen:
-            row[names[name]] = between[name]
+            row[names[name]] = other[name]
         return _refusal(pipeline, replace(signature, frame=row)) is None
 
     taken = _search(list(names), takes)
     return [column for name, column in names.items() if name not in taken]
-
-
-def _between(values: pd.Series) -> float:
-    """A number within the range of a column, but not in it."""
-    seen = np.unique(values.to_numpy(np.float64))
-    seen = seen[np.isfinite(seen)]
-    return float(np.nextafter(seen[-1], -np.inf)) if len(seen) < 2 else float(seen[-2] + (seen[-1] - seen[-2]) / np.pi)
 
 
 def _methods(pipeline: Any) -> tuple[str, ...]:
@@ -222,71 +209,6 @@ def _methods(pipeline: Any) -> tuple[str, ...]:
             raise UnsupportedError(reason)
         raise SampleError(f"expected a pipeline that predicts or transforms, found {type(pipeline).__name__}")
     return methods
-
-
-def _frame(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
-    if isinstance(sample, pd.DataFrame):
-        frame = sample
-    elif isinstance(sample, Sequence) and len(sample) and isinstance(sample[0], Mapping):
-        frame = pd.DataFrame(list(sample))
-    elif hasattr(sample, "to_pandas"):
-        frame = sample.to_pandas()
-    else:
-        array = np.asarray(sample)
-        if array.ndim != 2:
-            raise SampleError(f"expected a sample of rows and columns, found {array.ndim} dimensions")
-        labels = names if names is not None and len(names) == array.shape[1] else None
-        columns = labels if labels is not None else [f"x{i}" for i in range(array.shape[1])]
-        # Objects stay objects, for pandas 3 would make NaN of None.
-        frame = pd.DataFrame(array, columns=columns, dtype=object if array.dtype == object else None)
-    if frame.columns.has_duplicates:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise SampleError(f"expected columns of different names, found {twice!r} twice in the sample")
-    if names is not None:
-        absent = [name for name in names if name not in frame.columns]
-        if absent:
-            raise SampleError(
-                "expected the columns that the pipeline was fitted with, found none named "
-                f"{', '.join(map(repr, absent))} in the sample"
-            )
-        frame = frame[list(names)]
-    elif width is not None and frame.shape[1] != width:
-        raise SampleError(f"expected a sample with {width} columns, found {frame.shape[1]}")
-    return frame.reset_index(drop=True)
-
-
-def _column(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
-    """A column's kind, and its values as the reference sees them."""
-    dtype = values.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        plain = dtype.categories.dtype.kind in "fiub" and not values.isna().any()
-        return _column(values.astype(dtype.categories.dtype if plain else object), name)
-    if pd.api.types.is_bool_dtype(dtype) and not values.isna().any():
-        return "boolean", values.astype(bool)
-    if pd.api.types.is_integer_dtype(dtype) and values.dropna().abs().max() > EXACT:
-        return "category", values.astype(object)
-    if pd.api.types.is_numeric_dtype(dtype):
-        if pd.api.types.is_complex_dtype(dtype):
-            raise SampleError(f"expected numbers, strings or booleans, found complex numbers in column {name!r}")
-        return "number", pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
-    objects = values.astype(object)
-    kinds = {type(value) for value in objects[~objects.isna()]}
-    if kinds and all(issubclass(kind, int | float | np.number) and kind is not bool for kind in kinds):
-        if any(abs(value) > EXACT for value in objects.dropna() if not isinstance(value, float | np.floating)):
-            return "category", objects
-        return "number", objects.astype(np.float64)
-    if all(issubclass(kind, str | bool | int | float | np.generic) for kind in kinds):
-        return "category", objects
-    found = ", ".join(sorted(kind.__name__ for kind in kinds))
-    raise SampleError(f"expected numbers, strings or booleans, found {found} in column {name!r}")
-
-
-def _marker(values: pd.Series) -> Any:
-    """What stands for a missing category; ... where none is missing."""
-    (missing,) = np.nonzero(values.isna().to_numpy())
-    if not len(missing):
-        return ...
-    return None if values.iloc[int(missing[0])] is None else np.nan
 
 
 def _same_markers(pipeline: Any, signature: Signature) -> Signature:
@@ -319,12 +241,6 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(((one == other) | ((one != one) & (other != other))).all())
 
 
-def _seen(values: pd.Series) -> tuple[float, float] | None:
-    finite = values.to_numpy(np.float64)
-    finite = finite[np.isfinite(finite)]
-    return (float(finite.min()), float(finite.max())) if len(finite) else None
-
-
 def _ignored(pipeline: Any) -> set[int]:
     """The places of columns that a leading ColumnTransformer drops."""
     while isinstance(pipeline, Pipeline) and len(pipeline.steps):
@@ -343,8 +259,8 @@ def _taken(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
     def takes(frame: pd.DataFrame) -> bool:
         try:
             signature.ask(pipeline, methods[0], frame)
-        except (ValueError, TypeError, LookupError, OverflowError):
-            return False
+        except (ValueError, TypeError, LookupError, OverflowError, AttributeError):
+            return False  # an AttributeError: of None there are no small letters
         return True
 
     base = signature.frame.iloc[[0]]

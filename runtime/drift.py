@@ -32,7 +32,7 @@ class Drift:
 
     def __init__(self, columns: tuple[Feature, ...]) -> None:
         self._columns = columns
-        self._categories = np.array([feature.kind == "category" for feature in columns], bool)
+        self._categories = np.array([feature.kind in ("category", "text") for feature in columns], bool)
         spans = [feature.range or feature.seen or (-np.inf, np.inf) for feature in columns]
         self._low = np.array(
             [low if f.kind == "number" else -np.inf for f, (low, _) in zip(columns, spans, strict=True)]

@@ -11,8 +11,9 @@ from typing import Literal
 import msgspec
 
 from .errors import BundleError, ProtocolError
+from .pattern import DEFAULT, check_pattern
 
-__all__ = ["NAME", "PROTOCOL", "VERSION", "Category", "Feature", "Manifest", "Output"]
+__all__ = ["NAME", "PROTOCOL", "VERSION", "Category", "Feature", "Manifest", "Output", "TextRule"]
 
 PROTOCOL = 1
 """The newest protocol that this runtime reads."""
@@ -27,24 +28,72 @@ Category = str | int | bool | float
 """A category or a class label, as what it is: 1, 1.0, True and "1" are told apart where JSON tells them apart."""
 
 
+MOST_GRAM = 32
+"""The longest n-gram: a text has as many of each length as it has words, or characters."""
+WIDEST = 2**31 - 1
+
+
+class TextRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How a text becomes counts of terms, as by one of scikit-learn's vectorisers.
+
+    analyzer: whether terms are of words, of characters, or of characters within words.
+    pattern: for words, what a token is (``pattern.check_pattern``).
+    lowercase: whether a text is put into small letters first.
+    accents: how accents are then taken off: by dropping what is not ASCII, or every combining character.
+    ngrams: the least and the most words or characters in a term.
+    stop_words: words that are left out.
+    terms: the vocabulary; a term's place is its column.
+    hashed: without a vocabulary, the number of columns; a term's column is its hash's remainder.
+    signed: whether a hashed term counts with its hash's sign.
+    """
+
+    analyzer: Literal["word", "char", "char_wb"] = "word"
+    pattern: str = DEFAULT
+    lowercase: bool = True
+    accents: Literal["ascii", "unicode"] | None = None
+    ngrams: tuple[int, int] = (1, 1)
+    stop_words: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    hashed: int | None = None
+    signed: bool = True
+
+    @property
+    def columns(self) -> int:
+        """How many columns the counts have."""
+        return len(self.terms) if self.hashed is None else self.hashed
+
+    def check(self) -> None:
+        """Raises BundleError where texts should not be read by it."""
+        check_pattern(self.pattern)
+        low, high = self.ngrams
+        if not 1 <= low <= high <= MOST_GRAM:
+            raise BundleError(f"expected n-grams of 1 to {MOST_GRAM}, found {low} to {high}: fit with shorter ones")
+        if (self.hashed is None) == (not self.terms) or not 0 < self.columns <= WIDEST:
+            raise BundleError("expected a text rule with terms or with a number of columns to hash into, found another")
+
+
 class Feature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One column of the input.
 
     name: as the pipeline was fitted with it, or ``x0``, ``x1``, ... where it was fitted with positions.
-    kind: ``number``, ``boolean``, ``category`` (its value becomes a code) or ``ignored`` (the pipeline drops it).
+    kind: ``number``, ``boolean``, ``category`` (its value becomes a code), ``text`` (its terms are counted) or
+        ``ignored`` (the pipeline drops it).
     position: the column of the graph's matrix; None for an ignored feature.
     missing: whether the pipeline takes a missing value here.
     infinite: whether it takes an infinite one.
     limit: the largest magnitude it takes (a tree takes what float32 can hold); None for any finite number.
     categories: for a category, the table; the code of a value is its place. An unseen value's code is -1, and a
         missing value is NaN.
+        A text has one where the pipeline reads it as a category as well; else its code is 0, and -1 where no rule
+        knows any of its terms.
     unknown: for a category, whether the pipeline takes an unseen value.
     seen: the smallest and largest finite number of the sample.
     range: the smallest and largest number that is let in, where ranges are enforced.
+    rules: for a text, how it becomes counts of terms; one for each vectoriser that reads it.
     """
 
     name: str
-    kind: Literal["number", "boolean", "category", "ignored"]
+    kind: Literal["number", "boolean", "category", "text", "ignored"]
     position: int | None = None
     missing: bool = False
     infinite: bool = False
@@ -53,6 +102,7 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     unknown: bool = True
     seen: tuple[float, float] | None = None
     range: tuple[float, float] | None = None
+    rules: tuple[TextRule, ...] = ()
 
 
 class Output(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -105,6 +155,11 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         read = [(feature.position, feature) for feature in self.inputs if feature.position is not None]
         return tuple(feature for _, feature in sorted(read, key=lambda pair: pair[0]))
 
+    @property
+    def rules(self) -> tuple[tuple[int, TextRule], ...]:
+        """The text rules in the order of the graph's inputs, each with the position of its feature."""
+        return tuple((place, rule) for place, feature in enumerate(self.columns) for rule in feature.rules)
+
     def output(self, method: str) -> Output | None:
         """The output of a method, or None where the pipeline has no such method."""
         return next((output for output in self.outputs if output.method == method), None)
@@ -132,4 +187,12 @@ def read_manifest(text: bytes, where: str) -> Manifest:
     positions = [feature.position for feature in manifest.columns]
     if positions != list(range(len(positions))):
         raise BundleError(f"expected the features of {where} at positions 0 to {len(positions) - 1}, found {positions}")
+    for feature in manifest.inputs:
+        if (feature.kind == "text") != bool(feature.rules):
+            raise BundleError(f"expected rules for texts and for nothing else in {where}, found {feature.name[:64]!r}")
+        for rule in feature.rules:
+            try:
+                rule.check()
+            except BundleError as error:
+                raise BundleError(f"{where}: {error}") from error
     return manifest

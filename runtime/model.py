@@ -18,6 +18,7 @@ from .drift import Drift
 from .errors import BundleError, CanaryError, InputError
 from .manifest import Category, Manifest, Output
 from .proof import Proof
+from .rows import Rows
 from .schema import Request, example
 from .session import Session
 from .tensors import Limits, Tensors
@@ -109,7 +110,8 @@ class Model:
         self.digest: str = bundle.digest
         self.drift = Drift(self.manifest.columns)
         self.tensors = Tensors(self.manifest)
-        self.session: Session = Session(bundle.graph)
+        widths = [rule.columns for _, rule in self.manifest.rules]
+        self.session: Session = Session(bundle.graph, widths)
         named = {tensor for output in self.manifest.outputs for tensor in output.tensors}
         if self.session.columns != len(self.manifest.columns) or not named <= set(self.session.outputs):
             raise BundleError(
@@ -122,6 +124,7 @@ class Model:
         self.cost = Cost(0.0, 0.0, 0)
         self._encode = msgspec.json.Encoder().encode
         self._must_know = any(feature.kind == "category" and not feature.unknown for feature in self.manifest.columns)
+        self._has_text = bool(widths)
         self._labels = [np.array(table, _dtype(self.manifest, table)) for table in self.manifest.classes]
         self._read = _reader(self.manifest)
         predict = self.manifest.output("predict")
@@ -143,11 +146,11 @@ class Model:
 
     def apply(self, output: Output, X: Any) -> Any:
         """A method's answer for rows: an ndarray, or a list of them where the pipeline returns a list."""
-        return self.answers(output, self.tensors.matrix(X))
+        return self.answers(output, self.tensors.of(X))
 
-    def answers(self, output: Output, matrix: NDArray[np.float64]) -> Any:
-        """A method's answer for a matrix made by ``tensors``."""
-        return self._answer(output, self.session.run(matrix, output.tensors))
+    def answers(self, output: Output, rows: Rows) -> Any:
+        """A method's answer for rows made by ``tensors``."""
+        return self._answer(output, self.session.run_rows(rows, output.tensors))
 
     def _answer(self, output: Output, arrays: list[NDArray[Any]]) -> Any:
         if output.labels:
@@ -159,12 +162,12 @@ class Model:
         arrays = [array.astype(output.dtype, copy=False) for array in arrays]
         return arrays[0] if len(arrays) == 1 else arrays
 
-    def respond(self, matrix: NDArray[np.float64], outputs: Sequence[Output]) -> "Response":
-        """The answers of several methods for a matrix made by ``tensors``, from one run, with what a service counts.
+    def respond(self, rows: Rows, outputs: Sequence[Output]) -> "Response":
+        """The answers of several methods for rows made by ``tensors``, from one run, with what a service counts.
 
         Raises InputError for more rows than a request may have.
         """
-        self._limits.check_rows(len(matrix))
+        self._limits.check_rows(len(rows))
         asked = {output.method for output in outputs}
         # In the manifest's order, so that there are few different sets of tensors however they are asked for.
         wanted = tuple(
@@ -173,21 +176,21 @@ class Model:
             if output.method in asked or output is self._counted
             for tensor in output.tensors
         )
-        if len(matrix) == 1:
+        if len(rows) == 1 and not self._has_text:
             row = self.session.row(wanted)
-            row.input[:] = matrix[0]
+            row.input[:] = rows.matrix[0]
             found: Sequence[NDArray[Any]] = [array.copy() for array in row.run()]
         else:
-            found = self.session.run(matrix, wanted)
+            found = self.session.run_rows(rows, wanted)
         arrays = dict(zip(wanted, found, strict=True))
-        self.drift.note(matrix)
+        self.drift.note(rows.matrix)
         labels: list[Category] = []
         if self._counted is not None:
-            places = arrays[self._counted.tensors[0]].reshape(len(matrix), -1)
+            places = arrays[self._counted.tensors[0]].reshape(len(rows), -1)
             for table, column in zip(self.manifest.classes, places.T.tolist(), strict=True):
                 labels += [table[place] for place in column]
         answers = [self._answer(output, [arrays[name] for name in output.tensors]) for output in outputs]
-        return Response(answers, labels, len(matrix))
+        return Response(answers, labels, len(rows))
 
     def predict_json(self, body: bytes, *, probabilities: bool = False) -> bytes:
         """The answer to a body of ``POST /predict``, as JSON.
@@ -203,7 +206,7 @@ class Model:
         start = perf_counter_ns()
         values = self._decode(body)
         read = self._read
-        if values.__class__ is list:
+        if values.__class__ is list and not self._has_text:
             row = self.session.row(read.tensors)
             self.tensors.fill(row.input, values)
             if self._must_know:
@@ -213,18 +216,24 @@ class Model:
             answer["model_version"] = self.version
             answer["latency_ms"] = (perf_counter_ns() - start) / 1e6
             return Answer(self._encode(answer), label, 1)
-        matrix = self.tensors.decoded(values)
+        alone = values.__class__ is list
+        rows = self.tensors.decoded([values] if alone else values)
         if self._must_know:
-            self.tensors.check_known(matrix)
-        arrays = self.session.run(matrix, read.tensors)
-        self.drift.note(matrix)
-        read_rows = [read.row(arrays, index, probabilities) for index in range(len(matrix))]
+            self.tensors.check_known(rows.matrix)
+        arrays = self.session.run_rows(rows, read.tensors)
+        self.drift.note(rows.matrix)
+        read_rows = [read.row(arrays, index, probabilities) for index in range(len(rows))]
+        if alone:
+            ((answer, label),) = read_rows
+            answer["model_version"] = self.version
+            answer["latency_ms"] = (perf_counter_ns() - start) / 1e6
+            return Answer(self._encode(answer), label, 1)
         answers = {
             f"{self.name_of_answer}s": [answer for answer, _ in read_rows],
             "model_version": self.version,
             "latency_ms": (perf_counter_ns() - start) / 1e6,
         }
-        return Answer(self._encode(answers), [label for _, labels in read_rows for label in labels], len(matrix))
+        return Answer(self._encode(answers), [label for _, labels in read_rows for label in labels], len(rows))
 
     def check(self) -> None:
         """Answer the canary rows, and measure what an answer costs here.
@@ -243,7 +252,8 @@ class Model:
                 f"expected {', '.join(other) or 'a method'} to answer {len(rows)} canary rows as proven at level "
                 f"{self.proof.level}, found other answers from version {self.version}: do not serve it here"
             )
-        self.session.row(self._read.tensors).run()  # so that no request is the first
+        if not self._has_text:
+            self.session.row(self._read.tensors).run()  # so that no request is the first
         with suppress(InputError):  # an example is no promise
             self.cost = measured(self.answer, example(self.manifest))
         self.drift = Drift(self.manifest.columns)  # nobody has asked for anything yet

@@ -125,6 +125,8 @@ def _type(feature: Feature) -> Any:
             kind = float if low is None else Annotated[float, Meta(ge=low, le=high)]
         case "boolean":
             kind = bool
+        case "text":
+            kind = str
         case "category":
             kinds = {type(value) for value in feature.categories} or {str}
             kind = _union(kinds)
@@ -147,6 +149,8 @@ def example(manifest: Manifest) -> dict[str, Any]:
         match feature.kind:
             case "boolean":
                 row[feature.name] = True
+            case "text":
+                row[feature.name] = " ".join(feature.rules[0].terms[:3]) or "text"
             case "category":
                 row[feature.name] = feature.categories[0] if feature.categories else None if feature.missing else "a"
             case _:
@@ -190,6 +194,8 @@ def _schema(feature: Feature) -> dict[str, Any]:
             return {"type": "number", "minimum": low, "maximum": high, "description": seen}
         case "boolean":
             return {"type": "boolean"}
+        case "text":
+            return {"type": "string"}
         case "category":
             kinds = {type(value) for value in feature.categories} or {str}
             names = sorted({_WORDS[kind.__name__] for kind in kinds})

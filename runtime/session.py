@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from .errors import BundleError
 from .graphcheck import check_graph
+from .rows import Rows
 
 # onnxruntime's Linux wheels send telemetry from 1.29 on, beginning at import; this is the documented full opt-out.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 
-__all__ = ["Row", "Session"]
+__all__ = ["INPUT", "Row", "Session", "text_inputs"]
 
 BLOCK = 1024
 """Rows in one run. A forest of 500 trees makes 500 leaf numbers a row on its way, so that the memory of a large
@@ -25,15 +26,25 @@ batch is bounded by this; answers do not depend on it, for every operator that w
 INPUT = "X"
 """The name of the graph's matrix."""
 
+DENSE = 2**24
+"""Numbers that the matrix of a text's terms may have in one run, should the graph need it without its gaps."""
+
+
+def text_inputs(rule: int) -> tuple[str, str]:
+    """The names of what a text rule gives the graph: its terms' places, int64 [terms, 2], rows and columns, and their
+    counts, float64 [terms]."""
+    return f"text{rule}", f"text{rule}_counts"
+
 
 class Session:
     """A graph that answers; safe to run from many threads at once.
 
     onnxruntime gets one thread: partial sums over several would make an answer depend on the batch it came in.
+    widths: of each text rule that the graph reads, its columns.
     Raises BundleError where the bytes are no graph that onnxruntime can run, or one that it should not see.
     """
 
-    def __init__(self, graph: bytes) -> None:
+    def __init__(self, graph: bytes, widths: Sequence[int] = ()) -> None:
         check_graph(graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -47,11 +58,14 @@ class Session:
             ) from error
         inputs = [(value.name, value.type) for value in self._session.get_inputs()]
         types = {value.type for value in self._session.get_outputs()}
-        if inputs != [(INPUT, "tensor(double)")] or not types <= _DTYPES.keys():
+        if inputs != _inputs(len(widths)) or not types <= _DTYPES.keys():
+            beside = f" and the terms of {len(widths)} text rules" if widths else ""
             raise BundleError(
-                f"expected a graph from one float64 matrix {INPUT} to plain tensors, found one from {inputs} to "
-                f"{', '.join(sorted(types))}: convert the model again"
+                f"expected a graph from one float64 matrix {INPUT}{beside} to plain tensors, found one from {inputs} "
+                f"to {', '.join(sorted(types))}: convert the model again"
             )
+        self._texts = [text_inputs(rule) for rule in range(len(widths))]
+        self._text_block = min(BLOCK, max(1, DENSE // max(widths, default=1)))
         self.columns: int = self._session.get_inputs()[0].shape[1]
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
         self._dtypes = {output.name: _DTYPES[output.type] for output in self._session.get_outputs()}
@@ -67,6 +81,21 @@ class Session:
             return self._run(matrix, outputs)
         blocks = [self._run(matrix[start : start + BLOCK], outputs) for start in range(0, len(matrix), BLOCK)]
         return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+
+    def run_rows(self, rows: Rows, outputs: Sequence[str]) -> list[NDArray[Any]]:
+        """As ``run``, with the terms of texts beside the matrix."""
+        if not self._texts or not len(rows):
+            return self.run(rows.matrix, outputs)
+        size = self._text_block
+        blocks = [self._run_terms(rows[start : start + size], outputs) for start in range(0, len(rows), size)]
+        return blocks[0] if len(blocks) == 1 else [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+
+    def _run_terms(self, rows: Rows, outputs: Sequence[str]) -> list[NDArray[Any]]:
+        given: dict[str, NDArray[Any]] = {INPUT: rows.matrix}
+        for (places, counts), terms in zip(self._texts, rows.terms, strict=True):
+            given[places], given[counts] = terms.places, terms.values
+        answers: list[NDArray[Any]] = self._session.run(list(outputs), given)
+        return answers
 
     def _run(self, matrix: NDArray[np.float64], outputs: Sequence[str]) -> list[NDArray[Any]]:
         if not len(matrix):
@@ -115,6 +144,15 @@ class Row:
         """The outputs for the present input, each with a first dimension of 1."""
         self._run(self._binding)
         return self.outputs
+
+
+def _inputs(rules: int) -> list[tuple[str, str]]:
+    """Names and types of a graph's inputs."""
+    inputs = [(INPUT, "tensor(double)")]
+    for rule in range(rules):
+        places, counts = text_inputs(rule)
+        inputs += [(places, "tensor(int64)"), (counts, "tensor(double)")]
+    return inputs
 
 
 _DTYPES: dict[str, type[np.generic]] = {

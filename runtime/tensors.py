@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .manifest import Feature, Manifest
+from .rows import Rows, Terms
+from .text import counter
 
 __all__ = ["UNKNOWN", "Limits", "Tensors"]
 
@@ -38,10 +40,9 @@ class Limits(NamedTuple):
 
 
 class Tensors:
-    """Turns rows into float64 matrices [N, columns], C-contiguous, by a manifest.
+    """Turns rows into what a graph reads, by a manifest: a matrix, and the terms of texts.
 
     Every method raises InputError for rows that the pipeline would not take.
-
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -53,6 +54,7 @@ class Tensors:
         self._codes: dict[int, Callable[[object], float]] = {
             index: _coder(feature) for index, feature in enumerate(self.columns) if feature.kind == "category"
         }
+        self._texts = {index: _reader(feature) for index, feature in enumerate(self.columns) if feature.rules}
         self._kinds = [_allowed(feature) for feature in self.columns]
         # Limits are wide open where the pipeline takes anything, so that one comparison serves every column.
         self._low = np.array([_bounds(feature)[0] for feature in self.columns])
@@ -65,22 +67,28 @@ class Tensors:
         other._limits = limits
         return other
 
-    def matrix(self, data: Any) -> Matrix:
+    def of(self, data: Any) -> Rows:
         """A DataFrame (pandas, polars, pyarrow: what gives a column by name), an ndarray, a dict (one row, or columns
-        of equal length) or a list of dicts. A DataFrame's further columns are ignored, a dict's are an error."""
-        if isinstance(data, np.ndarray) or (isinstance(data, Sequence) and not _is_rows(data)):
-            return self._checked(self._from_array(np.asarray(data)))
+        of equal length) or a list of dicts; where a text or a label is all there is, an array, Series or list of them.
+        A DataFrame's further columns are ignored, a dict's are an error."""
+        if len(self._inputs) == len(self._texts) + len(self._codes) == 1 and _is_flat(data):
+            return self._checked(self._columns(lambda _: list(data), len(data)))
+        if isinstance(data, np.ndarray) or (
+            isinstance(data, Sequence) and not isinstance(data, str | bytes) and not _is_rows(data)
+        ):
+            # Texts stay what they are: an array of strings gives each the length of the longest.
+            return self._checked(self._from_array(np.asarray(data, object if self._texts else None)))
         if isinstance(data, Mapping):
             self._known(data, "$")
             scalars = all(np.ndim(value) == 0 for value in data.values())
             return self.rows([data]) if scalars else self._from_columns(data)
-        if isinstance(data, Sequence):
+        if isinstance(data, Sequence) and not isinstance(data, str | bytes):
             return self.rows(data)
         if hasattr(data, "__getitem__") and (hasattr(data, "columns") or hasattr(data, "column_names")):
             return self._from_columns(data)
         raise InputError("$", f"expected a DataFrame, an ndarray, a dict or a list of dicts, got {type(data).__name__}")
 
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> Matrix:
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> Rows:
         """Dicts, a row each; a feature that may be missing may be left out."""
         for index, row in enumerate(rows):
             if not isinstance(row, Mapping):
@@ -102,21 +110,28 @@ class Tensors:
             values[index] = code(values[index])
         row[:] = values  # NumPy reads None as NaN
 
-    def decoded(self, rows: Iterable[Sequence[Any]]) -> Matrix:
-        """Rows of decoded values, in the order of ``columns``, as a matrix."""
+    def decoded(self, rows: Iterable[Sequence[Any]]) -> Rows:
+        """Rows of decoded values, in the order of ``columns``."""
         table = [list(row) for row in rows]
+        terms: list[Terms] = []
+        for index, read in self._texts.items():
+            codes, found = read([row[index] for row in table])
+            terms += found
+            for row, code in zip(table, codes, strict=True):
+                row[index] = code
         matrix = np.empty((len(table), len(self.columns)))
-        for row, values in zip(matrix, table, strict=True):
-            self.fill(row, values)
-        return matrix
+        for values, cells in zip(matrix, table, strict=True):
+            self.fill(values, cells)
+        return Rows(matrix, tuple(terms))
 
-    def table(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]], length: int) -> Matrix:
+    def table(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]], length: int) -> Rows:
         """Columns by name, each a sequence of JSON's values or an array [length]; further columns are not looked at.
 
         As strict as the decoder of JSON: a string is no number, and a boolean is one only in an array, whose dtype the
         client chose. NaN is a missing value.
         """
         made: list[Any] = []
+        terms: list[Terms] = []
         for index, feature in enumerate(self.columns):
             values = columns.get(feature.name)
             if values is None:
@@ -125,19 +140,27 @@ class Tensors:
                 made.append([None] * length)
             elif len(values) != length:
                 raise InputError(f"$.{feature.name}", f"expected {length} values, as elsewhere, got {len(values)}")
+            elif index in self._texts:
+                codes, found = self._texts[index](self._plain(index, feature, values))
+                made.append(codes)
+                terms += found
             else:
                 made.append(self._plain(index, feature, values))
         try:
             matrix = np.array(made, np.float64).reshape(len(made), length).T
         except OverflowError as error:  # an integer beyond what float64 can hold
             raise InputError("$", "expected numbers that are finite, got one outside", fault="range") from error
-        return self._checked(np.ascontiguousarray(matrix))
+        return self._checked(Rows(np.ascontiguousarray(matrix), tuple(terms)))
 
     def _plain(self, index: int, feature: Feature, values: Sequence[Any] | NDArray[Any]) -> Any:
         """A column's values as numbers or codes; raises InputError for values of another type."""
         code = self._codes.get(index)
         if isinstance(values, np.ndarray):
-            if code is None and (feature.kind == "number" or values.dtype.kind == "b" or _is_binary(values)):
+            if (
+                code is None
+                and feature.kind != "text"
+                and (feature.kind == "number" or values.dtype.kind == "b" or _is_binary(values))
+            ):
                 return values
             values = values.tolist()
         allowed = self._kinds[index]
@@ -150,11 +173,11 @@ class Tensors:
                     f"expected {' or '.join(sorted({_KINDS[kind] for kind in allowed} - {'null'}))}, "
                     f"got {_KINDS.get(type(values[row]), 'another type')}",
                 )
-        if code is None:
+        if code is None and feature.kind != "text":
             return values
         name = f".{feature.name}"
         self._limits.check_text(values, lambda row: f"$[{row}]{name}" if len(values) > 1 else f"${name}")
-        return [code(value) for value in values]
+        return values if code is None else [code(value) for value in values]
 
     def check_known(self, matrix: Matrix) -> None:
         """Raise InputError for an unseen category where the pipeline takes none."""
@@ -173,18 +196,18 @@ class Tensors:
             if name not in self.names:
                 raise InputError(path, f"unknown field {str(name)[:64]!r}")
 
-    def _from_array(self, array: NDArray[Any]) -> Matrix:
+    def _from_array(self, array: NDArray[Any]) -> Rows:
         if array.ndim == 1 and not array.size:
             array = array.reshape(0, len(self._inputs))
         if array.ndim != 2 or array.shape[1] != len(self._inputs):
             shape = " x ".join(map(str, array.shape))
             raise InputError("$", f"expected an array of rows with {len(self._inputs)} columns, got one of {shape}")
-        if array.dtype == np.float64 and len(self.columns) == len(self._inputs) and not self._codes:
-            return np.ascontiguousarray(array)
+        if array.dtype == np.float64 and len(self.columns) == len(self._inputs) and not (self._codes or self._texts):
+            return Rows(np.ascontiguousarray(array))
         places = {feature.name: place for place, feature in enumerate(self._inputs)}
         return self._columns(lambda name: array[:, places[name]], len(array))
 
-    def _from_columns(self, frame: Any, length: int | None = None) -> Matrix:
+    def _from_columns(self, frame: Any, length: int | None = None) -> Rows:
         own = self._own_names(frame)
         for feature in self.columns:
             if feature.name not in own and not (feature.missing and isinstance(frame, Mapping)):
@@ -212,19 +235,24 @@ class Tensors:
             raise InputError("$", f"expected columns of different names, got {twice!r} twice")
         return {name: name for name in names}
 
-    def _columns(self, column: Callable[[str], Any], length: int) -> Matrix:
+    def _columns(self, column: Callable[[str], Any], length: int) -> Rows:
         matrix = np.empty((length, len(self.columns)))
+        terms: list[Terms] = []
         for index, feature in enumerate(self.columns):
             values = column(feature.name)
-            if index in self._codes:
+            if index in self._texts:
+                matrix[:, index], found = self._texts[index](_objects(values))
+                terms += found
+            elif index in self._codes:
                 code = self._codes[index]
                 matrix[:, index] = [code(value) for value in _objects(values)]
             else:
                 matrix[:, index] = _floats(values, feature)
-        return matrix
+        return Rows(matrix, tuple(terms))
 
-    def _checked(self, matrix: Matrix) -> Matrix:
-        """The matrix, if the pipeline takes it."""
+    def _checked(self, rows: Rows) -> Rows:
+        """The rows, if the pipeline takes them."""
+        matrix = rows.matrix
         missing = np.isnan(matrix)
         if missing.any():
             self._refuse(missing & ~self._missing, lambda _: "expected a value, got a missing one", "range")
@@ -232,7 +260,7 @@ class Tensors:
         if outside.any():
             self._refuse(outside, lambda feature: f"expected number {between(feature)}, got one outside", "range")
         self.check_known(matrix)
-        return matrix
+        return rows
 
     def _refuse(self, bad: NDArray[np.bool_], sentence: Callable[[Feature], str], fault: Any) -> None:
         if bad.any():
@@ -263,6 +291,8 @@ def _allowed(feature: Feature) -> frozenset[type]:
     match feature.kind:
         case "boolean":
             kinds: set[type] = {bool}
+        case "text":
+            kinds = {str}
         case "category":
             kinds = {type(value) for value in feature.categories} or {str}
         case _:
@@ -288,7 +318,7 @@ def between(feature: Feature) -> str:
 def _bounds(feature: Feature) -> tuple[float, float]:
     if feature.range is not None:
         return feature.range
-    if feature.kind == "category" or feature.infinite:
+    if feature.kind in ("category", "text") or feature.infinite:
         return -np.inf, np.inf
     limit = feature.limit if feature.limit is not None else float(np.finfo(float).max)
     return -limit, limit
@@ -308,6 +338,33 @@ def _coder(feature: Feature) -> Callable[[object], float]:
     return code
 
 
+def _reader(feature: Feature) -> Callable[[list[Any]], tuple[Matrix, list[Terms]]]:
+    """A function from texts to their codes [N] and what each rule finds in them.
+
+    A missing text has the code NaN and no terms. It raises InputError for what is no text.
+    """
+    counters = [counter(rule) for rule in feature.rules]
+    code = _coder(feature) if feature.categories else None
+
+    def read(texts: list[Any]) -> tuple[Matrix, list[Terms]]:
+        missing = [text.__class__ is not str and _is_missing(text) for text in texts]
+        for row, text in enumerate(texts):
+            if not isinstance(text, str) and not missing[row]:
+                path = f"$[{row}].{feature.name}" if len(texts) > 1 else f"$.{feature.name}"
+                raise InputError(path, f"expected string, got {_KINDS.get(type(text), 'another type')}")
+        given = ["" if gone else text for text, gone in zip(texts, missing, strict=True)] if any(missing) else texts
+        try:
+            terms = [count(given) for count in counters]
+        except UnicodeEncodeError as error:
+            raise InputError(f"$.{feature.name}", "expected text of whole characters, got half of one") from error
+        if code is not None:
+            return np.array([code(text) for text in texts], np.float64), terms
+        known = np.any([np.diff(found.starts) > 0 for found in terms], axis=0)
+        return np.where(missing, np.nan, np.where(known, 0.0, UNKNOWN)), terms
+
+    return read
+
+
 _PLAIN = frozenset((str, int, bool))
 
 
@@ -323,6 +380,13 @@ def _is_missing(value: Any) -> bool:
 
 def _is_rows(data: Sequence[Any]) -> bool:
     return not len(data) or isinstance(data[0], Mapping)
+
+
+def _is_flat(data: Any) -> bool:
+    """Whether data is a row of single values, not a table."""
+    if isinstance(data, list | tuple):
+        return not data or isinstance(data[0], str)
+    return getattr(data, "ndim", None) == 1 or (hasattr(data, "to_list") and not hasattr(data, "columns"))
 
 
 def _objects(values: Any) -> list[Any]:

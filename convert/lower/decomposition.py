@@ -20,7 +20,7 @@ from sklearn.decomposition import (
 from sklearn.utils.extmath import fast_logdet
 from spox import Var
 
-from . import lower, lowers
+from . import linear, lower, lowers
 from .distances import constant, row_sum
 from .kernels import pairwise_kernel
 from .matrix import Matrix
@@ -46,7 +46,7 @@ def pca(model: Any, x: Matrix) -> Matrix:
 
 @lowers(TruncatedSVD, method="transform")
 def truncated_svd(model: TruncatedSVD, x: Matrix) -> Matrix:
-    return x.new(product(x.tensor, model.components_.T))
+    return x.new(linear.product(x, np.asarray(model.components_.T, np.float64)))
 
 
 @lowers(FastICA, method="transform")

@@ -18,6 +18,7 @@ from spox import Var
 from ..fold import Mode, Test, Unfoldable, of_lookup, of_raw
 from .matrix import Lookup, Matrix, Monotone, Raw
 from .packed import check_size, stand_in
+from .sparse import Sparse
 
 __all__ = ["Trees", "chosen_leaves", "distinct", "in_order", "join", "stump", "sum_of_leaves"]
 
@@ -242,9 +243,12 @@ class _Tests:
         asked = {column: _asked(x, trees, column, cast) if x.scope.fold else None for column in used}
         saved = [column for column in used if asked[column] is not None and not _untouched(x, column)]
         computed = [column for column in used if asked[column] is None]
-        if computed and not saved:
+        if computed and not saved and not any(isinstance(x.numbers()[column].tensor, Sparse) for column in used):
             matrix, places = x.tensor, {column: column for column in used}
             computed = used
+        elif computed and not saved:
+            # Of a vocabulary only the terms that a tree asks for.
+            matrix, places = x.select(computed).tensor, {column: place for place, column in enumerate(computed)}
         elif computed:
             # The request's columns, then those that no single test can stand for.
             matrix = op.concat([x.scope.x, x.select(computed).tensor], axis=1)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
+from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import (
     LogisticRegression,
@@ -21,6 +22,7 @@ from . import lower, lowers
 from .labels import Labels, argmax, log, probabilities_of, scalar
 from .links import expit, softmax
 from .matrix import Matrix
+from .sparse import Sparse
 
 BINARY = np.array([0, 1])
 """The two answers for each label of a multi-label classifier."""
@@ -28,9 +30,27 @@ BINARY = np.array([0, 1])
 
 def linear(x: Matrix, coefficients: Any, intercepts: Any) -> Var:
     """x @ coefficients.T + intercepts: float64 [N, outputs], for coefficients [outputs, features]."""
-    weights = np.atleast_2d(np.asarray(coefficients, np.float64)).T
-    product = op.matmul(x.tensor, op.const(np.ascontiguousarray(weights)))
-    return op.add(product, op.const(np.atleast_1d(np.asarray(intercepts, np.float64))))
+    found = product(x, np.atleast_2d(np.asarray(coefficients, np.float64)).T)
+    return op.add(found, op.const(np.atleast_1d(np.asarray(intercepts, np.float64))))
+
+
+def product(x: Matrix, weights: NDArray[np.float64]) -> Var:
+    """x @ weights: float64 [N, outputs], for weights [features, outputs]; sparse columns stay sparse."""
+    blocks: dict[int, tuple[Sparse, list[int]]] = {}
+    dense: list[int] = []
+    for place, column in enumerate(x.numbers()):
+        if isinstance(column.tensor, Sparse):
+            blocks.setdefault(id(column.tensor), (column.tensor, []))[1].append(place)
+        else:
+            dense.append(place)
+    if not blocks:
+        return op.matmul(x.tensor, op.const(np.ascontiguousarray(weights)))
+    parts = [op.matmul(x.select(dense).tensor, op.const(np.ascontiguousarray(weights[dense])))] if dense else []
+    for entries, places in blocks.values():
+        own = np.zeros((entries.width, weights.shape[1]))
+        np.add.at(own, [x.numbers()[place].index for place in places], weights[places])
+        parts.append(entries.product(own))
+    return parts[0] if len(parts) == 1 else op.sum(parts)
 
 
 @lowers(LinearModel, method="predict")

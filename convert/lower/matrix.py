@@ -7,17 +7,23 @@ monotone or a table, the column also carries its origin, by which a tree can com
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 import numpy as np
+import spox
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
+from runtime.manifest import TextRule
+from runtime.session import INPUT, text_inputs
+
 from ..errors import UnsupportedError
+from .sparse import Sparse, joined
 
 __all__ = ["MISSING", "UNKNOWN", "Categorical", "Column", "Lookup", "Matrix", "Monotone", "Number", "Raw", "Scope"]
 
@@ -93,16 +99,16 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Number:
-    """Column ``index`` of a float64 tensor [N, k]."""
+    """Column ``index`` of a float64 tensor [N, k], or of a sparse one."""
 
-    tensor: Var
+    tensor: Var | Sparse
     index: int
     origin: Raw | Lookup | None = None
 
 
 @dataclass(frozen=True)
 class Categorical:
-    """A column of the request that holds categories, not yet encoded.
+    """A column of the request that holds categories, not yet encoded, or texts.
 
     changes: what imputers put in a value's place, in order; MISSING may stand first in a pair.
     """
@@ -130,6 +136,7 @@ class Scope:
     missing: by column of it, whether it may hold NaN.
     tables: by column, the categories whose codes are their places. They grow while encoders are lowered; the driver
         lowers again, with the full tables, if one grew after it was first used.
+    texts: by column, the rules by which its texts are read, each with what they give the graph.
     fold: whether trees compare the request's values directly.
     folded: by the path of a tree model, the steps that it took in.
     edges: by column, the values next to which trees decide otherwise: where the proof must look.
@@ -144,6 +151,7 @@ class Scope:
     x: Var
     missing: tuple[bool, ...]
     tables: dict[int, dict[Any, int]] = field(default_factory=dict)
+    texts: dict[int, list[tuple[TextRule, Sparse]]] = field(default_factory=dict)
     fold: bool = True
     folded: list[str] = field(default_factory=list)
     edges: dict[int, list[Floats]] = field(default_factory=dict)
@@ -175,6 +183,34 @@ class Scope:
         self._used.add(source)
         return found
 
+    @property
+    def inputs(self) -> dict[str, Var]:
+        """The graph's inputs: its matrix, and what the text rules count, in the manifest's order of them."""
+        found = {INPUT: self.x}
+        for rule, (_, entries) in enumerate(self._rules):
+            found |= dict(zip(text_inputs(rule), (entries.places, entries.values), strict=True))
+        return found
+
+    @property
+    def widths(self) -> list[int]:
+        """The columns of each text rule."""
+        return [rule.columns for rule, _ in self._rules]
+
+    @property
+    def _rules(self) -> list[tuple[TextRule, Sparse]]:
+        return [pair for source in sorted(self.texts) for pair in self.texts[source]]
+
+    def terms(self, source: int, rule: TextRule) -> Sparse:
+        """What the runtime counts in a column's texts by a rule: an input of the graph beside its matrix."""
+        known = self.texts.setdefault(source, [])
+        for other, entries in known:
+            if other == rule:
+                return entries
+        places = spox.argument(spox.Tensor(np.int64, (None, 2)))
+        counts = spox.argument(spox.Tensor(np.float64, (None,)))
+        known.append((rule, Sparse(self.x, places, counts, rule.columns)))
+        return known[-1][1]
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -194,12 +230,31 @@ class Matrix:
         for _, group in groupby(self.numbers(), key=lambda column: id(column.tensor)):
             run = list(group)
             tensor, indices = run[0].tensor, [column.index for column in run]
+            if isinstance(tensor, Sparse):
+                # Only the columns that are asked for become dense, each once.
+                unique, places = np.unique(indices, return_inverse=True)
+                found = tensor.select(unique.tolist()).dense
+                straight = np.array_equal(places, np.arange(len(unique)))
+                parts.append(found if straight else op.gather(found, op.const(places), axis=1))
+                continue
             whole = indices == list(range(_columns(tensor)))
             parts.append(tensor if whole else op.gather(tensor, op.const(np.array(indices, np.int64)), axis=1))
         if not parts:
             rows = op.slice(op.shape(self.scope.x), op.const([0]), op.const([1]))
             return op.expand(op.const(np.zeros((1, 0))), op.concat([rows, op.const(np.array([0], np.int64))], axis=0))
         return parts[0] if len(parts) == 1 else op.concat(parts, axis=1)
+
+    @functools.cached_property
+    def sparse(self) -> Sparse | None:
+        """All columns as one sparse matrix; None where one is dense, or there twice."""
+        parts: list[Sparse] = []
+        for _, group in groupby(self.numbers(), key=lambda column: id(column.tensor)):
+            run = list(group)
+            tensor, indices = run[0].tensor, [column.index for column in run]
+            if not isinstance(tensor, Sparse) or len(set(indices)) < len(indices):
+                return None
+            parts.append(tensor.select(indices))
+        return joined(parts) if parts else None
 
     def once(self, owner: Any, what: str, make: Callable[[], Any]) -> Any:
         """What ``make`` gives for an estimator and these columns, made once: methods share a forest."""
@@ -211,6 +266,10 @@ class Matrix:
 
     def numbers(self) -> tuple[Number, ...]:
         """The columns, all numeric; an UnsupportedError where one holds categories."""
+        return self._numbers
+
+    @functools.cached_property
+    def _numbers(self) -> tuple[Number, ...]:
         for column in self.columns:
             if isinstance(column, Categorical):
                 raise UnsupportedError(
@@ -231,6 +290,10 @@ class Matrix:
         width = _columns(tensor) if origins is None else len(origins)
         origins = origins or [None] * width
         return Matrix(self.scope, tuple(Number(tensor, index, origin) for index, origin in enumerate(origins)))
+
+    def sparse_columns(self, entries: Sparse) -> Matrix:
+        """The columns of a sparse matrix, in place of these."""
+        return Matrix(self.scope, tuple(Number(entries, index) for index in range(entries.width)))
 
     def map(self, tensor: Var, steps: Sequence[Monotone | None]) -> Matrix:
         """The tensor that came of these columns, one by one, through these functions."""

@@ -6,11 +6,9 @@ are found by name, as MLflow does by a model's signature.
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...errors import InputError
 from ...model import Model
+from ...rows import Rows
 from ..access import Policy
 from ..catalog import Catalog
 from ..endpoint import JSON, Failed, Operation
@@ -25,7 +23,7 @@ __all__ = ["ROUTES", "errors", "matrix"]
 KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
-def matrix(model: Model, body: dict[str, Any]) -> NDArray[np.float64]:
+def matrix(model: Model, body: dict[str, Any]) -> Rows:
     """The rows of a body that has exactly one of KEYS, and ``params`` only if they are empty: the pipeline's methods
     have none. Raises InputError."""
     keys = [key for key in KEYS if key in body]
@@ -42,7 +40,7 @@ def matrix(model: Model, body: dict[str, Any]) -> NDArray[np.float64]:
         raise InputError(path, error.message, fault=error.fault) from error
 
 
-def _split(model: Model, content: Any) -> NDArray[np.float64]:
+def _split(model: Model, content: Any) -> Rows:
     if content.__class__ is not dict or content.keys() - {"columns", "index", "data"} or "data" not in content:
         raise InputError("$", "expected an object of columns, index and data, found another")
     names, values = content.get("columns"), content["data"]
@@ -53,17 +51,17 @@ def _split(model: Model, content: Any) -> NDArray[np.float64]:
     return tables.rows(model, names, values, extra=True)
 
 
-def _records(model: Model, content: Any) -> NDArray[np.float64]:
+def _records(model: Model, content: Any) -> Rows:
     if content.__class__ is not list:
         raise InputError("$", "expected an array of objects, found another")
     return tables.records(model, content, extra=True)
 
 
-def _instances(model: Model, content: Any) -> NDArray[np.float64]:
+def _instances(model: Model, content: Any) -> Rows:
     return tables.instances(model, content, extra=True)
 
 
-def _inputs(model: Model, content: Any) -> NDArray[np.float64]:
+def _inputs(model: Model, content: Any) -> Rows:
     if content.__class__ is dict:
         return tables.columns(model, content, extra=True)
     return tables.instances(model, content, extra=True)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...manifest import Feature, Output
 from ...model import Answer, Model
+from ...rows import Rows
 from ..access import Policy
 from ..catalog import Catalog
 from ..deadline import check_timeout
@@ -160,17 +161,15 @@ def _typed(datatype: str, data: list[Any], where: str) -> NDArray[Any] | list[An
         raise InputError(where, f"expected numbers that {datatype} can hold, got one outside", fault="range") from error
 
 
-def _matrix(
-    model: Model, features: dict[str, Feature], inputs: list[_Input], columns: dict[str, Any]
-) -> NDArray[np.float64]:
+def _matrix(model: Model, features: dict[str, Feature], inputs: list[_Input], columns: dict[str, Any]) -> Rows:
     """The rows of all inputs; features: by name. Raises InputError."""
     if len(inputs) == 1 and inputs[0].name in MATRIX and inputs[0].name not in features:
         values = columns[inputs[0].name]
-        if any(feature.kind == "category" for feature in model.tensors.columns):
-            raise InputError("$.inputs[0]", "expected one input a column, for some hold categories; found one matrix")
+        if any(feature.kind in ("category", "text") for feature in model.tensors.columns):
+            raise InputError("$.inputs[0]", "expected one input a column, for some hold no numbers; found one matrix")
         if len(inputs[0].shape) != 2 or inputs[0].datatype == "BYTES" or isinstance(values, list):
             raise InputError("$.inputs[0]", f"expected numbers of shape [N, {len(features)}], found another")
-        return model.tensors.matrix(values.reshape(inputs[0].shape).astype(np.float64, copy=False))
+        return model.tensors.of(values.reshape(inputs[0].shape).astype(np.float64, copy=False))
     for place, tensor in enumerate(inputs):
         if tensor.name not in features:
             raise InputError(f"$.inputs[{place}]", f"unknown field {tensor.name[:64]!r}")

@@ -11,21 +11,18 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...errors import InputError
 from ...manifest import Output
 from ...model import Model, Response
+from ...rows import Rows
 
 __all__ = ["columns", "instances", "main", "records", "rows", "scored"]
 
-Matrix = NDArray[np.float64]
 
 _ABSENT = object()
 
 
-def instances(model: Model, values: Any, *, extra: bool = False) -> Matrix:
+def instances(model: Model, values: Any, *, extra: bool = False) -> Rows:
     """A list of rows: objects by column name, arrays in the order of the pipeline's columns, or, for a model of one
     column, its bare values."""
     if values.__class__ is not list:
@@ -37,7 +34,7 @@ def instances(model: Model, values: Any, *, extra: bool = False) -> Matrix:
     return rows(model, None, values)
 
 
-def records(model: Model, values: Sequence[Any], *, extra: bool = False) -> Matrix:
+def records(model: Model, values: Sequence[Any], *, extra: bool = False) -> Rows:
     """Rows as objects by column name."""
     names = model.tensors.names
     for index, row in enumerate(values):
@@ -56,7 +53,7 @@ def records(model: Model, values: Sequence[Any], *, extra: bool = False) -> Matr
     return model.tensors.table(found, len(values))
 
 
-def rows(model: Model, names: Sequence[str] | None, values: Sequence[Any], *, extra: bool = False) -> Matrix:
+def rows(model: Model, names: Sequence[str] | None, values: Sequence[Any], *, extra: bool = False) -> Rows:
     """Rows as arrays; names: of their columns, None for the order of the pipeline's."""
     if names is None:
         names = [feature.name for feature in model.manifest.inputs]
@@ -71,7 +68,7 @@ def rows(model: Model, names: Sequence[str] | None, values: Sequence[Any], *, ex
     return columns(model, dict(zip(names, table, strict=True)), extra=extra)
 
 
-def columns(model: Model, values: Mapping[str, Any], *, extra: bool = False) -> Matrix:
+def columns(model: Model, values: Mapping[str, Any], *, extra: bool = False) -> Rows:
     """Columns by name; scalars throughout are one row."""
     names = model.tensors.names
     if not extra and not values.keys() <= names:
@@ -110,7 +107,7 @@ def main(model: Model) -> Output:
     return manifest.output("predict") or manifest.output("transform") or manifest.outputs[0]
 
 
-def scored(model: Model, matrix: Matrix, output: Output | None = None) -> tuple[list[Any], Response]:
+def scored(model: Model, matrix: Rows, output: Output | None = None) -> tuple[list[Any], Response]:
     """A method's answer as JSON's values, a row each, with what is counted."""
     response = model.respond(matrix, [output or main(model)])
     (answer,) = response.answers

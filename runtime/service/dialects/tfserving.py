@@ -7,12 +7,10 @@ pipeline's methods; ``serving_default`` is ``predict``. A label is an alias.
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...errors import InputError
 from ...manifest import Output
 from ...model import Answer, Model, key
+from ...rows import Rows
 from ..access import Policy
 from ..endpoint import Asked, Operation, Reply
 from ..problems import Refusal
@@ -73,7 +71,7 @@ def _classes(model: Model, scores: list[list[float]]) -> list[list[list[Any]]]:
     return [[list(pair) for pair in zip(names, row, strict=True)] for row in scores]
 
 
-def _reply(word: str, model: Model, matrix: NDArray[np.float64], output: Output) -> Reply:
+def _reply(word: str, model: Model, matrix: Rows, output: Output) -> Reply:
     found, response = tables.scored(model, matrix, output)
     return Reply(Answer(encode({word: found}), response.labels, response.rows))
 

@@ -1,0 +1,127 @@
+"""A sample becomes columns: what kind each is of, and its values as the pipeline is to see them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .errors import SampleError
+
+__all__ = ["between", "column_of", "frame_of", "marker_of", "seen_in"]
+
+EXACT = 2**53
+"""Integers up to this are exact in float64; a column that goes beyond holds categories."""
+
+TEXT = "text"
+"""The name of the only column of a sample of texts that has no name."""
+
+_UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
+"""What the runtime's JSON decoder allows in no field's name."""
+
+
+def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
+    """A DataFrame, an ndarray, a list of dicts or texts as a frame of the columns that the pipeline was fitted with.
+
+    names, width: the columns' names, and how many they are, where the pipeline knows.
+    Raises SampleError where they are not in it.
+    """
+    texts = _texts(sample) if names is None and width is None else None
+    if texts is not None:
+        frame = texts.to_frame()
+    elif isinstance(sample, pd.DataFrame):
+        frame = sample
+    elif isinstance(sample, Sequence) and len(sample) and isinstance(sample[0], Mapping):
+        frame = pd.DataFrame(list(sample))
+    elif hasattr(sample, "to_pandas"):
+        frame = sample.to_pandas()
+    else:
+        array = np.asarray(sample)
+        if array.ndim != 2:
+            raise SampleError(f"expected a sample of rows and columns, found {array.ndim} dimensions")
+        labels = names if names is not None and len(names) == array.shape[1] else None
+        columns = labels if labels is not None else [f"x{i}" for i in range(array.shape[1])]
+        # Objects stay objects, for pandas 3 would make NaN of None.
+        frame = pd.DataFrame(array, columns=columns, dtype=object if array.dtype == object else None)
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise SampleError(f"expected columns of different names, found {twice!r} twice in the sample")
+    if names is not None:
+        absent = [name for name in names if name not in frame.columns]
+        if absent:
+            raise SampleError(
+                "expected the columns that the pipeline was fitted with, found none named "
+                f"{', '.join(map(repr, absent))} in the sample"
+            )
+        frame = frame[list(names)]
+    elif width is not None and frame.shape[1] != width:
+        raise SampleError(f"expected a sample with {width} columns, found {frame.shape[1]}")
+    odd = next((str(name) for name in frame.columns if _UNSPEAKABLE.search(str(name))), None)
+    if odd is not None:
+        raise SampleError(
+            f"expected column names without quotation marks, backslashes and control characters, found {odd!r}: a JSON "
+            "object could not have it as a plain key; rename the column before fitting"
+        )
+    return frame.reset_index(drop=True)
+
+
+def _texts(sample: Any) -> pd.Series | None:
+    """A sample that is a row of texts, not a table; None for another."""
+    if isinstance(sample, pd.Series):
+        found = sample
+    elif getattr(sample, "ndim", None) == 1 or (
+        isinstance(sample, list | tuple) and type(next(iter(sample), 0)) is str
+    ):
+        found = pd.Series(list(sample), dtype=object)
+    else:
+        return None
+    return found.rename(TEXT if found.name is None else str(found.name))
+
+
+def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
+    """A column's kind, and its values as the reference sees them."""
+    dtype = values.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        plain = dtype.categories.dtype.kind in "fiub" and not values.isna().any()
+        return column_of(values.astype(dtype.categories.dtype if plain else object), name)
+    if pd.api.types.is_bool_dtype(dtype) and not values.isna().any():
+        return "boolean", values.astype(bool)
+    if pd.api.types.is_integer_dtype(dtype) and values.dropna().abs().max() > EXACT:
+        return "category", values.astype(object)
+    if pd.api.types.is_numeric_dtype(dtype):
+        if pd.api.types.is_complex_dtype(dtype):
+            raise SampleError(f"expected numbers, strings or booleans, found complex numbers in column {name!r}")
+        return "number", pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
+    objects = values.astype(object)
+    kinds = {type(value) for value in objects[~objects.isna()]}
+    if kinds and all(issubclass(kind, int | float | np.number) and kind is not bool for kind in kinds):
+        if any(abs(value) > EXACT for value in objects.dropna() if not isinstance(value, float | np.floating)):
+            return "category", objects
+        return "number", objects.astype(np.float64)
+    if all(issubclass(kind, str | bool | int | float | np.generic) for kind in kinds):
+        return "category", objects
+    found = ", ".join(sorted(kind.__name__ for kind in kinds))
+    raise SampleError(f"expected numbers, strings or booleans, found {found} in column {name!r}")
+
+
+def marker_of(values: pd.Series) -> Any:
+    """What stands for a missing category; ... where none is missing."""
+    (missing,) = np.nonzero(values.isna().to_numpy())
+    if not len(missing):
+        return ...
+    return None if values.iloc[int(missing[0])] is None else np.nan
+
+
+def seen_in(values: pd.Series) -> tuple[float, float] | None:
+    """The smallest and the largest finite number of a column."""
+    finite = values.to_numpy(np.float64)
+    finite = finite[np.isfinite(finite)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else None
+
+
+def between(values: pd.Series) -> float:
+    """A number within the range of a column, but not in it."""
+    seen = np.unique(values.to_numpy(np.float64))
+    seen = seen[np.isfinite(seen)]
+    return float(np.nextafter(seen[-1], -np.inf)) if len(seen) < 2 else float(seen[-2] + (seen[-1] - seen[-2]) / np.pi)
