@@ -1,6 +1,6 @@
 """scikit-learn's answers beside the twin's: a pure comparer, which knows neither of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from runtime.proof import OutputProof
 
-__all__ = ["ULP", "Comparison", "Ledger", "compare_labels", "compare_numbers"]
+__all__ = ["ULP", "Comparison", "Ledger", "compare_labels", "compare_logarithms", "compare_numbers"]
 
 ULP = 1e-12
 """The relative difference that level ulp allows."""
@@ -25,6 +25,7 @@ class Comparison:
         label differs and it is no tie, or where only one of the two is a finite number.
     max_ulp, max_abs: over all numbers that are finite in both.
     mismatches: rows with another label that is no tie. ties: rows with another label that is one.
+    saturated: rows of logarithms that are within the bound as probabilities only.
     """
 
     identical: NDArray[np.bool_]
@@ -33,6 +34,7 @@ class Comparison:
     max_abs: float = 0.0
     mismatches: int = 0
     ties: int = 0
+    saturated: int = 0
 
 
 def compare_numbers(expected: Any, found: Any, floor: float | Floats) -> Comparison:
@@ -64,6 +66,19 @@ def compare_numbers(expected: Any, found: Any, floor: float | Floats) -> Compari
         max_ulp,
         float(distance.max(initial=0.0)),
     )
+
+
+def compare_logarithms(expected: Any, found: Any, floor: float | Floats) -> Comparison:
+    """As ``compare_numbers``, of logarithms of probabilities that are an answer too: a row may be within the bound as
+    logarithms or as probabilities, for 1 - p loses digits next to one."""
+    logs = compare_numbers(expected, found, floor)
+    powers = compare_numbers(_exp(expected), _exp(found), 1 / 1000)
+    saturated = (logs.excess > ULP) & (powers.excess <= ULP)
+    return replace(logs, excess=np.minimum(logs.excess, powers.excess), saturated=int(saturated.sum()))
+
+
+def _exp(answers: Any) -> Any:
+    return [np.exp(part) for part in answers] if isinstance(answers, list) else np.exp(answers)
 
 
 def compare_labels(expected: Any, found: Any, tied: NDArray[np.bool_] | None = None) -> Comparison:
@@ -114,6 +129,7 @@ class Ledger:
         self.max_abs = 0.0
         self.mismatches = 0
         self.ties = 0
+        self.saturated = 0
         self.excess = 0.0
 
     def add(self, comparison: Comparison) -> None:
@@ -123,6 +139,7 @@ class Ledger:
         self.max_abs = max(self.max_abs, comparison.max_abs)
         self.mismatches += comparison.mismatches
         self.ties += comparison.ties
+        self.saturated += comparison.saturated
         self.excess = max(self.excess, float(comparison.excess.max(initial=0.0)))
 
     def proof(self) -> OutputProof:
@@ -135,6 +152,7 @@ class Ledger:
             terms=self.terms,
             label_mismatches=self.mismatches,
             ties=self.ties,
+            saturated=self.saturated,
         )
 
 

@@ -21,7 +21,7 @@ from runtime.session import Session
 from . import probes
 from .errors import ParityError, UnsupportedError
 from .lower.matrix import Scope
-from .parity import ULP, Ledger, compare_labels, compare_numbers, floor_of, near_ties
+from .parity import ULP, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
 from .paths import visits
 from .settled import first_of_equals, merged, undecided
 from .signature import Signature
@@ -99,7 +99,8 @@ def prove(
             part = _first_rows(wanted, rows)
             try:
                 if method in floors:
-                    comparison = compare_numbers(part, found, least[:rows])
+                    compare = compare_logarithms if method in scope.logged else compare_numbers
+                    comparison = compare(part, found, least[:rows])
                 else:
                     comparison = compare_labels(part, found, None if tied is None else tied[:rows])
             except ValueError as error:

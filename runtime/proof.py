@@ -24,6 +24,8 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     label_mismatches: rows with another label that is no tie; any is a failure.
     ties: at level ulp, rows with another label whose two best scores lie within the bound of each other, and rows
         in which the pipeline chooses among equals as the processor has it, and the twin the first.
+    saturated: rows of logarithms of probabilities so near to one or zero that they are within the bound as
+        probabilities only.
     """
 
     rows: int
@@ -34,6 +36,7 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     terms: float = 0.0
     label_mismatches: int = 0
     ties: int = 0
+    saturated: int = 0
 
 
 class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,6 +105,11 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             f"{method}: a sum of terms up to {o.terms:.3g}, which cancel; held to the bound of a thousandth of them"
             for method, o in self.outputs.items()
             if o.terms
+        ]
+        lines += [
+            f"{method}: in {o.saturated:,} rows within the bound as probabilities, not as logarithms of them"
+            for method, o in self.outputs.items()
+            if o.saturated
         ]
         lines += [f"left out: {method}, for {reason}" for method, reason in self.left_out.items()]
         return "\n".join([f"level {self.level}: {self.rows:,} rows ({kinds})", *lines])

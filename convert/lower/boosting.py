@@ -55,7 +55,7 @@ def vote_probabilities(model: AdaBoostClassifier, x: Matrix) -> Var:
 
 @lowers(AdaBoostClassifier, method="predict_log_proba")
 def vote_log_probabilities(model: AdaBoostClassifier, x: Matrix) -> Any:
-    return log(lower(model, "predict_proba", x))
+    return log(x, lower(model, "predict_proba", x))
 
 
 @lowers(AdaBoostRegressor, method="predict")

@@ -9,10 +9,11 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lower, lowers, offered
-from .isotonic import isotonic
+from .isotonic import isotonic, steepness
 from .labels import Labels, argmax
 from .links import expit, softmax
 from .matrix import Matrix
+from .meta import total, upright
 from .sums import running_sum
 
 SLACK = 1e-5
@@ -28,32 +29,43 @@ def calibrated_labels(model: CalibratedClassifierCV, x: Matrix) -> Labels:
 
 @lowers(CalibratedClassifierCV, method="predict_proba")
 def calibrated_probabilities(model: CalibratedClassifierCV, x: Matrix) -> Var:
-    total = None
-    for index, member in enumerate(model.calibrated_classifiers_):
-        own = _member(member, x, f".calibrated_classifiers_[{index}]")
-        total = own if total is None else op.add(total, own)
-    return op.div(total, op.const(np.float64(len(model.calibrated_classifiers_))))
+    """Where a calibrator is steep a rounding of the score is many of the probability."""
+    members = [
+        _member(member, x, f".calibrated_classifiers_[{index}]")
+        for index, member in enumerate(model.calibrated_classifiers_)
+    ]
+    answer = op.div(total([own for own, _ in members]), op.const(np.float64(len(members))))
+    sizes = [size for _, size in members if size is not None]
+    if sizes:
+        x.scope.adds_up(answer, op.div(total(sizes), op.const(np.float64(len(members)))))
+    return answer
 
 
-def _member(member: Any, x: Matrix, at: str) -> Var:
-    """One member's calibrated probabilities, float64 [N, classes]."""
+def _member(member: Any, x: Matrix, at: str) -> tuple[Var, Var | None]:
+    """One member's calibrated probabilities, float64 [N, classes]; and where a calibrator is a line of finite length or
+    a logarithm, the size of the terms that cancel in it, [N, 1]."""
     scores, method = _scores(member.estimator, x, at)
     if member.method == "temperature":
-        return _at_most_one(_tempered(member.calibrators[0].beta_, scores, method))
+        return _tempered(member.calibrators[0].beta_, scores, method)
     places = np.searchsorted(member.classes, member.estimator.classes_)
     two = len(member.classes) == 2
-    columns = {}
+    columns, sizes = {}, []
     # Fewer columns than places where a member has seen two classes out of more: scikit-learn pairs them so.
     for place, column, calibrator in zip(places, range(_width(scores)), member.calibrators, strict=False):
-        columns[int(place) + two] = _calibrated(calibrator, x.new(scores).select([column]))
+        score = x.new(scores).select([column])
+        columns[int(place) + two] = _calibrated(calibrator, score)
+        if member.method == "isotonic":
+            sizes.append(upright(steepness(calibrator, score)))
+    size = total(sizes) if sizes else None
     if two:
-        return op.concat([op.sub(op.const(np.float64(1)), columns[1]), columns[1]], axis=1)
+        return op.concat([op.sub(op.const(np.float64(1)), columns[1]), columns[1]], axis=1), size
     none = op.mul(op.const(np.float64(0)), columns[min(columns)])
     own = op.concat([columns.get(place, none) for place in range(len(member.classes))], axis=1)
-    total = running_sum(own)
-    empty = op.equal(total, op.const(np.float64(0)))
+    norm = running_sum(own)
+    empty = op.equal(norm, op.const(np.float64(0)))
     uniform = op.const(np.full(len(member.classes), 1 / len(member.classes)))
-    return _at_most_one(op.where(empty, uniform, op.div(own, total)))
+    size = None if size is None else op.where(empty, size, op.div(size, norm))
+    return _at_most_one(op.where(empty, uniform, op.div(own, norm))), size
 
 
 def _scores(estimator: Any, x: Matrix, at: str) -> tuple[Var, str]:
@@ -77,21 +89,25 @@ def _calibrated(calibrator: Any, score: Matrix) -> Var:
     return op.reshape(isotonic(calibrator, score), op.const(np.array([-1, 1])))
 
 
-def _tempered(beta: Any, scores: Var, method: str) -> Var:
-    """Softmax of the logits times the inverse temperature.
+def _tempered(beta: Any, scores: Var, method: str) -> tuple[Var, Var | None]:
+    """Softmax of the logits times the inverse temperature, and the size of what cancels in a probability's logarithm.
 
     scikit-learn guesses from the values of a whole batch whether decisions of several classes are probabilities;
     here the method that they come from decides.
     """
+    size = None
     if method == "predict_proba":
         if _width(scores) == 1:
             scores = op.concat([op.sub(op.const(np.float64(1)), scores), scores], axis=1)
-        logits = op.log(op.add(scores, op.const(np.float64(EPSILON))))
+        scores = op.add(scores, op.const(np.float64(EPSILON)))
+        logits = op.log(scores)
+        least = op.reduce_min(scores, op.const(np.array([1])), keepdims=1)
+        size = op.div(op.const(np.float64(abs(beta))), least)
     elif _width(scores) == 1:
         logits = op.concat([op.neg(scores), scores], axis=1)
     else:
         logits = scores
-    return softmax(op.mul(op.const(np.float64(beta)), logits))
+    return _at_most_one(softmax(op.mul(op.const(np.float64(beta)), logits))), size
 
 
 def _at_most_one(probabilities: Var) -> Var:

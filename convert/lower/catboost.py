@@ -138,7 +138,7 @@ def probabilities(model: Any, x: Matrix) -> Var:
 
 @lowers(CLASSIFIER, method="predict_log_proba")
 def log_probabilities(model: Any, x: Matrix) -> Any:
-    return log(lower(model, "predict_proba", x))
+    return log(x, lower(model, "predict_proba", x))
 
 
 @lowers(CLASSIFIER, method="predict")

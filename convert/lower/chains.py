@@ -59,7 +59,7 @@ def chained_probabilities(chain: ClassifierChain, x: Matrix) -> Var:
 
 @lowers(ClassifierChain, method="predict_log_proba")
 def chained_log_probabilities(chain: ClassifierChain, x: Matrix) -> Any:
-    return log(lower(chain, "predict_proba", x))
+    return log(x, lower(chain, "predict_proba", x))
 
 
 @lowers(ClassifierChain, method="decision_function")

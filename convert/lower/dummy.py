@@ -61,4 +61,4 @@ def dummy_probabilities(model: DummyClassifier, x: Matrix) -> Any:
 
 @lowers(DummyClassifier, method="predict_log_proba")
 def dummy_log_probabilities(model: DummyClassifier, x: Matrix) -> Any:
-    return log(lower(model, "predict_proba", x))
+    return log(x, lower(model, "predict_proba", x))

@@ -168,7 +168,7 @@ def boosted_probabilities(model: Any, x: Matrix) -> Var:
 
 @lowers(GradientBoostingClassifier, HistGradientBoostingClassifier, method="predict_log_proba")
 def boosted_log_probabilities(model: Any, x: Matrix) -> Var:
-    return log(lower(model, "predict_proba", x))
+    return log(x, lower(model, "predict_proba", x))
 
 
 @lowers(GradientBoostingClassifier, HistGradientBoostingClassifier, method="predict")

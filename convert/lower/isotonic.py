@@ -25,9 +25,24 @@ def isotonic(model: IsotonicRegression, x: Matrix) -> Var:
     It leaves float64 to numpy.interp, which looks for the last threshold that is at most the number; of float32 it
     looks for the last one below it.
     """
+    return _interpolated(model, x)[0]
+
+
+def steepness(model: IsotonicRegression, x: Matrix) -> Var:
+    """The size of the terms that cancel between two thresholds, float64 [N]: the number times the line's slope, or its
+    neighbour's, for a number on a threshold may be an ulp beside it."""
+    return _interpolated(model, x)[1]
+
+
+def _interpolated(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
+    pair: tuple[Var, Var] = x.once(model, "interpolated", lambda: _interpolate(model, x))
+    return pair
+
+
+def _interpolate(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
     places, values = model.X_thresholds_, model.y_thresholds_
     if len(places) == 1:
-        return scalar(repeated(values.astype(np.float64), x))
+        return scalar(repeated(values.astype(np.float64), x)), scalar(repeated(np.zeros(1), x))
     # A model that was trained on float32 sees, compares and computes in float32.
     single = places.dtype == np.float32
     dtype = np.float32 if single else np.float64
@@ -53,7 +68,10 @@ def isotonic(model: IsotonicRegression, x: Matrix) -> Var:
         # Where scikit-learn would raise the answer is NaN too.
         outside = op.or_(op.less(number, low), op.greater(number, high))
         line = op.where(outside, op.const(dtype(np.nan)), line)
-    return scalar(op.cast(line, to=np.float64))
+    padded = np.pad(np.abs(slopes).astype(np.float64), 1)
+    steepest = np.max([padded[:-2], padded[1:-1], padded[2:]], axis=0)
+    size = op.mul(op.gather(op.const(steepest), at, axis=0), op.abs(x.tensor))
+    return scalar(op.cast(line, to=np.float64)), scalar(size)
 
 
 @lowers(IsotonicRegression, method="transform")

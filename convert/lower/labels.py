@@ -11,6 +11,8 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
+from .matrix import Matrix
+
 __all__ = ["Labels", "argmax", "log", "probabilities_of", "scalar"]
 
 
@@ -50,6 +52,13 @@ def probabilities_of(second: Var) -> Var:
     return op.concat([op.sub(op.const(np.float64(1)), second), second], axis=1)
 
 
-def log(scores: Var | list[Var]) -> Var | list[Var]:
-    """The logarithm, of each where there are several."""
-    return [op.log(score) for score in scores] if isinstance(scores, list) else op.log(scores)
+def log(x: Matrix, probabilities: Var | list[Var]) -> Var | list[Var]:
+    """The logarithm of probabilities, of each where there are several: next to one an ulp of a probability is many of
+    the other's logarithm, so that the proof may hold them to the bound as probabilities.
+
+    x: what they were made of.
+    """
+    parts = probabilities if isinstance(probabilities, list) else [probabilities]
+    logarithms = [op.log(part) for part in parts]
+    x.scope.logarithms += logarithms
+    return logarithms if isinstance(probabilities, list) else logarithms[0]

@@ -129,7 +129,7 @@ def sgd_probabilities(model: SGDClassifier, x: Matrix) -> Var:
 
 @lowers(LogisticRegression, SGDClassifier, method="predict_log_proba")
 def linear_log_probabilities(model: Any, x: Matrix) -> Any:
-    return log(lower(model, "predict_proba", x))
+    return log(x, lower(model, "predict_proba", x))
 
 
 @lowers(SGDOneClassSVM, method="decision_function")

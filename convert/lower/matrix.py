@@ -143,6 +143,8 @@ class Scope:
     fallbacks: the classes that skl2onnx lowered.
     among_equals: whether a step chooses among equally near rows, where scikit-learn leaves it to the processor.
     sums: answers that are sums of terms which cancel, each with the size of its terms (``adds_up``).
+    logarithms: answers that are the logarithms of probabilities, which are an answer too.
+    logged: the methods that answer them.
     gauge: the graph that says how large they are, by method; None where no answer is such a sum.
     left_out: the methods that the pipeline has and the twin has not, each with why.
     ensembles: the attributes of the graph's tree ensembles, kept out of it until its bytes are made (``packed``).
@@ -158,6 +160,8 @@ class Scope:
     fallbacks: list[str] = field(default_factory=list)
     among_equals: bool = False
     sums: list[tuple[Var, Var]] = field(default_factory=list)
+    logarithms: list[Var] = field(default_factory=list)
+    logged: set[str] = field(default_factory=set)
     gauge: bytes | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     ensembles: list[Any] = field(default_factory=list)

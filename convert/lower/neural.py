@@ -52,7 +52,7 @@ def mlp_probabilities(model: MLPClassifier, x: Matrix) -> Var:
 
 @lowers(MLPClassifier, method="predict_log_proba")
 def mlp_log_probabilities(model: MLPClassifier, x: Matrix) -> Any:
-    return log(lower(model, "predict_proba", x))
+    return log(x, lower(model, "predict_proba", x))
 
 
 @lowers(MLPClassifier, method="predict")

@@ -74,7 +74,7 @@ def svm_labels(model: Any, x: Matrix) -> Labels:
 
 @lowers(SVC, NuSVC, method="predict_log_proba")
 def svm_log_probabilities(model: Any, x: Matrix) -> Any:
-    return log(lower(model, "predict_proba", x))
+    return log(x, lower(model, "predict_proba", x))
 
 
 @lowers(SVC, NuSVC, method="predict_proba")

@@ -114,7 +114,7 @@ def forest_labels(forest: Any, x: Matrix) -> Labels:
 
 @lowers(*CLASSIFIERS, method="predict_log_proba")
 def forest_log_probabilities(forest: Any, x: Matrix) -> Var | list[Var]:
-    return log(lower(forest, "predict_proba", x))
+    return log(x, lower(forest, "predict_proba", x))
 
 
 @lowers(DecisionTreeRegressor, ExtraTreeRegressor, RandomForestRegressor, ExtraTreesRegressor, method="predict")

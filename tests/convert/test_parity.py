@@ -20,7 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from convert import ParityError
 from convert.build import assemble, build_graph
-from convert.parity import ULP, compare_labels, compare_numbers, floor_of, near_ties
+from convert.parity import ULP, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
 from convert.prove import prove
 from convert.signature import sign
 from tests.convert.lower.twins import CREATED
@@ -60,6 +60,25 @@ def test_zero_and_minus_zero_are_not_identical_but_no_distance_apart() -> None:
 def test_what_is_not_finite_in_one_alone_has_no_bound(wanted: float, got: float) -> None:
     """No tolerance lets a NaN pass for a number."""
     assert compare_numbers(np.array([[wanted]]), np.array([[got]]), 1.0).excess.tolist() == [np.inf]
+
+
+def test_logarithms_are_held_to_the_bound_as_probabilities_where_one_minus_p_loses_digits() -> None:
+    near_one = np.log([[1e-9, 1 - 1e-9], [0.25, 0.75]])
+    found = np.log([[1e-9 + 1e-16, 1 - 1e-9], [0.25, 0.75]])
+    assert compare_numbers(near_one, found, floor_of(near_one)).excess[0] > ULP
+    comparison = compare_logarithms(near_one, found, floor_of(near_one))
+    assert comparison.excess.max() <= ULP
+    assert (comparison.saturated, comparison.identical.tolist()) == (1, [False, True])
+    wrong = np.log([[1e-9 + 1e-12, 1 - 1e-9], [0.25, 0.75]])
+    assert compare_logarithms(near_one, wrong, floor_of(near_one)).excess[0] > ULP
+    nothing = np.array([[-np.inf, 0.0], [np.log(0.25), np.log(0.75)]])
+    assert compare_logarithms(nothing, nothing, 0.001).saturated == 0
+
+
+def test_every_row_may_have_a_floor_of_its_own() -> None:
+    numbers = np.array([[1e-6], [1e-6]])
+    floors = np.array([[1.0], [1e-9]])
+    assert (compare_numbers(numbers, numbers + 1e-13, floors).excess > ULP).tolist() == [False, True]
 
 
 def test_differences_are_measured_against_the_number_or_the_floor() -> None:

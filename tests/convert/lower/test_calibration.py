@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_breast_cancer, load_wine, make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
@@ -73,3 +73,12 @@ def test_a_member_that_has_not_seen_every_class() -> None:
     model = CalibratedClassifierCV(RandomForestClassifier(4, random_state=0), cv=folds).fit(X, y)
     assert [len(member.estimator.classes_) for member in model.calibrated_classifiers_] == [2, 3]
     twin_of(model, X)
+
+
+@pytest.mark.parametrize("method", ["isotonic", "temperature"])
+@pytest.mark.parametrize("data", [load_breast_cancer, load_wine])
+def test_saturated_probabilities(method: Any, data: Any) -> None:
+    """So near to one that a calibrator is steep there: a rounding of the score is many of the answer's."""
+    X, y = data(return_X_y=True)
+    proof = twin_of(CalibratedClassifierCV(GaussianNB(), method=method, cv=2).fit(X, y), X).proof
+    assert proof.outputs["predict_proba"].terms > 10
