@@ -33,7 +33,8 @@ FROM ${BASE}
 ARG MODELS=build/models
 LABEL org.opencontainers.image.title="pipetwin" \
       org.opencontainers.image.description="scikit-learn pipelines served as their exact ONNX twins" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      com.amazonaws.sagemaker.capabilities.accept-bind-to-port="true"
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     ORT_DISABLE_TELEMETRY=1 \

@@ -10,9 +10,13 @@ from collections.abc import Mapping, Sequence
 
 from .errors import PipetwinError, SettingsError
 from .keys import EVERY, key_line, new_key
+from .platforms import KSERVE_IGNORED, SAGEMAKER_MODEL, kserve, platform
 from .settings import VARIABLES, Settings, read_settings
 
 __all__ = ["main"]
+
+_KSERVE = "kserve:"
+"""Stands before the names of KServe's arguments, whose names are not ours."""
 
 _EXTRA = ("litestar", "prometheus_client", "uvicorn", "uvloop", "httptools")
 
@@ -21,10 +25,15 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command; returns the exit code."""
     if argv[:1] == ["key"]:
         return _key(argv[1:])
-    words = argv[1:] if argv[:1] == ["serve"] else argv
-    flags = {name: text for name, text in vars(_parser().parse_args(words)).items() if text is not None}
+    serve_said = argv[:1] == ["serve"]
+    words = argv[1:] if serve_said else argv
+    given = {name: text for name, text in vars(_parser().parse_args(words)).items() if text is not None}
+    flags = {name: text for name, text in given.items() if not name.startswith(_KSERVE)}
+    arguments = {name.removeprefix(_KSERVE): text for name, text in given.items() if name.startswith(_KSERVE)}
     try:
-        settings = read_settings(environment, flags)
+        folder = "models" in flags or "model_dir" in arguments
+        told = platform(environment, folder=folder, serve=serve_said, model=SAGEMAKER_MODEL)
+        settings = read_settings(environment, flags, told | kserve(arguments))
         if not settings.models:
             raise SettingsError(f"expected a folder of models as an argument or in {VARIABLES['models']}, found none")
         from .service.server import serve
@@ -71,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m runtime [serve]",
         description="Serve models over HTTP; `python -m runtime key` makes API keys. "
         "Each setting can also be given as an environment variable.",
+        epilog="KServe's --model_name, --model_dir and --http_port are understood, its other arguments are ignored; so "
+        "are Vertex AI's variables, and SageMaker's folder where `serve` is the only argument.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -79,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f"a folder of models, a model's folder (or folder@alias), or a version's ({VARIABLES['models']})",
     )
     for name, text in {
+        "model-name": "what the only model is called; by default as its folder",
+        "predict-route": "one more path to POST to in Vertex AI's words",
+        "health-route": "one more path to GET, 200 where ready",
         "host": f"the address to listen on, {default.host} by default",
         "port": f"the port, {default.port} by default; 0 for any free one",
         "body-limit": f"bytes in a request's body, {default.body_limit} by default",
@@ -101,6 +115,8 @@ def _parser() -> argparse.ArgumentParser:
         "admin-port": "the port of metrics and reload; by default there is none",
     }.items():
         parser.add_argument(f"--{name}", help=f"{text} ({VARIABLES[name.replace('-', '_')]})", metavar="VALUE")
+    for name in ("model_name", "model_dir", "http_port", *KSERVE_IGNORED):
+        parser.add_argument(f"--{name}", dest=f"{_KSERVE}{name}", help=argparse.SUPPRESS)
     return parser
 
 

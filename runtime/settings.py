@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 from .errors import SettingsError
+from .manifest import NAME
+from .platforms import Said
 
 __all__ = ["BODY_LIMIT", "QUEUE", "ROWS_LIMIT", "TEXT_LIMIT", "VARIABLES", "Settings", "read_settings"]
 
@@ -26,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True):
     """What a service may be told.
 
     models: a folder of models, one model's folder, or one version's; a model may be followed by ``@alias``.
+    model_name: what the only model is called; by default as its folder.
+    predict_route, health_route: further paths, at which a platform asks in Vertex AI's words.
     host, port: where it listens; port 0 is any free one.
     body_limit: the largest body of a request, bytes, compressed and not.
     rows_limit, text_limit: rows of a request, and characters of a string in it.
@@ -44,6 +48,9 @@ class Settings(msgspec.Struct, frozen=True):
     """
 
     models: str = ""
+    model_name: str = ""
+    predict_route: str = ""
+    health_route: str = ""
     host: str = "127.0.0.1"
     port: int = 8000
     body_limit: int = BODY_LIMIT
@@ -71,6 +78,18 @@ def _text(text: str) -> str:
     if not text:
         raise ValueError
     return text
+
+
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def _route(text: str) -> str:
+    if not text.startswith("/") or not text.isascii() or any(letter in text for letter in "{}?#% "):
+        raise ValueError
+    return "/" + text.strip("/")
 
 
 def _port(text: str) -> int:
@@ -115,6 +134,9 @@ def _truth(text: str) -> bool:
 
 _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "models": (_text, "a folder"),
+    "model_name": (_name, f"a name that matches {NAME.pattern}"),
+    "predict_route": (_route, "a path"),
+    "health_route": (_route, "a path"),
     "host": (_text, "a host's name or address"),
     "port": (_port, "an integer from 0 to 65535"),
     "body_limit": (_size, "a number of bytes, 1 or more"),
@@ -142,20 +164,26 @@ VARIABLES = {name: f"PIPETWIN_{name.upper()}" for name in _READ}
 """The environment variable of each setting."""
 
 
-def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
-    """The settings that the environment's variables and the command line's flags say; flags win.
+def read_settings(
+    environment: Mapping[str, str], flags: Mapping[str, str], told: Mapping[str, Said] | None = None
+) -> Settings:
+    """The settings that the environment's variables, the platform and the command line's flags say; the later win.
 
     flags: by setting, the text that was given.
+    told: by setting, what the platform says that started this process.
     Raises SettingsError, which names the variable or flag and the value.
     """
     values: dict[str, Any] = {}
     for name, (read, wanted) in _READ.items():
         variable = VARIABLES[name]
-        origin, text = (f"--{name.replace('_', '-')}", flags[name]) if name in flags else (variable, "")
-        if name not in flags:
-            if variable not in environment:
-                continue
-            text = environment[variable]
+        if name in flags:
+            origin, text = f"--{name.replace('_', '-')}", flags[name]
+        elif told and name in told:
+            origin, text = told[name]
+        elif variable in environment:
+            origin, text = variable, environment[variable]
+        else:
+            continue
         try:
             values[name] = read(text)
         except (ValueError, KeyError) as error:

@@ -58,7 +58,8 @@ def configured(models: Models | Catalog, settings: Settings, access: Access, gat
         Limits(settings.rows_limit, settings.text_limit),
         Pool(threads, settings.queue),
     )
-    return _front(models, shared, None, gate, private_metrics=settings.private_metrics)
+    vertex = Vertex(settings.predict_route, settings.health_route)
+    return _front(models, shared, vertex, gate, private_metrics=settings.private_metrics)
 
 
 def _front(

@@ -60,7 +60,24 @@ class Survey(msgspec.Struct, frozen=True):
     faults: dict[tuple[str, str], PipetwinError]
 
 
-def survey(where: str) -> Survey:
+def survey(where: str, name: str = "") -> Survey:
+    """``_survey``, with the only model called ``name``, if that is given.
+
+    Raises ModelNotFoundError where nothing at all is found, or where there is not one model to call so.
+    """
+    found = _survey(where)
+    names = found.plan.pins.keys() | {model for model, _ in found.faults}
+    if not name or name in names:
+        return found
+    if len(names) > 1:
+        raise ModelNotFoundError(f"expected one model to call {name!r}, found {len(names)}: {', '.join(sorted(names))}")
+    return Survey(
+        Plan(dict.fromkeys([name] if found.plan.pins else [], next(iter(found.plan.pins.values()), {}))),
+        {(name, alias): error for (_, alias), error in found.faults.items()},
+    )
+
+
+def _survey(where: str) -> Survey:
     """The versions that a folder of models, one model's folder (or ``folder@alias``) or one version's folder names.
 
     Each alias is resolved once. Only small files are read: what lies in a version is checked when it is loaded.

@@ -38,16 +38,24 @@ class Follower:
 
     plan: what serves at the start.
     prove: tries a version away from what serves; raises BundleError or one of its kinds.
+    name: what the only model is called.
     commit: makes a plan serve everywhere before it returns; raises PipetwinError, and then nothing has changed.
 
     One thread at a time looks; ``look`` may be called from any.
     """
 
     def __init__(
-        self, where: str, plan: Plan, prove: Callable[[Pin], None], commit: Callable[[Plan], None], count: Count
+        self,
+        where: str,
+        plan: Plan,
+        prove: Callable[[Pin], None],
+        commit: Callable[[Plan], None],
+        count: Count,
+        name: str = "",
     ) -> None:
         self.plan = plan
         self._where = where
+        self._name = name
         self._prove = prove
         self._commit = commit
         self._count = count
@@ -89,7 +97,7 @@ class Follower:
         with self._looking:
             refused: dict[str, str] = {}
             try:
-                found = survey(self._where)
+                found = survey(self._where, self._name)
             except (PipetwinError, OSError) as error:
                 self._say(("", ""), "missing", _sentence(error, self._where), refused)
                 return self._report(False, refused)
@@ -206,10 +214,10 @@ class UnfinishedError(BundleError):
     """A candidate could not be tried to the end (its time ran out, say): it is tried again."""
 
 
-def start(where: str) -> tuple[Plan, Catalog]:
+def start(where: str, name: str = "") -> tuple[Plan, Catalog]:
     """What a folder says, loaded. If one model cannot be served, none is; an alias that cannot is left out, with a
     line in the log. Raises ModelNotFoundError, or BundleError or one of its kinds."""
-    found = survey(where)
+    found = survey(where, name)
     for (_, alias), error in found.faults.items():
         if alias == MAIN:
             raise error

@@ -54,7 +54,7 @@ def serve(settings: Settings) -> None:
             _listen(listener, settings.host, settings.port, "--port")
             supervise(settings, listener, admin, gate)
             return
-        plan, catalog = start(settings.models)
+        plan, catalog = start(settings.models, settings.model_name)
         _listen(listener, settings.host, settings.port, "--port")
         _Alone(configured(catalog, settings, writer, gate), plan, settings).run(sockets=[listener])
 
@@ -66,7 +66,9 @@ class _Alone(Server):
         super().__init__(front, settings)
         self._seconds = settings.poll_seconds
         self._ended = threading.Event()
-        self._follower = Follower(settings.models, plan, tried, self._commit, front.serving.metrics.reloaded)
+        self._follower = Follower(
+            settings.models, plan, tried, self._commit, front.serving.metrics.reloaded, settings.model_name
+        )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Let clients in."""

@@ -44,7 +44,7 @@ COMMIT_SECONDS = 120.0
 
 def supervise(settings: Settings, listener: socket.socket, admin: socket.socket | None, gate: Gate | None) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises BundleError where no worker comes to serve."""
-    found = survey(settings.models)
+    found = survey(settings.models, settings.model_name)
     for (_, alias), error in found.faults.items():
         if alias == MAIN:
             raise error
@@ -115,7 +115,9 @@ class _Supervisor(Multiprocess):
         self._control = Control(plan)
         self._loop = asyncio.new_event_loop()
         self._ended = threading.Event()
-        self._follower = Follower(settings.models, plan, tried, self._commit, self._control.reloaded)
+        self._follower = Follower(
+            settings.models, plan, tried, self._commit, self._control.reloaded, settings.model_name
+        )
         self._said = False
         self._pause = 0.0
         self._next = 0.0

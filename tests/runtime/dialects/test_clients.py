@@ -16,10 +16,10 @@ from .. import bundles
 from ..test_main import serving
 
 HERE = Path(__file__).parent / "clients"
-PYTHON = Path(os.environ.get("CLIENTS_PYTHON", Path(__file__).parents[3] / ".venv-clients" / "bin" / "python"))
+CLIENTS = Path(__file__).parents[3] / ".venv-clients"
 
 pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="the environment of other servers' clients is not there: make clients"
+    not (CLIENTS / "installed").exists(), reason="the environment of other servers' clients is not there: make clients"
 )
 
 
@@ -37,7 +37,7 @@ def url(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[str]:
 def driven(script: str, url: str) -> Any:
     """What a client's script prints."""
     done = subprocess.run(
-        [PYTHON, HERE / script, url],
+        [CLIENTS / "bin" / "python", HERE / script, url],
         capture_output=True,
         text=True,
         check=False,

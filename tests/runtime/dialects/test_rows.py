@@ -1,16 +1,13 @@
 """KServe version 1, TF Serving and Vertex AI: rows as instances, columns as inputs, and their pages."""
 
 from base64 import b64encode
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from runtime import Model
-from runtime.errors import SettingsError
 from runtime.service import app
 from runtime.service.catalog import Catalog
-from runtime.service.dialects.vertex import Vertex, read_vertex
 from runtime.service.front import Front
 from runtime.service.logs import Line
 
@@ -234,30 +231,3 @@ def test_vertex_asks_two_paths(numeric: Front) -> None:
     assert post(numeric, "/score", {"instances": [[1, 2]]}).status == 200
     assert post(numeric, "/healthy", {"instances": [[1, 2]]}).status == 405
     assert get(numeric, "/score").status == 405
-
-
-@pytest.mark.parametrize(
-    ("environment", "found"),
-    [
-        ({}, None),
-        ({"AIP_HTTP_PORT": "8080"}, None),
-        ({"AIP_PREDICT_ROUTE": "/p", "AIP_HEALTH_ROUTE": "/h/"}, Vertex("/p", "/h")),
-        ({"AIP_ENDPOINT_ID": "12", "AIP_DEPLOYED_MODEL_ID": "34"}, Vertex(VERTEX, VERTEX)),
-        ({"AIP_ENDPOINT_ID": "12", "AIP_DEPLOYED_MODEL_ID": "34", "AIP_HEALTH_ROUTE": "/h"}, Vertex(VERTEX, "/h")),
-    ],
-)
-def test_vertex_environment(environment: Mapping[str, str], found: Vertex | None) -> None:
-    assert read_vertex(environment) == found
-
-
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"AIP_PREDICT_ROUTE": "/p"},
-        {"AIP_PREDICT_ROUTE": "p", "AIP_HEALTH_ROUTE": "/h"},
-        {"AIP_PREDICT_ROUTE": "/{name}", "AIP_HEALTH_ROUTE": "/h"},
-    ],
-)
-def test_vertex_environment_that_is_none(environment: Mapping[str, str]) -> None:
-    with pytest.raises(SettingsError, match="AIP_PREDICT_ROUTE"):
-        read_vertex(environment)
