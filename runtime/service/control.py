@@ -21,8 +21,9 @@ __all__ = ["Control"]
 LOAD_SECONDS = 60.0
 """How long workers may take to load a plan beside what serves."""
 
-SWAP_SECONDS = 10.0
-"""How long a worker may take to swap once it is told; one that does not is killed, for it would go on with the old."""
+SWAP_SECONDS = 60.0
+"""How long a worker may take to swap once it is told, with the requests that it has begun with; one that does not is
+killed, for it would go on with the old."""
 
 SCRAPE_SECONDS = 1.0
 """How long a scrape waits for workers that are busy; then it uses what they said last."""
@@ -157,7 +158,9 @@ class Control:
                 link.swap(epoch)
             elif link.sent < epoch:  # it came while the others were loading
                 link.load(epoch, plan)
-        if not await self._until(lambda: all(link.serves == epoch for link in self._links.values() if link.told)):
+        if not await self._until(
+            lambda: all(link.serves == epoch for link in self._links.values() if link.told), SWAP_SECONDS
+        ):
             for link in self._links.values():
                 if link.told and link.serves != epoch:
                     log.error("worker %d did not swap and is killed", link.pid)

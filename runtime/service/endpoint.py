@@ -111,7 +111,10 @@ class Endpoint:
 
     route: the path as the log knows it, with its parameters' names in place of their values.
     served: None for a path that speaks of no model, or of one that is not served.
+    successor: what answers at this path by now, where that is another endpoint.
     """
+
+    successor: "Endpoint | None" = None
 
     def __init__(
         self, route: str, operations: Operations, errors: Errors, shared: Shared, served: Served | None = None
@@ -146,30 +149,33 @@ class Endpoint:
         start = perf_counter()
         headers = dict(scope["headers"])
         request_id = self._request_id(headers)
-        status, rows = 200, 0
+        status, rows, by = 200, 0, self
         try:
             operation = self._operations.get(scope["method"], self._other)
             operation.check(headers)
             compressed = b"content-encoding" in headers and is_compressed(headers)
             ends = deadline(headers, start) if b"x-request-timeout-ms" in headers else None
             body = await read_body(headers, receive, self._limit)
+            while by.successor is not None:  # while the body came, other models came to serve
+                by = by.successor
+                operation = by._operations.get(scope["method"], by._other)
             begun = perf_counter()
             asked = Asked(headers, scope["query_string"], body, start)
-            if len(body) > self._inline or compressed:
+            if len(body) > by._inline or compressed:
                 work = partial(_answer, operation, asked, ends, self._limit if compressed else None)
                 answer, media_type, more, status = await self._pool.run(work)
             else:
                 if ends is not None:
                     check_deadline(ends)
                 answer, media_type, more, status = operation.answer(asked)
-            if operation.predicts and self._meter is not None:
-                self._meter.answered(answer, perf_counter() - begun)
+            if operation.predicts and by._meter is not None:
+                by._meter.answered(answer, perf_counter() - begun)
         except Disconnected:
             return
         except Exception as error:  # the edge: whatever happened, the client gets an answer
             refused = _refused(error, request_id)
-            if operation.predicts and self._meter is not None:
-                self._meter.refused(refused.kind)
+            if operation.predicts and by._meter is not None:
+                by._meter.refused(refused.kind)
             status, media_type, text = self._errors(refused, request_id)
             more = refused.headers
         else:
@@ -182,17 +188,17 @@ class Endpoint:
                     (b"content-type", media_type),
                     (b"content-length", b"%d" % len(text)),
                     (b"x-request-id", request_id),
-                    *self._made_by,
+                    *by._made_by,
                     *more,
                 ],
             }
         )
         await send({"type": "http.response.body", "body": text, "more_body": False})
         if self._logs:
-            if self._whose is None:
+            if by._whose is None:
                 self._note(scope, request_id, self.route, status, start)
             else:
-                self._note(scope, request_id, self.route, status, start, *self._whose, rows)
+                self._note(scope, request_id, self.route, status, start, *by._whose, rows)
 
 
 def _answer(operation: Operation, asked: Asked, ends: float | None, limit: int | None) -> Reply:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from statistics import median
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..cost import Cost
 from .problems import Refusal
@@ -37,6 +37,7 @@ class Pool:
         self.threads = threads
         self._most = threads * (1 + queue)
         self._held = 0
+        self._begun: set[asyncio.Future[Any]] = set()
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="pipetwin-answer")
 
     def __deepcopy__(self, memo: object) -> "Pool":
@@ -58,10 +59,18 @@ class Pool:
                 headers=RETRY_AFTER,
             )
         self._held += 1
+        begun = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        self._begun.add(begun)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+            return await begun
         finally:
+            self._begun.discard(begun)
             self._held -= 1
+
+    async def settled(self) -> None:
+        """Wait until everything is answered that had been let in before."""
+        if self._begun:
+            await asyncio.wait(set(self._begun))
 
 
 def inline_bytes(cost: Cost) -> int:

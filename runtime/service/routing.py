@@ -84,6 +84,7 @@ class Router:
         self._draining = draining
         self._patterns = [(route, _pattern(route.path)) for route in routes if isinstance(route, ModelRoute)]
         self.paths: dict[str, Any] = {}
+        self._endpoints: dict[str, Endpoint] = {}
         for route in routes:
             if isinstance(route, ServiceRoute):
                 self.paths[route.path] = self._guarded(route, None, partial(self._service, route))
@@ -92,7 +93,14 @@ class Router:
                 made = {method: self._ready(make(name, limited(model))) for method, make in route.methods.items()}
                 served = Served(name, model, meter(name, model))
                 endpoint = Endpoint(route.path, made, route.errors, shared, served)
+                self._endpoints[path] = endpoint
                 self.paths[path] = self._guarded(route, name, partial(_same, endpoint))
+
+    def succeed(self, before: "Router") -> None:
+        """Take over the requests whose bodies still come in: once this router serves, no model that went answers. A
+        path that names a version which serves no more is answered by the version it names."""
+        for path, endpoint in before._endpoints.items():
+            endpoint.successor = self._endpoints.get(path)
 
     def find(self, path: str) -> Any:
         """What answers at a path that has needless slashes, or whose model is not served; None for all others."""

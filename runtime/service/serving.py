@@ -16,7 +16,7 @@ class Serving:
     """The models that are served now, and what answers for them.
 
     ``serve`` exchanges everything that depends on the models by plain assignments on the event loop's thread, so that
-    a request, which looks its endpoint up once, is answered by one model.
+    a request is answered by one model: the one that serves when its body is there.
 
     routes: of every dialect that is spoken.
     gate: the keys that are let in; none: everybody is.
@@ -42,6 +42,7 @@ class Serving:
         self.gate = gate
         self.private_metrics = private_metrics
         self._routes = routes
+        self.router = self._router(self.catalog)
         self.serve(catalog)
 
     async def _expose(self, accept: str) -> tuple[bytes, str]:
@@ -49,8 +50,12 @@ class Serving:
 
     def serve(self, catalog: Catalog) -> None:
         """Serve these models from now on."""
-        router = Router(self._routes, catalog, cache(self.metrics.meter), self.shared, self.gate, lambda: self.draining)
+        router = self._router(catalog)
+        router.succeed(self.router)
         self.metrics.swapped(self.catalog, catalog)
         self.catalog = catalog
         self.router = router
         self.paths = router.paths
+
+    def _router(self, catalog: Catalog) -> Router:
+        return Router(self._routes, catalog, cache(self.metrics.meter), self.shared, self.gate, lambda: self.draining)

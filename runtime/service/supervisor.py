@@ -7,39 +7,42 @@ code that says so. This process answers no predictions and builds no session, so
 """
 
 import asyncio
+import signal
 import socket
 import threading
 import time
 from concurrent.futures import Future
-from contextlib import suppress
 
 import uvicorn
-from uvicorn.supervisors.multiprocess import Multiprocess, Process
+from uvicorn.supervisors.multiprocess import Multiprocess
 
 from ..errors import BundleError
 from ..settings import Settings
 from .access import Gate, loopback
 from .admin import admin_app
+from .child import Child
 from .control import Control
-from .listening import address
+from .listening import DRAIN_SECONDS, address
 from .logs import log
 from .plan import MAIN, Plan, survey
 from .reload import Follower
 from .trial import tried
-from .worker import Worker, work
 
 __all__ = ["supervise"]
 
 HEALTHCHECK_SECONDS = 10
 """How long a worker may be silent before it is replaced; a thread of its own answers, whatever the event loop does."""
 
+LAST_SECONDS = 3.0
+"""How much longer than it may take a worker is given to end before it is killed."""
+
 LONGEST_PAUSE = 30.0
 """Seconds between two starts of a worker that keeps failing while others serve."""
 
-RESTART_SECONDS = 60.0
-"""How long a new worker may take in a rolling restart."""
+START_SECONDS = 60.0
+"""How long a worker may take from its start until it serves."""
 
-COMMIT_SECONDS = 120.0
+COMMIT_SECONDS = 150.0
 
 
 def supervise(settings: Settings, listener: socket.socket, admin: socket.socket | None, gate: Gate | None) -> None:
@@ -52,43 +55,6 @@ def supervise(settings: Settings, listener: socket.socket, admin: socket.socket 
     supervisor.run()
     if supervisor.failed is not None:
         raise BundleError(supervisor.failed)
-
-
-class _Process(Process):
-    """uvicorn's worker process, with its end of a channel."""
-
-    def __init__(
-        self, config: uvicorn.Config, sockets: list[socket.socket], settings: Settings, gate: Gate | None
-    ) -> None:
-        self.mine, self.theirs = socket.socketpair()
-        self.settings = settings
-        self.gate = gate
-        self.made: list[Worker] = []
-        super().__init__(config, sockets)
-
-    def __getstate__(self) -> dict[str, object]:
-        """What goes to the worker: not the supervisor's end, for the worker must see it close."""
-        return {name: value for name, value in vars(self).items() if name != "mine"}
-
-    def start(self) -> None:
-        """Start the process."""
-        super().start()
-        self.theirs.close()
-
-    def target(self, sockets: list[socket.socket] | None = None) -> None:
-        """What the process does."""
-        threading.Thread(target=self.always_pong, daemon=True).start()
-        work(self.settings, sockets or [], self.theirs, self.made, self.gate)
-
-    def pong(self) -> None:
-        """Answer whether clients are let in."""
-        self.child_conn.recv()
-        self.child_conn.send(bool(self.made) and self.made[0].started)
-
-    def always_pong(self) -> None:
-        """Answer as long as somebody asks."""
-        with suppress(EOFError, OSError):
-            super().always_pong()
 
 
 class _Supervisor(Multiprocess):
@@ -121,6 +87,9 @@ class _Supervisor(Multiprocess):
         self._said = False
         self._pause = 0.0
         self._next = 0.0
+        self._rolling: list[Child] = []  # workers that are still to be replaced by others that already serve
+        self._coming: Child | None = None
+        self._leaving: list[tuple[Child, float]] = []  # who was told to end, and by when it must have
 
     def run(self) -> None:
         """Until a signal, or until it is clear that no worker comes to serve."""
@@ -155,73 +124,131 @@ class _Supervisor(Multiprocess):
         if seconds:
             threading.Thread(target=follow, args=(seconds, self._ended), name="pipetwin-follow", daemon=True).start()
 
-    def _started(self) -> _Process:
-        process = _Process(self.config, self.sockets, self._settings, self._gate)
-        process.start()
-        assert process.pid is not None
-        asyncio.run_coroutine_threadsafe(self._control.attend(process.mine, process.pid), self._loop)
-        return process
+    def _started(self) -> Child:
+        child = Child(self.config, self.sockets, self._settings, self._gate)
+        child.start()
+        assert child.pid is not None
+        asyncio.run_coroutine_threadsafe(self._control.attend(child.mine, child.pid), self._loop)
+        return child
+
+    @property
+    def _workers(self) -> list[Child]:
+        return [process for process in self.processes if isinstance(process, Child)]
 
     def keep_subprocess_alive(self) -> None:
-        """Twice a second: replace who has died or hangs."""
+        """Twice a second: replace who has died or hangs, and go on with what takes longer. Waits for nobody."""
+        if self.should_exit.is_set():
+            return
         if self._control.ready == self.processes_num and not self._said:
             self._said = True
             served = ", ".join(f"{name} {pins[MAIN].version}" for name, pins in self._control.plan.pins.items())
             log.info("ready on %s, %d workers serving %s", address(self._listener), self.processes_num, served)
-        for index, process in enumerate(self.processes):
-            if process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+        for index, child in enumerate(self._workers):
+            if self.should_exit.is_set() or self.signal_queue:
+                return  # whoever ends now was told to
+            if self._fine(child):
                 continue
-            if process.exitcode is None:
-                process.kill()
-            process.join()
             if not self._said and not self._control.ready:
                 self.failed = self._control.fault or (
-                    f"expected workers to start, found that one ended with exit code {process.exitcode}"
+                    f"expected workers to start, found that one ended with exit code {child.exitcode}"
                 )
                 self.should_exit.set()
                 return
-            self._replace(index)
+            self._replace(index, child)
         if self._control.fault is not None and not self._said:
             self.failed = self._control.fault
             self.should_exit.set()
+            return
+        self._reap()
+        self._roll()
 
-    def _replace(self, index: int) -> None:
+    def _fine(self, child: Child) -> bool:
+        """Whether a worker lives, answers, and serves or may still come to; ends it where not."""
+        late = child.pid not in self._control.served and time.monotonic() > child.born + START_SECONDS
+        if child.is_alive(HEALTHCHECK_SECONDS) and not late:
+            return True
+        if child.exitcode is None:
+            log.error("worker %d %s and is killed", child.pid, "did not come to serve" if late else "does not answer")
+            child.kill()
+        child.join()
+        return False
+
+    def _replace(self, index: int, child: Child) -> None:
         now = time.monotonic()
         if now < self._next:
             return
         # Who has served is replaced at once; one that never came to serve, ever later.
-        pid = self.processes[index].pid
-        came = pid in self._control.served
+        came = child.pid in self._control.served
         self._pause = 0.0 if came else min(max(2 * self._pause, 0.5), LONGEST_PAUSE)
         self._next = now + self._pause
-        log.warning(
-            "worker %d ended with %s and is replaced", self.processes[index].pid, self.processes[index].exitcode
-        )
-        self._control.served.discard(pid or 0)
+        log.warning("worker %d ended with %s and is replaced", child.pid, child.exitcode)
+        self._control.served.discard(child.pid or 0)
         self.processes[index] = self._started()
 
     def restart_all(self) -> None:
-        """Replace each worker by one that already serves. (uvicorn's own would start workers of its own kind.)"""
-        for index, old in enumerate(self.processes):
-            new = self._started()
-            ends = time.monotonic() + RESTART_SECONDS
-            while new.process.is_alive() and time.monotonic() < ends and not self.signal_queue:
-                if new.is_ready(timeout=1):
-                    break
-                time.sleep(0.05)
-            else:
-                log.error("a new worker did not come to serve: the others stay as they are")
-                new.kill()
-                new.join()
-                return
-            old.terminate()
-            old.join()
-            self.processes[index] = new
+        """Replace each worker by one that already serves, one at a time. (uvicorn's own would start workers of its
+        own kind, and look after nobody else meanwhile.)"""
+        self._rolling = self._workers
+
+    def _roll(self) -> None:
+        """The next step of a rolling restart."""
+        if self._coming is None:
+            self._rolling = [child for child in self._rolling if child in self.processes]
+            if self._rolling and not self._leaving:
+                self._coming = self._started()
+        elif not self._fine(self._coming):
+            log.error("a new worker did not come to serve: the others stay as they are")
+            self._rolling, self._coming = [], None
+        elif self._coming.pid in self._control.served:
+            old = next((child for child in self._rolling if child in self.processes), None)
+            if old is not None:
+                self.processes[self.processes.index(old)] = self._coming
+            self._leave(old or self._coming)
+            self._coming = None
+
+    def _leave(self, child: Child) -> None:
+        """Tell a worker to end."""
+        child.terminate()
+        self._leaving.append((child, time.monotonic() + self._settings.drain_seconds + DRAIN_SECONDS + LAST_SECONDS))
+
+    def _reap(self) -> None:
+        """Forget who has ended, kill who should have."""
+        for child, ends in self._leaving:
+            if child.exitcode is None and time.monotonic() > ends:
+                log.error("worker %d did not end and is killed", child.pid)
+                child.kill()
+        self._leaving = [(child, ends) for child, ends in self._leaving if child.exitcode is None]
+
+    def terminate_all(self) -> None:
+        """Tell every worker to end."""
+        for child in (*self._workers, *([self._coming] if self._coming else [])):
+            self._leave(child)
+
+    def join_all(self) -> None:
+        """Wait until every worker has ended; after another signal, not for long."""
+        while self._leaving:
+            again = {signal.SIGINT, signal.SIGTERM}.intersection(self.signal_queue)
+            self.signal_queue.clear()
+            if again:
+                soon = time.monotonic() + 0.5
+                for child, _ in self._leaving:
+                    child.terminate()
+                self._leaving = [(child, min(ends, soon)) for child, ends in self._leaving]
+            time.sleep(0.02)
+            self._reap()
 
     def handle_ttin(self) -> None:
         """One worker more."""
         self.processes_num += 1
         self.processes.append(self._started())
+
+    def handle_ttou(self) -> None:
+        """One worker fewer."""
+        if self.processes_num > 1:
+            self.processes_num -= 1
+            child = self._workers[-1]
+            self.processes.remove(child)
+            self._leave(child)
 
     def _commit(self, plan: Plan) -> None:
         """For the follower's thread: make every worker serve a plan."""

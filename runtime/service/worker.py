@@ -1,6 +1,7 @@
 """A worker: the service as one of several processes, which serves what its supervisor says."""
 
 import asyncio
+import signal
 import socket
 from contextlib import suppress
 
@@ -51,6 +52,12 @@ class Worker(Server):
         self._last: bytes = b""
         front.serving.expose = self._expose
 
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """A signal came. Ctrl-C in a terminal reaches every process; a worker waits to be told by its supervisor, for
+        two signals would end it at once."""
+        if sig != signal.SIGINT:
+            super().handle_exit(sig, frame)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Load what the supervisor says, and let clients in when it says so."""
         self._channel = await Channel.open(self._end)
@@ -96,7 +103,7 @@ class Worker(Server):
                 self._prepared.clear()
                 self._epoch = epoch
                 if self.started:
-                    self._channel.send(Swapped(epoch))
+                    self._swapping = asyncio.ensure_future(self._swapped(epoch))
                 self._serves.set()
             case Drop(epoch):
                 self._prepared.pop(epoch, None)
@@ -106,6 +113,11 @@ class Worker(Server):
                 waiting = self._scrapes.pop(number, None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(message)
+
+    async def _swapped(self, epoch: int) -> None:
+        """Say so, once what went before has answered its last request."""
+        await self.serving.shared.pool.settled()
+        self._channel.send(Swapped(epoch))
 
     async def _push(self) -> None:
         while True:

@@ -126,3 +126,32 @@ def execution(service: Front) -> Any:
     gauges = get(service, "/metrics").body.decode()
     assert f'ml_model_inline{{model="{name}"}} {float(found["inline"])}' in gauges
     return found
+
+
+def test_a_swap_waits_for_what_was_let_in_before_it() -> None:
+    """Only then can it be said that the old version answers no more."""
+    told: list[str] = []
+
+    async def ask(pool: Pool, goes_on: threading.Event) -> None:
+        await pool.run(goes_on.wait)
+        told.append("answered")
+
+    async def run() -> None:
+        pool, first, second = Pool(2, 0), threading.Event(), threading.Event()
+        await pool.settled()  # nothing to wait for
+        before = asyncio.ensure_future(ask(pool, first))
+        await asyncio.sleep(0)
+        settled = asyncio.ensure_future(pool.settled())
+        await asyncio.sleep(0)
+        after = asyncio.ensure_future(ask(pool, second))
+        await asyncio.sleep(0)
+        assert not settled.done()
+        first.set()
+        await settled
+        assert told == ["answered"]
+        assert before.done()
+        assert not after.done()
+        second.set()
+        await after
+
+    asyncio.run(run())

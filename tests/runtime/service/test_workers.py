@@ -1,5 +1,6 @@
 """Several workers behind one port, on real processes: swaps, kills, restarts, ends and starts that fail."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,7 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from runtime.service.supervisor import HEALTHCHECK_SECONDS
+
 from ...stress import drains, kills, oracle, restarts, swaps
+from ...stress.drains import Drain
+from ...stress.load import loaded as under_load
 from ...stress.oracle import promote
 from ...stress.service import alive, metric, running, until
 from ...stress.service import model as a_model
@@ -109,3 +114,85 @@ def test_a_candidate_that_is_refused_changes_no_worker(model: Path) -> None:
         assert str(model) not in answer.text
         assert answer.json()["versions"] == {"m": oracle.name(1)}
         assert service.client.post("/predict", json={"x": 1, "id": 1}).json()["model_version"] == oracle.name(1)
+
+
+def test_a_worker_that_hangs_is_replaced_while_the_supervisor_looks_after_all_others(
+    model: Path,
+) -> None:
+    with running(model.parent) as service:
+        hangs, dies = sorted(service.workers())
+        os.kill(hangs, signal.SIGSTOP)
+        time.sleep(1)  # by now it has been asked whether it lives
+        os.kill(dies, signal.SIGKILL)
+        start = time.monotonic()
+        until(lambda: len(service.workers() - {hangs, dies}) == 1 and service.ready() == 2)
+        assert time.monotonic() - start < HEALTHCHECK_SECONDS - 2  # not once the one that hangs has been given up
+        until(lambda: not alive(hangs))
+        until(lambda: service.ready() == 2)
+        service.server.process.send_signal(signal.SIGTERM)
+        assert service.server.finish() == (0, "")
+        assert any("does not answer and is killed" in line["message"] for line in service.server.lines)
+
+
+def test_a_worker_that_hangs_does_not_keep_the_service_from_ending(model: Path) -> None:
+    with running(model.parent) as service:
+        os.kill(min(service.workers()), signal.SIGSTOP)
+        process = service.server.process
+        process.send_signal(signal.SIGTERM)
+        until(lambda: len([pid for pid in service.workers() if alive(pid)]) == 1)
+        process.send_signal(signal.SIGTERM)  # not to be waited for
+        assert service.server.finish() == (0, "")
+        assert any("did not end and is killed" in line["message"] for line in service.server.lines)
+
+
+def test_ctrl_c_in_a_terminal_loses_nothing(model: Path) -> None:
+    with running(model.parent, "--drain-seconds", "0.5") as service:
+        service.client.close()
+
+        def interrupt() -> None:
+            """What a terminal does: it signals every process of the group."""
+            for pid in (service.server.process.pid, *service.workers()):
+                os.kill(pid, signal.SIGINT)
+
+        seen = drains.drain(service.port, interrupt)
+        assert drains.faults(Drain(*seen, service.server.finish())) == []
+
+
+def test_workers_are_added_and_taken_away(model: Path) -> None:
+    with running(model.parent) as service, under_load("127.0.0.1", service.port) as load:
+        service.server.process.send_signal(signal.SIGTTIN)
+        until(lambda: service.ready() == 3)
+        service.server.process.send_signal(signal.SIGTTOU)
+        until(lambda: len(service.workers()) == 2)
+        until(lambda: len(load.seen) > 100)
+    assert (load.lost, load.wrong) == ([], [])
+
+
+@pytest.mark.parametrize("path", ["/predict", "/models/m/predict", "/models/m@production/predict"])
+def test_a_body_that_still_arrives_at_a_swap_is_answered_by_the_new_version(model: Path, path: str) -> None:
+    body = json.dumps(oracle.rows(1, 2)).encode()
+    old = f"/models/m/versions/{oracle.name(1)}/predict"
+    with running(model.parent, "--poll-seconds", "0", workers=1) as service:
+        asked = []
+        for where in (path, old):
+            connection = socket.create_connection(("127.0.0.1", service.port), timeout=DEADLINE)
+            head = f"POST {where} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body[:5])
+            asked.append(connection)
+        service.client.get("/health")  # by now the worker has begun with both
+        oracle.write(model, 2)
+        promote(model, 2)
+        service.reload()
+        answers = []
+        for connection in asked:
+            with connection:
+                connection.sendall(body[5:])
+                answers.append(b"".join(iter(lambda: connection.recv(65536), b"")))  # noqa: B023
+        assert answers[0].startswith(b"HTTP/1.1 200 ")
+        assert b"x-model-version: v00002" in answers[0]
+        assert b'"prediction":[9.0,1.0]' in answers[0]
+        assert b'"model_version":"v00002"' in answers[0]
+        # A path that names a version is answered by that version or by none.
+        assert b'"prediction":[8.0,1.0]' in answers[1]
+        assert b"x-model-version: v00001" in answers[1]
+        assert metric(service.client, "ml_predictions_total", model_version="v00002") == 2
