@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import select
 import threading
 import traceback
@@ -65,17 +66,33 @@ class Formatter(logging.Formatter):
             "event": "log",
             "time": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": _ascii(record.getMessage()),
+            "logger": _ascii(record.name),
+            "message": _ascii(_message(record)),
         }
         if record.exc_info and record.exc_info[1] is not None:
             fields["error"] = _ascii(failure(record.exc_info[1]))
         return msgspec.json.encode(fields).decode()
 
 
+def _message(record: logging.LogRecord) -> str:
+    """What a record says. Of other libraries' records the first line, without folders: what asyncio appends to its
+    sentences shows objects, which may hold input."""
+    try:
+        text = record.getMessage()
+    except Exception as error:  # arguments that do not fit, or that raise when they are shown: Python would print them
+        return f"a message that cannot be formatted: {type(error).__name__}"
+    if record.name.partition(".")[0] == log.name:
+        return text
+    return _FOLDERS.sub("", text.lstrip().partition("\n")[0])
+
+
+_FOLDERS = re.compile(r"(?<![:/\w])(?:/[^\s/]+)+/")
+
+
 def _ascii(text: str) -> str:
-    """Text without what some reader takes for the end of a line (U+2028, say) or cannot be UTF-8."""
-    return text.encode("ascii", "backslashreplace").decode("ascii")
+    """Text without what some reader takes for the end of a line (U+2028, say), for a command to a terminal, or cannot
+    be UTF-8."""
+    return text.encode("ascii", "backslashreplace").decode("ascii").replace("\x7f", "\\x7f")
 
 
 class Writer:
