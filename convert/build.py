@@ -163,9 +163,9 @@ def build_graph(
         names = tuple(method if len(parts) == 1 else f"{method}_{index}" for index in range(len(parts)))
         named.update(zip(names, parts, strict=True))
         first = answer[0] if isinstance(answer, list) else answer
-        if any(logarithm is parts[0] for logarithm in scope.logarithms):
-            scope.logged.add(method)
-        sizes.update((method, terms) for total, terms in scope.sums if total is parts[0])
+        scope.logged.update((method, floor) for logarithm, floor in scope.logarithms if logarithm is parts[0])
+        terms = scope.terms_of(parts[0])
+        sizes |= {} if terms is None else {method: terms}
         outputs.append(Output(method, names, _dtype(first), tuple(map(int, first.shape[1:])), labels))
     model = spox.build(scope.inputs, named, drop_unused_inputs=False)
     model.graph.name = "pipetwin"

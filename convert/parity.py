@@ -68,11 +68,14 @@ def compare_numbers(expected: Any, found: Any, floor: float | Floats) -> Compari
     )
 
 
-def compare_logarithms(expected: Any, found: Any, floor: float | Floats) -> Comparison:
-    """As ``compare_numbers``, of logarithms of probabilities that are an answer too: a row may be within the bound as
-    logarithms or as probabilities, for 1 - p loses digits next to one."""
+def compare_logarithms(expected: Any, found: Any, floor: float | Floats, least: float) -> Comparison:
+    """As ``compare_numbers``, of logarithms of probabilities or densities: a row may be within the bound as logarithms
+    or as what they are of, for what is nearly one or zero has lost its digits before the logarithm shows it.
+
+    least: the floor of what they are of.
+    """
     logs = compare_numbers(expected, found, floor)
-    powers = compare_numbers(_exp(expected), _exp(found), 1 / 1000)
+    powers = compare_numbers(_exp(expected), _exp(found), least)
     saturated = (logs.excess > ULP) & (powers.excess <= ULP)
     return replace(logs, excess=np.minimum(logs.excess, powers.excess), saturated=int(saturated.sum()))
 

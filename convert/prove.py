@@ -99,8 +99,11 @@ def prove(
             part = _first_rows(wanted, rows)
             try:
                 if method in floors:
-                    compare = compare_logarithms if method in scope.logged else compare_numbers
-                    comparison = compare(part, found, least[:rows])
+                    comparison = (
+                        compare_logarithms(part, found, least[:rows], scope.logged[method])
+                        if method in scope.logged
+                        else compare_numbers(part, found, least[:rows])
+                    )
                 else:
                     comparison = compare_labels(part, found, None if tied is None else tied[:rows])
             except ValueError as error:

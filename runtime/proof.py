@@ -24,8 +24,8 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     label_mismatches: rows with another label that is no tie; any is a failure.
     ties: at level ulp, rows with another label whose two best scores lie within the bound of each other, and rows
         in which the pipeline chooses among equals as the processor has it, and the twin the first.
-    saturated: rows of logarithms of probabilities so near to one or zero that they are within the bound as
-        probabilities only.
+    saturated: rows of logarithms of probabilities or densities so near to one or zero that they are within the bound
+        as what they are the logarithms of only.
     """
 
     rows: int
@@ -107,7 +107,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if o.terms
         ]
         lines += [
-            f"{method}: in {o.saturated:,} rows within the bound as probabilities, not as logarithms of them"
+            f"{method}: in {o.saturated:,} rows within the bound as probabilities or densities, not as their logarithms"
             for method, o in self.outputs.items()
             if o.saturated
         ]

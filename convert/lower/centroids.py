@@ -1,5 +1,6 @@
 """NearestCentroid and KernelDensity: what a row's distances to fixed points say, each point counted."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,10 @@ def log_density(model: KernelDensity, x: Matrix) -> Var:
         return [op.add(op.add(op.log(total), shift), constant(_log_norm(model, x.width)))]
 
     (found,) = in_blocks(x.tensor, points.size, density)
-    return scalar(op.sub(found, constant(np.log(count))))
+    answer = scalar(op.sub(found, constant(np.log(count))))
+    # scikit-learn takes bounds off bounds, and where no point is within reach a rounding of them is left.
+    x.scope.logarithms.append((answer, math.exp(_log_norm(model, x.width)) / 1000))
+    return answer
 
 
 def _log_norm(model: KernelDensity, width: int) -> float:

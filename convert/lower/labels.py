@@ -60,5 +60,5 @@ def log(x: Matrix, probabilities: Var | list[Var]) -> Var | list[Var]:
     """
     parts = probabilities if isinstance(probabilities, list) else [probabilities]
     logarithms = [op.log(part) for part in parts]
-    x.scope.logarithms += logarithms
+    x.scope.logarithms += [(part, 1 / 1000) for part in logarithms]
     return logarithms if isinstance(probabilities, list) else logarithms[0]

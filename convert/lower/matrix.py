@@ -143,8 +143,9 @@ class Scope:
     fallbacks: the classes that skl2onnx lowered.
     among_equals: whether a step chooses among equally near rows, where scikit-learn leaves it to the processor.
     sums: answers that are sums of terms which cancel, each with the size of its terms (``adds_up``).
-    logarithms: answers that are the logarithms of probabilities, which are an answer too.
-    logged: the methods that answer them.
+    logarithms: answers that are logarithms of probabilities or densities, each with a thousandth of how large these may
+        be.
+    logged: the same by method.
     gauge: the graph that says how large they are, by method; None where no answer is such a sum.
     left_out: the methods that the pipeline has and the twin has not, each with why.
     ensembles: the attributes of the graph's tree ensembles, kept out of it until its bytes are made (``packed``).
@@ -160,8 +161,8 @@ class Scope:
     fallbacks: list[str] = field(default_factory=list)
     among_equals: bool = False
     sums: list[tuple[Var, Var]] = field(default_factory=list)
-    logarithms: list[Var] = field(default_factory=list)
-    logged: set[str] = field(default_factory=set)
+    logarithms: list[tuple[Var, float]] = field(default_factory=list)
+    logged: dict[str, float] = field(default_factory=dict)
     gauge: bytes | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     ensembles: list[Any] = field(default_factory=list)
@@ -176,6 +177,10 @@ class Scope:
         answer: [N, k]. terms: the magnitudes of a row's terms added up, or a bound of that, [N, 1].
         """
         self.sums.append((answer, terms))
+
+    def terms_of(self, answer: Any) -> Var | None:
+        """The size of the terms that cancel in an answer, [N, 1], or None."""
+        return next((terms for total, terms in self.sums if total is answer), None)
 
     def codes(self, source: int, values: Iterable[Any]) -> list[int]:
         """The codes of categories, new ones added to the column's table."""

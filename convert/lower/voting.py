@@ -1,5 +1,6 @@
 """Voting: the mean of the members' answers, or their votes."""
 
+import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 from spox import Var
@@ -15,9 +16,21 @@ def _answers(voting: VotingClassifier | VotingRegressor, method: str, x: Matrix)
     return [numbers(member(voting, index, method, x)) for index in range(len(voting.estimators_))]
 
 
+def _mean(voting: VotingClassifier | VotingRegressor, method: str, x: Matrix) -> Var:
+    """Of the members' answers; of what cancels in them as well."""
+    weights = voting._weights_not_none
+    members = [member(voting, index, method, x) for index in range(len(voting.estimators_))]
+    answer = average([numbers(one) for one in members], weights)
+    sizes = [x.scope.terms_of(one) for one in members]
+    if any(size is not None for size in sizes):
+        none = op.const(np.zeros((1, 1)))
+        x.scope.adds_up(answer, average([none if size is None else size for size in sizes], weights))
+    return answer
+
+
 @lowers(VotingClassifier, method="predict_proba")
 def soft_vote(voting: VotingClassifier, x: Matrix) -> Var:
-    return average(_answers(voting, "predict_proba", x), voting._weights_not_none)
+    return _mean(voting, "predict_proba", x)
 
 
 @lowers(VotingClassifier, method="predict")
@@ -34,7 +47,7 @@ def voted_labels(voting: VotingClassifier, x: Matrix) -> Labels:
 
 @lowers(VotingRegressor, method="predict")
 def mean_vote(voting: VotingRegressor, x: Matrix) -> Var:
-    return average(_answers(voting, "predict", x), voting._weights_not_none)
+    return _mean(voting, "predict", x)
 
 
 @lowers(VotingClassifier, VotingRegressor, method="transform")
@@ -45,5 +58,9 @@ def votes(voting: VotingClassifier | VotingRegressor, x: Matrix) -> Matrix:
             "expected rows to come first in what transform answers, found flatten_transform=False, where members do: "
             "set it to True"
         )
-    answers = _answers(voting, "predict_proba" if soft else "predict", x)
-    return x.new(op.concat([upright(answer) for answer in answers], axis=1))
+    members = [member(voting, i, "predict_proba" if soft else "predict", x) for i in range(len(voting.estimators_))]
+    answer = op.concat([upright(numbers(one)) for one in members], axis=1)
+    sizes = [size for one in members if (size := x.scope.terms_of(one)) is not None]
+    if sizes:
+        x.scope.adds_up(answer, op.max(sizes))
+    return x.new(answer)

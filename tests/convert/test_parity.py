@@ -66,13 +66,13 @@ def test_logarithms_are_held_to_the_bound_as_probabilities_where_one_minus_p_los
     near_one = np.log([[1e-9, 1 - 1e-9], [0.25, 0.75]])
     found = np.log([[1e-9 + 1e-16, 1 - 1e-9], [0.25, 0.75]])
     assert compare_numbers(near_one, found, floor_of(near_one)).excess[0] > ULP
-    comparison = compare_logarithms(near_one, found, floor_of(near_one))
+    comparison = compare_logarithms(near_one, found, floor_of(near_one), 0.001)
     assert comparison.excess.max() <= ULP
     assert (comparison.saturated, comparison.identical.tolist()) == (1, [False, True])
     wrong = np.log([[1e-9 + 1e-12, 1 - 1e-9], [0.25, 0.75]])
-    assert compare_logarithms(near_one, wrong, floor_of(near_one)).excess[0] > ULP
+    assert compare_logarithms(near_one, wrong, floor_of(near_one), 0.001).excess[0] > ULP
     nothing = np.array([[-np.inf, 0.0], [np.log(0.25), np.log(0.75)]])
-    assert compare_logarithms(nothing, nothing, 0.001).saturated == 0
+    assert compare_logarithms(nothing, nothing, 0.001, 0.001).saturated == 0
 
 
 def test_every_row_may_have_a_floor_of_its_own() -> None:

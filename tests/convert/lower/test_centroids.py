@@ -39,6 +39,16 @@ def test_kernel_density(kernel: Any, algorithm: Any) -> None:
     assert levels(twin_of(model, X[60:]))["score_samples"] in ("bit", "ulp")
 
 
+@pytest.mark.parametrize("kernel", ["epanechnikov", "linear", "cosine"])
+def test_where_no_point_is_within_reach_scikit_learn_leaves_a_rounding(kernel: Any) -> None:
+    """Of a tree of several nodes; the twin says that the density is zero."""
+    rows = np.random.default_rng(3).normal(size=(150, 5))
+    model = KernelDensity(bandwidth=2.0, kernel=kernel).fit(rows)
+    twin = twin_of(model, rows)
+    assert twin.proof.outputs["score_samples"].saturated > 0
+    assert "within the bound as probabilities or densities" in str(twin.proof)
+
+
 def test_weighted_density_by_another_metric() -> None:
     model = KernelDensity(bandwidth="scott", metric="manhattan")
     model.fit(X[:60], sample_weight=RNG.uniform(0.5, 2.0, size=60))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import VotingClassifier
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.gaussian_process._gpc import COEFS, LAMBDAS
 from sklearn.gaussian_process.kernels import (
@@ -19,6 +20,7 @@ from sklearn.gaussian_process.kernels import (
     RationalQuadratic,
     WhiteKernel,
 )
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -123,6 +125,13 @@ def test_classifier_of_three_classes() -> None:
     model = make_pipeline(StandardScaler(), GaussianProcessClassifier(random_state=0, optimizer=None))
     twin = twin_of(model.fit(frame, np.digitize(Y, [0.5, 1.5])), frame)
     assert set(levels(twin)) == {"predict", "predict_proba"}
+
+
+def test_among_voters() -> None:
+    """What cancels in one of them cancels in their mean."""
+    members = [("g", GaussianProcessClassifier(optimizer=None)), ("n", GaussianNB())]
+    twin = twin_of(VotingClassifier(members, voting="soft", weights=[3, 1]).fit(X, np.digitize(Y, [0.5, 1.5])), X)
+    assert twin.proof.outputs["predict_proba"].terms > 1000
 
 
 def test_classifier_of_pairs_has_no_probabilities() -> None:
