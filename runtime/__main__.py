@@ -111,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
         "threads": "threads of each worker for long answers; by default as many as there are processors for it",
         "queue": f"requests that may wait for each thread, {default.queue} by default",
         "workers": "processes that answer, 1 by default",
+        "split": "divide the requests for a model among its aliases by percent: production=95,staging=5",
+        "split-header": f"the header whose value decides which of them answers, {default.split_header} by default",
+        "shadow": "compare with what a version that serves under an alias answers to the same rows: flights@staging",
         "admin-host": f"the address of metrics and reload, {default.admin_host} by default",
         "admin-port": "the port of metrics and reload; by default there is none",
     }.items():

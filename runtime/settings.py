@@ -1,5 +1,6 @@
 """The settings of a service: few, frozen, read once at the start."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,6 +45,9 @@ class Settings(msgspec.Struct, frozen=True):
     workers: processes that answer.
     keys: a file of API keys, as hashes; api_keys: the same as text. Neither: everybody is let in.
     private_metrics: whether metrics are on the admin address alone.
+    split: aliases among which the requests for a model are divided, with their shares in percent.
+    split_header: whose value decides which of them answers, in lower case.
+    shadow: (model, alias) of a version that answers the same rows afterwards, to be compared.
     admin_host, admin_port: where metrics of all workers and reload are; no port, no such address.
     """
 
@@ -70,6 +74,9 @@ class Settings(msgspec.Struct, frozen=True):
     keys: str = ""
     api_keys: str = ""
     private_metrics: bool = False
+    split: tuple[tuple[str, int], ...] = ()
+    split_header: str = "x-session-id"
+    shadow: tuple[str, str] | None = None
     admin_host: str = "127.0.0.1"
     admin_port: int | None = None
 
@@ -132,6 +139,25 @@ def _truth(text: str) -> bool:
     return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
 
 
+def _split(text: str) -> tuple[tuple[str, int], ...]:
+    shares = [part.partition("=") for part in text.split(",")]
+    found = {_name(alias.strip()): int(share) for alias, _, share in shares}
+    if len(found) != len(shares) or min(found.values()) < 0 or sum(found.values()) != 100:
+        raise ValueError
+    return tuple(found.items())
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
+        raise ValueError
+    return text.lower()
+
+
+def _shadow(text: str) -> tuple[str, str]:
+    name, _, alias = text.partition("@")
+    return _name(name), _name(alias)
+
+
 _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "models": (_text, "a folder"),
     "model_name": (_name, f"a name that matches {NAME.pattern}"),
@@ -156,6 +182,9 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "keys": (_text, "a file"),
     "api_keys": (_text, "lines of a file of keys"),
     "private_metrics": (_truth, "true or false"),
+    "split": (_split, "aliases with shares that add up to 100, production=95,staging=5 say"),
+    "split_header": (_header, "a header's name"),
+    "shadow": (_shadow, "a model and its alias, flights@staging say"),
     "admin_host": (_text, "a host's name or address"),
     "admin_port": (_port, "an integer from 0 to 65535"),
 }

@@ -18,6 +18,7 @@ from .cpus import cpus
 from .logs import Access, Line
 from .pool import Pool
 from .problems import Refusal
+from .split import Split
 
 __all__ = ["LIMITS", "Disconnected", "Shared", "check_media_type", "read_body", "request_ids"]
 
@@ -55,6 +56,7 @@ class Shared:
     access: takes the line of a request; None where no log is wanted.
     limits: to what a body may hold.
     pool: answers what takes long.
+    split: among which aliases the requests for a model are divided.
     request_id: headers -> id.
     """
 
@@ -62,6 +64,7 @@ class Shared:
     access: Access | None
     limits: Limits = LIMITS
     pool: Pool = field(default_factory=lambda: Pool(cpus(), QUEUE))
+    split: Split | None = None
     request_id: Callable[[Mapping[bytes, bytes]], bytes] = field(default_factory=request_ids)
 
     def note(

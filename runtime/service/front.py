@@ -21,6 +21,7 @@ from .logs import Access, to_logging
 from .pool import Pool
 from .problems import Refusal
 from .serving import Serving
+from .split import Split
 from .trace import ERRORS, PREFIX, Traced
 
 __all__ = ["Front", "app", "configured", "routes"]
@@ -57,6 +58,7 @@ def configured(models: Models | Catalog, settings: Settings, access: Access, gat
         access if settings.access_log else None,
         Limits(settings.rows_limit, settings.text_limit),
         Pool(threads, settings.queue),
+        Split(settings.split, settings.split_header.encode("ascii")) if settings.split else None,
     )
     vertex = Vertex(settings.predict_route, settings.health_route)
     return _front(models, shared, vertex, gate, private_metrics=settings.private_metrics)

@@ -8,10 +8,11 @@ import msgspec
 
 from ..bundle import MANIFEST, SUMS, find, read_sums
 from ..bundle import models as below
-from ..errors import BundleError, ModelNotFoundError, PipetwinError
+from ..errors import BundleError, ModelNotFoundError, PipetwinError, SettingsError
 from ..manifest import NAME, VERSION, read_manifest
+from ..settings import Settings
 
-__all__ = ["MAIN", "Pin", "Plan", "Survey", "survey"]
+__all__ = ["MAIN", "Pin", "Plan", "Survey", "check_aliases", "survey"]
 
 MAIN = ""
 """In place of an alias: the version that a model's own name stands for."""
@@ -111,6 +112,22 @@ def _survey(where: str) -> Survey:
             else:
                 note(name, alias, place, promoted=True)
     return Survey(Plan({name: found for name, found in pins.items() if MAIN in found}), faults)
+
+
+def check_aliases(plan: Plan, settings: Settings) -> None:
+    """Raise SettingsError where a split or a shadow asks for aliases that do not serve."""
+    wanted = {alias for alias, _ in settings.split}
+    if wanted and not any(wanted <= aliases.keys() for aliases in plan.pins.values()):
+        raise SettingsError(
+            f"expected a model with the aliases {', '.join(sorted(wanted))}, as --split says, found none: promote "
+            "versions to them"
+        )
+    if settings.shadow is not None:
+        name, alias = settings.shadow
+        if alias not in plan.pins.get(name, {}):
+            raise SettingsError(
+                f"expected {name}@{alias} to serve, as --shadow says, found no such model or alias: promote a version"
+            )
 
 
 def _pin(place: Path | str, *, promoted: bool) -> Pin:

@@ -12,7 +12,9 @@ from .catalog import Catalog
 from .endpoint import Endpoint, Errors, Headers, Operation, Served, unreachable
 from .exchange import Shared
 from .metrics import Meter
+from .plan import MAIN
 from .problems import Refusal
+from .split import Divided
 
 __all__ = ["ModelRoute", "Route", "Router", "ServiceRoute"]
 
@@ -77,30 +79,44 @@ class Router:
         gate: Gate | None = None,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
-        limited = cache(lambda model: model.within(shared.limits))
+        self._limited = cache(lambda model: model.within(shared.limits))
+        self._meter = meter
         self._catalog = catalog
         self._shared = shared
         self._gate = gate
         self._draining = draining
         self._patterns = [(route, _pattern(route.path)) for route in routes if isinstance(route, ModelRoute)]
         self.paths: dict[str, Any] = {}
-        self._endpoints: dict[str, Endpoint] = {}
+        self._endpoints: dict[tuple[str, str], Endpoint] = {}
         for route in routes:
             if isinstance(route, ServiceRoute):
                 self.paths[route.path] = self._guarded(route, None, partial(self._service, route))
                 continue
             for path, name, model in _filled(route.path, catalog):
-                made = {method: self._ready(make(name, limited(model))) for method, make in route.methods.items()}
-                served = Served(name, model, meter(name, model))
-                endpoint = Endpoint(route.path, made, route.errors, shared, served)
-                self._endpoints[path] = endpoint
-                self.paths[path] = self._guarded(route, name, partial(_same, endpoint))
+                answers = self._answering(route, path, name, model)
+                self.paths[path] = self._guarded(route, name, partial(_same, answers))
+
+    def _answering(self, route: ModelRoute, path: str, name: str, model: Model) -> Any:
+        """What answers at a path that speaks of a model: its endpoint, or those among which its requests are
+        divided."""
+        plain = self._endpoint(route, path, MAIN, name, model)
+        split, aliases = self._shared.split, self._catalog.aliases.get(name, {})
+        if split is None or _SAYS_WHICH.search(route.path) or not aliases.keys() >= set(split.aliases):
+            return plain
+        arms = {alias: self._endpoint(route, path, alias, name, aliases[alias]) for alias in split.aliases}
+        return Divided(split, name, plain, arms)
+
+    def _endpoint(self, route: ModelRoute, path: str, alias: str, name: str, model: Model) -> Endpoint:
+        made = {method: self._ready(make(name, self._limited(model))) for method, make in route.methods.items()}
+        endpoint = Endpoint(route.path, made, route.errors, self._shared, Served(name, model, self._meter(name, model)))
+        self._endpoints[path, alias] = endpoint
+        return endpoint
 
     def succeed(self, before: "Router") -> None:
         """Take over the requests whose bodies still come in: once this router serves, no model that went answers. A
         path that names a version which serves no more is answered by the version it names."""
-        for path, endpoint in before._endpoints.items():
-            endpoint.successor = self._endpoints.get(path)
+        for (path, alias), endpoint in before._endpoints.items():
+            endpoint.successor = self._endpoints.get((path, alias)) or self._endpoints.get((path, MAIN))
 
     def find(self, path: str) -> Any:
         """What answers at a path that has needless slashes, or whose model is not served; None for all others."""
@@ -114,7 +130,7 @@ class Router:
                 return self._guarded(route, said.get("name"), partial(self._missing, route, said))
         return None
 
-    def _guarded(self, route: Route, model: str | None, behind: Callable[[Key | None], Endpoint]) -> Any:
+    def _guarded(self, route: Route, model: str | None, behind: Callable[[Key | None], Any]) -> Any:
         """A route's endpoint, behind the gate if there is one."""
         if self._gate is None:
             return behind(None)
@@ -148,11 +164,14 @@ class Router:
         return Endpoint(route.path, operations, route.errors, self._shared)
 
 
-def _same(endpoint: Endpoint, key: Key | None) -> Endpoint:
+def _same(endpoint: Any, key: Key | None) -> Any:
     return endpoint
 
 
 _SLASHES = re.compile("//+")
+
+_SAYS_WHICH = re.compile(r"\{(version|label)\}")
+"""A path that says which version it wants gets that one."""
 
 
 def _pattern(path: str) -> re.Pattern[str]:

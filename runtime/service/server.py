@@ -14,7 +14,7 @@ from ..settings import Settings
 from .access import gate_of, loopback
 from .front import Front, configured
 from .listening import Server
-from .plan import Plan
+from .plan import Plan, check_aliases
 from .process import logging_lines, stopping
 from .reload import Follower, loaded, start
 from .supervisor import supervise
@@ -55,6 +55,7 @@ def serve(settings: Settings) -> None:
             supervise(settings, listener, admin, gate)
             return
         plan, catalog = start(settings.models, settings.model_name)
+        check_aliases(plan, settings)
         _listen(listener, settings.host, settings.port, "--port")
         _Alone(configured(catalog, settings, writer, gate), plan, settings).run(sockets=[listener])
 

@@ -24,7 +24,7 @@ from .child import Child
 from .control import Control
 from .listening import DRAIN_SECONDS, address
 from .logs import log
-from .plan import MAIN, Plan, survey
+from .plan import MAIN, Plan, check_aliases, survey
 from .reload import Follower
 from .trial import tried
 
@@ -51,6 +51,7 @@ def supervise(settings: Settings, listener: socket.socket, admin: socket.socket 
     for (_, alias), error in found.faults.items():
         if alias == MAIN:
             raise error
+    check_aliases(found.plan, settings)
     supervisor = _Supervisor(settings, listener, admin, found.plan, gate)
     supervisor.run()
     if supervisor.failed is not None:

@@ -26,6 +26,12 @@ def test_there_are_few() -> None:
     assert len(VARIABLES) == len(Settings.__struct_fields__) <= 32
 
 
+def test_shares_of_aliases() -> None:
+    found = read_settings({}, {"split": "production=95, staging=5", "split_header": "X-User", "shadow": "m@staging"})
+    assert found.split == (("production", 95), ("staging", 5))
+    assert (found.split_header, found.shadow) == ("x-user", ("m", "staging"))
+
+
 def test_they_are_frozen() -> None:
     with pytest.raises(AttributeError):
         Settings().port = 1  # type: ignore[misc]
@@ -50,6 +56,12 @@ def test_they_are_frozen() -> None:
         ("PIPETWIN_TEXT_LIMIT", "x", "a number of characters, 1 or more"),
         ("PIPETWIN_THREADS", "257", "an integer from 0 to 256"),
         ("PIPETWIN_QUEUE", "-1", "an integer from 0 to 1000000"),
+        ("PIPETWIN_SPLIT", "production", "aliases with shares that add up to 100, production=95,staging=5 say"),
+        ("PIPETWIN_SPLIT", "a=95,b=6", "aliases with shares that add up to 100, production=95,staging=5 say"),
+        ("PIPETWIN_SPLIT", "a=50,a=50", "aliases with shares that add up to 100, production=95,staging=5 say"),
+        ("PIPETWIN_SPLIT", "a=101,b=-1", "aliases with shares that add up to 100, production=95,staging=5 say"),
+        ("PIPETWIN_SPLIT_HEADER", "x y", "a header's name"),
+        ("PIPETWIN_SHADOW", "staging", "a model and its alias, flights@staging say"),
         ("PIPETWIN_ACCESS_LOG", "maybe", "true or false"),
     ],
 )
