@@ -71,6 +71,14 @@ def test_missing_values(model: Any) -> None:
     assert bits(make_pipeline(StandardScaler(), model).fit(GAPS, target), GAPS) == {"bit"}
 
 
+def test_missing_values_of_several_outputs_and_monotonic_constraints() -> None:
+    words = np.column_stack([YES_NO, THREE])
+    assert bits(ExtraTreesClassifier(4, random_state=0).fit(GAPS, words), GAPS) == {"bit"}
+    assert bits(RandomForestRegressor(4, random_state=0).fit(GAPS, TWO_NUMBERS), GAPS) == {"bit"}
+    constrained = ExtraTreesRegressor(4, monotonic_cst=[1, -1, 0, 0, 1], random_state=0)
+    assert bits(constrained.fit(X, NUMBER), X) == {"bit"}
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
