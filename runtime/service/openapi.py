@@ -6,6 +6,7 @@ from ..manifest import Category, Manifest, Output
 from ..model import Model, key
 from ..schema import example, json_schema
 from .catalog import Catalog
+from .dialects.described import LISTS, OPEN, SCHEMAS, described, error_of
 from .problems import TITLES
 
 __all__ = ["document"]
@@ -46,7 +47,7 @@ def document(catalog: Catalog, prefix: str = "", *, keys: bool = False, metrics:
     prefix: the path that the service is mounted at. keys: whether it asks for keys. metrics: whether it shows them.
     """
     paths: dict[str, Any] = {}
-    schemas: dict[str, Any] = {"Problem": _PROBLEM}
+    schemas: dict[str, Any] = {"Problem": _PROBLEM, **SCHEMAS}
     for name, model in sorted(catalog.models.items()):
         schemas[f"{name}.Row"] = json_schema(model.manifest)
         schemas[f"{name}.Answer"] = _answer(model.manifest)
@@ -57,6 +58,7 @@ def document(catalog: Catalog, prefix: str = "", *, keys: bool = False, metrics:
     for path, (summary, statuses, media) in _PAGES.items():
         if metrics or path != "/metrics":
             paths[path] = {"get": _page(path, summary, statuses, media)}
+    paths |= described(catalog)
     made: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -80,7 +82,8 @@ def _secured(made: dict[str, Any]) -> dict[str, Any]:
             if path in _OPEN:
                 operation["security"] = []
             else:
-                operation["responses"] |= _problems(401, *(() if path in _LISTS else (403,)))
+                statuses = (401, *(() if path in _LISTS else (403,)))
+                operation["responses"] |= _problems(*statuses, dialect=error_of(path))
     return made
 
 
@@ -88,8 +91,8 @@ _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-_OPEN = ("/health", "/health/live", "/health/ready", "/metrics")
-_LISTS = ("/models", "/schema")
+_OPEN = (*OPEN, "/health", "/health/live", "/health/ready", "/metrics")
+_LISTS = (*LISTS, "/models", "/schema")
 
 
 def _sentence(catalog: Catalog) -> str:
@@ -229,8 +232,10 @@ def _page(path: str, summary: str, statuses: tuple[int, ...], media: str) -> dic
     return page
 
 
-def _problems(*statuses: int) -> dict[str, Any]:
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+def _problems(*statuses: int, dialect: str | None = None) -> dict[str, Any]:
+    """Errors as problem details, or as a dialect's schema says."""
+    media = "application/json" if dialect else "application/problem+json"
+    problem = {media: {"schema": {"$ref": f"#/components/schemas/{dialect or 'Problem'}"}}}
     return {
         str(status): {"description": TITLES[status], "headers": _HEADERS, "content": problem} for status in statuses
     }

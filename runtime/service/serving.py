@@ -41,7 +41,7 @@ class Serving:
         self.metrics = Metrics(lambda: self.catalog)
         self.gate = gate
         self.private_metrics = private_metrics
-        self._routes = routes
+        self.routes = routes
         self.router = self._router(self.catalog)
         self.serve(catalog)
 
@@ -58,4 +58,4 @@ class Serving:
         self.paths = router.paths
 
     def _router(self, catalog: Catalog) -> Router:
-        return Router(self._routes, catalog, cache(self.metrics.meter), self.shared, self.gate, lambda: self.draining)
+        return Router(self.routes, catalog, cache(self.metrics.meter), self.shared, self.gate, lambda: self.draining)

@@ -20,7 +20,7 @@ from .bodies import decode, encode, one_key
 from .oip_metadata import datatype_of, parts
 from .pages import page
 
-__all__ = ["ROUTES", "predict", "state"]
+__all__ = ["ROUTES", "predict", "state", "verbs"]
 
 _DEFAULT = "serving_default"
 
@@ -48,10 +48,10 @@ def _examples(method: str, read: Callable[[Model, Any], Any]) -> Callable[[str, 
     """POST ...:classify and ...:regress: rows as examples, with the features that all share in ``context``."""
 
     def make(name: str, model: Model) -> Operation:
-        output = model.manifest.output(method)
+        output = _told(model, method)
 
         def answer(asked: Asked) -> Reply:
-            if output is None or len(output.tensors) > 1 or (method == "predict" and (output.labels or output.shape)):
+            if output is None:
                 raise Refusal(400, "invalid", f"expected a model that can do this, found a {model.manifest.kind}")
             body = _object(asked.body, {"signature_name", "context", "examples"})
             shared, rows = body.get("context", {}), body.get("examples")
@@ -64,6 +64,20 @@ def _examples(method: str, read: Callable[[Model, Any], Any]) -> Callable[[str, 
         return Operation(answer)
 
     return make
+
+
+def _told(model: Model, method: str) -> Output | None:
+    """A method's output, if ``classify`` or ``regress`` can tell it: one array, and for ``predict`` a number a row."""
+    output = model.manifest.output(method)
+    if output is None or len(output.tensors) > 1 or (method == "predict" and (output.labels or output.shape)):
+        return None
+    return output
+
+
+def verbs(model: Model) -> list[str]:
+    """Which of ``classify`` and ``regress`` a model can do."""
+    can = {"classify": "predict_proba", "regress": "predict"}
+    return [verb for verb, method in can.items() if _told(model, method) is not None]
 
 
 def _classes(model: Model, scores: list[list[float]]) -> list[list[list[Any]]]:

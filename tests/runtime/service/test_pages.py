@@ -6,14 +6,15 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
 from runtime import Model
 from runtime.service import app
 from runtime.service.front import Front
 
 from .. import bundles
-from ..asgi import get, post
-from ..conftest import ROW
+from ..asgi import Answer, get, post
 
 V = bundles.VERSION
 
@@ -101,7 +102,7 @@ def resolved(document: Any, part: Any) -> Any:
 
 
 def test_the_document_is_openapi(every_app: Front) -> None:
-    """What the specification asks for, read by hand: no validator is among the development packages."""
+    """What other tools need beyond what the validator asks for."""
     document = schema(every_app)
     assert document.keys() == {"openapi", "info", "servers", "paths", "components"}
     assert document["openapi"] == "3.1.0"
@@ -128,15 +129,45 @@ def test_the_document_is_openapi(every_app: Front) -> None:
         assert resolved(document, {"$ref": reference})
 
 
+def test_the_validator_of_openapi_agrees(every_app: Front, flights_app: Front) -> None:
+    for service in (every_app, flights_app, app([])):
+        OpenAPIV31SpecValidator(schema(service)).validate()
+
+
+def test_the_validator_fires(flights_app: Front) -> None:
+    document = schema(flights_app)
+    del document["paths"]["/invocations"]["post"]["responses"]
+    document["paths"]["/invocations"]["post"]["requestBody"] = {"content": 1}
+    with pytest.raises(OpenAPIValidationError):
+        OpenAPIV31SpecValidator(document).validate()
+
+
+def asked(service: Front, path: str, method: str, operation: Any) -> Answer:
+    """A request as the document's example is."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    example = content.get("examples", {}).get("one", {}).get("value", {})
+    path = path.replace("{name}", "flights")
+    return post(service, path, example) if method == "post" else get(service, path)
+
+
 def test_every_path_of_the_document_is_there(flights_app: Front) -> None:
     for path, item in schema(flights_app)["paths"].items():
-        for method in item:
-            answer = (post if method == "post" else get)(
-                flights_app, path.replace("{name}", "flights"), **({"content": ROW} if method == "post" else {})
-            )
-            assert answer.status == 200
+        for method, operation in item.items():
+            answer = asked(flights_app, path, method, operation)
+            assert answer.status == 200, (path, answer)
             kind = answer.headers["content-type"].partition(";")[0]
-            assert kind in item[method]["responses"]["200"]["content"]
+            assert kind in operation["responses"]["200"]["content"]
+
+
+def test_every_path_of_every_dialect_is_in_the_document(every: dict[str, Model]) -> None:
+    service = app({"flights": every["flights"], "default": every["cost"]})
+    paths = schema(service)["paths"].keys()
+    others = ("{version}", "{label}", "@")
+    for route in service.serving.routes:
+        if not any(part in route.path for part in others):
+            verb = route.path.rpartition(":")[2]
+            name = {"classify": "flights", "regress": "default"}.get(verb, "flights")
+            assert route.path.format(name=name) in paths
 
 
 def test_examples_work_when_pasted(every_app: Front) -> None:
@@ -154,23 +185,25 @@ def test_examples_work_when_pasted(every_app: Front) -> None:
             answer = post(every_app, path, example["value"])
             assert answer.status == 200, answer
             seen += 1
-    assert seen == 5 * 2 * 2
+    assert seen == 5 * (2 * 2 + 2) + 2  # the native paths twice, v1 and v2; one can classify, one regress
 
 
-def test_answers_are_as_the_document_says(every_app: Front) -> None:
-    document = schema(every_app)
-    for path, item in document["paths"].items():
-        if "post" not in item:
-            continue
-        operation = item["post"]
-        query = "?probabilities=true" if operation["parameters"] else ""
-        for example in operation["requestBody"]["content"]["application/json"]["examples"].values():
-            answer = post(every_app, path + query, example["value"]).json()
-            conforms(document, operation["responses"]["200"]["content"]["application/json"]["schema"], answer)
-        refused = post(every_app, path, [1])
-        conforms(
-            document, operation["responses"]["422"]["content"]["application/problem+json"]["schema"], refused.json()
-        )
+def test_answers_are_as_the_document_says(every_app: Front, flights_app: Front) -> None:
+    for service in (every_app, flights_app):
+        document = schema(service)
+        for path, item in document["paths"].items():
+            for method, operation in item.items():
+                names = [parameter["name"] for parameter in operation.get("parameters", ())]
+                query = "?probabilities=true" if "probabilities" in names else ""
+                answer = asked(service, path.replace("{name}", "flights") + query, method, operation)
+                kind = answer.headers["content-type"].partition(";")[0]
+                if kind == "application/json":
+                    conforms(document, operation["responses"]["200"]["content"][kind]["schema"], answer.json())
+                if method == "post" and path != "/v2/repository/index":
+                    refused = post(service, path, [1])
+                    described = operation["responses"][str(refused.status)]["content"]
+                    kind = refused.headers["content-type"]
+                    conforms(document, described[kind]["schema"], refused.json())
 
 
 def conforms(document: Any, part: Any, value: Any) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
-import requests  # type: ignore[import-untyped]
+import requests  # type: ignore[import-untyped,unused-ignore]
 from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 from mlflow.utils.proto_json_utils import dump_input_data
 
