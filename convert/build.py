@@ -181,7 +181,7 @@ def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any
         if feature.position is None:
             columns.append(Categorical(-1, feature.name))  # dropped before anybody can look at it
         elif feature.kind == "category":
-            columns.append(Categorical(feature.position, feature.name))
+            columns.append(Categorical(feature.position, feature.name, signature.marker(feature)))
         else:
             columns.append(Number(scope.x, feature.position, Raw(feature.position)))
     matrix = Matrix(scope, tuple(columns))
@@ -203,7 +203,10 @@ def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
 
 def _with_table(feature: Feature, scope: Scope) -> Feature:
     table = scope.tables.get(feature.position, {}) if feature.position is not None else {}
-    return msgspec.structs.replace(feature, categories=tuple(_plain(value) for value in table))
+    # Where none is told apart from another all are unseen, and the pipeline has taken them.
+    return msgspec.structs.replace(
+        feature, categories=tuple(_plain(value) for value in table), unknown=feature.unknown or not table
+    )
 
 
 def _with_rules(feature: Feature, scope: Scope) -> Feature:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
-from runtime.manifest import Manifest, Output
+from runtime.manifest import Feature, Manifest, Output
 from runtime.model import Model, plain
 from runtime.proof import Canary, OutputProof, Proof
 from runtime.rows import Rows
@@ -21,7 +21,7 @@ from runtime.session import Session
 from . import probes
 from .errors import ParityError, UnsupportedError
 from .lower.matrix import Scope
-from .parity import ULP, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
+from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
 from .paths import visits
 from .settled import first_of_equals, merged, undecided
 from .signature import Signature
@@ -87,6 +87,11 @@ def prove(
     sizes = {method: float(found[:ordinary].max()) for method, found in terms.items()}
     floors |= {method: max(floors[method], size / 1000) for method, size in sizes.items()}
     expected, open_ = _settled(pipeline, signature, frame, expected, floors, scope)
+    allowed = ULP if tolerance is None else max(tolerance, ULP)
+    rows_of_canary, frame_of_canary, answers_of_canary = _canary(pipeline, signature, manifest, tables, floors, scope)
+    again = twin.tensors.of(signature.given(frame_of_canary))
+    terms_of_canary = _terms(scope, again)
+    sound = np.ones(len(again), bool)
     ledgers: dict[str, Ledger] = {}
     excess: dict[str, NDArray[np.float64]] = {}
     for output in manifest.outputs:
@@ -97,17 +102,8 @@ def prove(
         for rows, size in ((len(frame), len(frame)), *((min(len(frame), AGAIN), size) for size in BATCHES)):
             found = _in_batches(twin, output, given[:rows], size)
             part = _first_rows(wanted, rows)
-            try:
-                if method in floors:
-                    comparison = (
-                        compare_logarithms(part, found, least[:rows], scope.logged[method])
-                        if method in scope.logged
-                        else compare_numbers(part, found, least[:rows])
-                    )
-                else:
-                    comparison = compare_labels(part, found, None if tied is None else tied[:rows])
-            except ValueError as error:
-                raise ParityError(f"{method}: {error}") from error
+            sizes_of = least[:rows] if method in floors else None
+            comparison = _compared(method, part, found, sizes_of, None if tied is None else tied[:rows], scope)
             comparison = replace(
                 comparison,
                 identical=comparison.identical & ~open_[:rows],
@@ -115,9 +111,15 @@ def prove(
             )
             ledger.add(comparison)
             excess.setdefault(method, comparison.excess)
+        # What a model is asked before it serves belongs to the proof, or there were bundles that nobody could load.
+        wanted, found = answers_of_canary[method], twin.answers(output, again)
+        least = np.maximum(ledger.floor, terms_of_canary.get(method, np.zeros((len(again), 1))) / 1000)
+        tied = _tied(answers_of_canary, floors) if output.labels else None
+        ledger.add(_compared(method, wanted, found, least if method in floors else None, tied, scope))
+        if method in floors:  # the model itself measures against the floor alone
+            sound &= compare_numbers(wanted, found, ledger.floor).excess <= allowed
         say(f"compared: {method}, {ledger.identical:,} of {ledger.rows:,} rows identical")
     outputs = {method: ledger.proof() for method, ledger in ledgers.items()}
-    allowed = ULP if tolerance is None else max(tolerance, ULP)
     largest = max(ledger.excess for ledger in ledgers.values())
     if not largest <= allowed:
         raise ParityError(_failure(outputs, largest, allowed, scope), _worst(frame, excess))
@@ -132,12 +134,31 @@ def prove(
         probes={kind: len(rows) for kind, rows in frames},
         batches=BATCHES,
         outputs=outputs,
-        canary=_canary(pipeline, signature, manifest, tables, floors, scope),
+        canary=_kept(rows_of_canary, answers_of_canary, np.flatnonzero(sound | ~sound.any())),
         seed=probes.SEED,
         versions=versions,
         graph_sha256=hashlib.sha256(graph).hexdigest(),
         left_out=scope.left_out,
     )
+
+
+def _compared(
+    method: str,
+    wanted: Any,
+    found: Any,
+    least: NDArray[np.float64] | None,
+    tied: NDArray[np.bool_] | None,
+    scope: Scope,
+) -> Comparison:
+    """least: [rows, 1], for numbers; None for labels."""
+    try:
+        if least is None:
+            return compare_labels(wanted, found, tied)
+        if method in scope.logged:
+            return compare_logarithms(wanted, found, least, scope.logged[method])
+        return compare_numbers(wanted, found, least)
+    except ValueError as error:
+        raise ParityError(f"{method}: {error}") from error
 
 
 def _taken(pipeline: Any, signature: Signature, method: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -194,7 +215,7 @@ def _same_over_json(twin: Model, manifest: Manifest, signature: Signature, frame
     places = np.random.default_rng(probes.SEED).permutation(finite)[:BODIES]
     rows = [
         {
-            feature.name: _cell(frame.iat[place, column])
+            feature.name: _cell(feature, frame.iat[place, column])
             for column, feature in enumerate(signature.features)
             if feature.position is not None
         }
@@ -218,9 +239,11 @@ def _nulls(value: Any) -> Any:
     return None if value in ("nan", "inf", "-inf") else value
 
 
-def _cell(value: Any) -> Any:
+def _cell(feature: Feature, value: Any) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
-    return None if value is None or value != value else value
+    if value is None or value != value:
+        return None
+    return bool(value) if feature.kind == "boolean" else value
 
 
 def _types_as_declared(row: dict[str, Any], manifest: Manifest) -> bool:
@@ -262,9 +285,10 @@ def _canary(
     tables: dict[int, list[Any]],
     floors: dict[str, float],
     scope: Scope,
-) -> Canary:
-    """Synthetic rows with the pipeline's answers; rows with a near tie are left out, for another processor may
-    decide it otherwise. Where all of them tie they stay: without any the model could not be loaded."""
+) -> tuple[tuple[Any, ...], pd.DataFrame, dict[str, Any]]:
+    """Synthetic rows with the pipeline's answers, also as a frame and arrays; rows with a near tie are left out, for
+    another processor may decide it otherwise. Where all of them tie they stay: without any the model could not be
+    loaded."""
     live = [feature for feature in signature.features if feature.position is not None]
     rows = probes.canary_rows(signature.features, tables, CANARIES)
     frame = signature.frame.iloc[[0] * len(rows)].reset_index(drop=True)
@@ -285,12 +309,21 @@ def _canary(
     answers, _ = _settled(pipeline, signature, frame, answers, floors, scope)
     tied = _tied(answers, floors)
     kept = np.arange(len(rows)) if tied is None or tied.all() else np.flatnonzero(~tied)
+    return (
+        tuple(rows[index] for index in kept.tolist()),
+        frame.iloc[kept],
+        {method: _some(found, kept) for method, found in answers.items()},
+    )
+
+
+def _some(answers: Any, rows: NDArray[np.intp]) -> Any:
+    return [part[rows] for part in answers] if isinstance(answers, list) else answers[rows]
+
+
+def _kept(rows: tuple[Any, ...], answers: dict[str, Any], kept: NDArray[np.intp]) -> Canary:
     return Canary(
         tuple(rows[index] for index in kept.tolist()),
-        {
-            method: plain([part[kept] for part in found] if isinstance(found, list) else found[kept])
-            for method, found in answers.items()
-        },
+        {method: plain(_some(found, kept)) for method, found in answers.items()},
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from .errors import SampleError
 
-__all__ = ["between", "column_of", "frame_of", "marker_of", "seen_in"]
+__all__ = ["between", "column_of", "frame_of", "marker_of", "objects_of", "seen_in"]
 
 EXACT = 2**53
 """Integers up to this are exact in float64; a column that goes beyond holds categories."""
@@ -85,7 +85,9 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
     if isinstance(dtype, pd.CategoricalDtype):
         plain = dtype.categories.dtype.kind in "fiub" and not values.isna().any()
         return column_of(values.astype(dtype.categories.dtype if plain else object), name)
-    if pd.api.types.is_bool_dtype(dtype) and not values.isna().any():
+    if pd.api.types.is_bool_dtype(dtype):
+        if values.isna().any():  # as scikit-learn reads pandas' booleans
+            return "boolean", pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
         return "boolean", values.astype(bool)
     if pd.api.types.is_integer_dtype(dtype) and values.dropna().abs().max() > EXACT:
         return "category", values.astype(object)
@@ -93,16 +95,25 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
         if pd.api.types.is_complex_dtype(dtype):
             raise SampleError(f"expected numbers, strings or booleans, found complex numbers in column {name!r}")
         return "number", pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
-    objects = values.astype(object)
+    objects = objects_of(values)
     kinds = {type(value) for value in objects[~objects.isna()]}
     if kinds and all(issubclass(kind, int | float | np.number) and kind is not bool for kind in kinds):
         if any(abs(value) > EXACT for value in objects.dropna() if not isinstance(value, float | np.floating)):
             return "category", objects
         return "number", objects.astype(np.float64)
+    if kinds and kinds <= {bool, np.bool_}:
+        return "boolean", objects.astype(np.float64) if objects.isna().any() else objects.astype(bool)
     if all(issubclass(kind, str | bool | int | float | np.generic) for kind in kinds):
         return "category", objects
     found = ", ".join(sorted(kind.__name__ for kind in kinds))
     raise SampleError(f"expected numbers, strings or booleans, found {found} in column {name!r}")
+
+
+def objects_of(values: pd.Series) -> pd.Series:
+    """A column as objects, with NaN where pandas has a marker of its own."""
+    objects = values.astype(object)
+    own = objects.isna() & ~objects.map(lambda value: value is None or isinstance(value, float))
+    return objects.mask(own, np.nan) if own.any() else objects
 
 
 def marker_of(values: pd.Series) -> Any:

@@ -23,7 +23,7 @@ from runtime.manifest import Feature
 
 from .errors import SampleError, UnsupportedError
 from .lower import lacking, offered
-from .sample import between, column_of, frame_of, marker_of, seen_in
+from .sample import between, column_of, frame_of, marker_of, objects_of, seen_in
 
 __all__ = ["Signature", "reference", "sign"]
 
@@ -37,6 +37,9 @@ LIMITS = (float(np.nextafter((2 - 2.0**-24) * 2.0**127, 0)), FLOAT32_MAX, 1e36, 
 """Magnitudes that are tried in turn where a pipeline refuses the largest float64: the largest that float32 rounds to a
 finite number (trees see float32), then less where a scaler divides first."""
 
+FURTHER = (1e12, 1e6, 1e3, 10.0, 2.0)
+"""Then what was seen, so many times over: a scaler that divides by 1e-40 leaves none of the above."""
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -44,7 +47,8 @@ class Signature:
 
     features: in the order of its columns; the tables of categories are still empty.
     frame: the sample as the reference sees it: float64 numbers, booleans, and categories as they are.
-    named: whether the pipeline takes a DataFrame with names (else an ndarray).
+    named: whether the pipeline was fitted with a DataFrame's names.
+    framed: whether it is asked with a DataFrame (else with an ndarray).
     markers: by feature, what stands for a missing category in the sample: None or NaN.
     flat: whether the pipeline takes a row of texts, not a table.
     """
@@ -53,6 +57,7 @@ class Signature:
     frame: pd.DataFrame
     named: bool
     markers: tuple[Any, ...]
+    framed: bool
     flat: bool = False
 
     def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
@@ -67,7 +72,7 @@ class Signature:
 
     def given(self, frame: pd.DataFrame) -> Any:
         """Rows in the form that the pipeline was fitted with."""
-        if self.named:
+        if self.framed:
             return frame
         if self.flat:
             return frame.iloc[:, 0].to_numpy(object)
@@ -76,7 +81,8 @@ class Signature:
             return np.array(frame.to_numpy(np.float64), order="C")
         cells = frame.astype(object)
         # A column of labels has a type of its own, as a caller's array has.
-        return (cells.infer_objects() if cells.shape[1] == 1 else cells).to_numpy()
+        typed = cells.infer_objects() if cells.shape[1] == 1 else cells
+        return (typed if all(dtype.kind in "biuf" for dtype in typed.dtypes) else cells).to_numpy()
 
 
 @contextlib.contextmanager
@@ -108,18 +114,24 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     if not len(frame):
         raise SampleError("expected a sample of at least one row, found none: give rows the pipeline was trained on")
     columns = {name: column_of(frame[name], str(name)) for name in frame.columns}
-    signature = _signature(pipeline, columns)
     # Numbers in a column of objects are numbers to a scaler and categories to an encoder: the pipeline knows.
-    objects = [name for name, (kind, _) in columns.items() if kind == "number" and frame[name].dtype == object]
+    objects = [
+        name
+        for name, (kind, values) in columns.items()
+        if (kind == "number" and frame[name].dtype == object) or (kind == "boolean" and values.dtype != bool)
+    ]
+    asis = {name: ("category", objects_of(frame[name])) for name in objects}
+    # Without names it may have been fitted on a frame or on an array.
+    framed = isinstance(sample, pd.DataFrame) and not _refusal(pipeline, _signature(pipeline, columns | asis, True))
+    signature = _signature(pipeline, columns, framed)
     if objects:
-        asis = {name: ("category", frame[name]) for name in objects}
-        numbers = _as_numbers(pipeline, _signature(pipeline, columns | asis), signature.frame, objects)
+        numbers = _as_numbers(pipeline, _signature(pipeline, columns | asis, framed), signature.frame, objects)
         columns |= {name: column for name, column in asis.items() if name not in numbers}
-        signature = _signature(pipeline, columns)
+        signature = _signature(pipeline, columns, framed)
     known_only = [] if _refusal(pipeline, signature) else _known_only(pipeline, signature)
     if known_only:
         columns |= {name: ("category", frame[name].astype(object)) for name in known_only}
-        signature = _signature(pipeline, columns)
+        signature = _signature(pipeline, columns, framed)
     refusal = _refusal(pipeline, signature)
     if refusal is not None:
         raise SampleError(
@@ -129,7 +141,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     return replace(signature, features=_taken(pipeline, signature))
 
 
-def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]]) -> Signature:
+def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], framed: bool) -> Signature:
     """The signature so far: nothing asked yet."""
     ignored = _ignored(pipeline)
     frame = pd.DataFrame({name: values for name, (_, values) in columns.items()})
@@ -150,7 +162,7 @@ def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]]) -> S
     # What was fitted with a table knows how many columns it had; a vectoriser of texts does not.
     flat = not named and getattr(pipeline, "n_features_in_", None) is None
     flat = flat and len(columns) == 1 and {type(value) for value in frame.iloc[:, 0].dropna()} == {str}
-    return Signature(tuple(features), frame, named, tuple(chosen), flat)
+    return Signature(tuple(features), frame, named, tuple(chosen), named or (framed and not flat), flat)
 
 
 def _refusal(pipeline: Any, signature: Signature) -> Exception | None:
@@ -293,13 +305,17 @@ def _taken(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
     narrow = {feature.name for feature in live if feature.kind == "number"} - wide
     low: dict[str, float] = {}
     high: dict[str, float] = {}
-    for limit in LIMITS if narrow else ():
+    tried = [dict.fromkeys(narrow, limit) for limit in LIMITS]
+    largest = {feature.name: max(map(abs, feature.seen or (0.0,))) for feature in live if feature.name in narrow}
+    tried += [{name: seen * times for name, seen in largest.items()} for times in FURTHER]
+    for limits in tried if narrow else ():
         for bounds, sign_ in ((high, 1.0), (low, -1.0)):
-            asked = narrow - bounds.keys()
-            cells = partial(_cell, asked, limit * sign_, signature)
-            bounds.update(dict.fromkeys(asked & accepted(numbers, cells), limit * sign_))
-    cells = partial(_cell, narrow - low.keys(), 0.0, signature)
-    low.update(dict.fromkeys((narrow - low.keys()) & accepted(numbers, cells), 0.0))
+            values = {name: limit * sign_ for name, limit in limits.items() if name not in bounds}
+            taken = accepted(numbers, partial(_cell, values, signature))
+            bounds.update({name: value for name, value in values.items() if name in taken})
+    zeros = dict.fromkeys(narrow - low.keys(), 0.0)
+    taken = accepted(numbers, partial(_cell, zeros, signature))
+    low.update({name: 0.0 for name in zeros if name in taken})
 
     def bounds_of(feature: Feature) -> dict[str, Any]:
         seen = feature.seen or (0.0, 0.0)
@@ -343,10 +359,11 @@ def _same_beside(pipeline: Any, signature: Signature, method: str, unknown: set[
     return same_width and np.allclose(both[: len(frame)], alone, equal_nan=True)
 
 
-def _cell(asked: set[str], value: float, signature: Signature, feature: Feature) -> Any:
+def _cell(values: Mapping[str, float], signature: Signature, feature: Feature) -> Any:
     """The value for a feature that is asked, and for another what the sample's first row has."""
-    names = [f.name for f in signature.features]
-    return value if feature.name in asked else signature.frame.iloc[0, names.index(feature.name)]
+    if feature.name in values:
+        return values[feature.name]
+    return signature.frame.iloc[0, [f.name for f in signature.features].index(feature.name)]
 
 
 def _search(names: Sequence[str], takes: Callable[[Sequence[str]], bool]) -> set[str]:

@@ -7,7 +7,7 @@ construction; the graph is a table.
 import functools
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ import scipy.sparse
 import spox.opset.ai.onnx.ml.v4 as ml
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from spox import Var
 
 from ..errors import UnsupportedError
@@ -53,17 +53,19 @@ class Table:
         return self._places.get(value, len(self.values))
 
 
-def ask(encoder: Any, widths: Sequence[int]) -> list[Table]:
+def ask(encoder: Any, widths: Sequence[int], x: Matrix) -> list[Table]:
     """A table a column, by transforming each of the encoder's categories.
 
     widths: how many columns each input column becomes, in order.
+    x: what is to be encoded.
     """
     firsts = [categories[0] if len(categories) else 0 for categories in encoder.categories_]
     starts = np.concatenate([[0], np.cumsum(widths)])
     tables = []
     for column, categories in enumerate(encoder.categories_):
         values = [_plain(value) for value in categories if not is_missing(value)]
-        sentinel = next((value for value in categories if is_missing(value)), np.nan)
+        given = x.columns[column]
+        sentinel = given.marker if isinstance(given, Categorical) else np.nan
         block = slice(int(starts[column]), int(starts[column + 1]))
         rows = [_transform(encoder, firsts, column, values, block)] if values else []
         for odd in (_unseen(categories), sentinel):
@@ -125,7 +127,7 @@ def _unseen(categories: NDArray[Any]) -> Any:
 def one_hot_encoder(encoder: OneHotEncoder, x: Matrix) -> Matrix:
     """One number a column says which output is hot; the rest is comparing it with every output's number."""
     widths = [int(width) for width in encoder._n_features_outs]
-    tables = ask(encoder, widths)
+    tables = ask(encoder, widths, x)
     starts = np.concatenate([[0], np.cumsum(widths)])
     cold = -1.0
     hot = []
@@ -169,13 +171,7 @@ def _one_hot_origins(
 
 @lowers(OrdinalEncoder, method="transform")
 def ordinal_encoder(encoder: OrdinalEncoder, x: Matrix) -> Matrix:
-    return encode(x, ask(encoder, [1] * x.width))
-
-
-@lowers(TargetEncoder, method="transform")
-def target_encoder(encoder: TargetEncoder, x: Matrix) -> Matrix:
-    width = len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
-    return encode(x, ask(encoder, [width] * x.width))
+    return encode(x, ask(encoder, [1] * x.width, x))
 
 
 def encode(x: Matrix, tables: Sequence[Table]) -> Matrix:
@@ -223,17 +219,36 @@ def _direct(x: Matrix, column: Column, table: Table) -> _Direct | None:
         return _Direct(column.source, keys, rows, unseen, _missing_place(column, table))
     match column.origin:
         case Raw(source, ()):
-            return _Direct(source, np.array(table.values, np.float64), np.arange(unseen), unseen, unseen + 1)
+            known = _numbers(table)
+            return _Direct(
+                source, np.array(list(known), np.float64), _rows_of(known), unseen, _missing_place(column, table)
+            )
         case Raw(source) as origin:
-            reached = _reached(origin, np.array(table.values, np.float64))
+            known = _numbers(table)
+            reached = _reached(origin, np.array(list(known), np.float64))
             if reached is None:
                 return None
-            keys, rows = reached
-            return _Direct(source, keys, rows, unseen, table.place(float(origin(np.array([np.nan]))[0])))
+            keys, hit = reached
+            missing = _place(column, table, float(origin(np.array([np.nan]))[0]))
+            return _Direct(source, keys, _rows_of(known)[hit], unseen, missing)
         case Lookup() as origin:
-            rows = np.array([table.place(value) for value in origin.values.tolist()], np.int64)
-            return _Direct(origin.source, origin.keys, rows, table.place(origin.default), table.place(origin.missing))
+            rows = np.array([_place(column, table, value) for value in origin.values.tolist()], np.int64)
+            default, missing = _place(column, table, origin.default), _place(column, table, origin.missing)
+            return _Direct(origin.source, origin.keys, rows, default, missing)
     return None
+
+
+def _numbers(table: Table) -> dict[float, int]:
+    """The places of the categories that a column of numbers can hold."""
+    return {value: place for place, value in enumerate(table.values) if isinstance(value, int | float)}
+
+
+def _rows_of(known: dict[float, int]) -> NDArray[np.int64]:
+    return np.array(list(known.values()), np.int64)
+
+
+def _place(column: Number, table: Table, value: float) -> int:
+    return _missing_place(column, table) if np.isnan(value) else table.place(value)
 
 
 def _reached(origin: Raw, values: Floats) -> tuple[Floats, NDArray[np.int64]] | None:
@@ -254,7 +269,7 @@ def _raws(column: Categorical, table: Table) -> list[Any]:
 
 
 def _missing_place(column: Column, table: Table) -> int:
-    return table.place(column.meaning(MISSING)) if isinstance(column, Categorical) else len(table.values) + 1
+    return table.place(column.meaning(MISSING) if isinstance(column, Categorical) else column.fill)
 
 
 def look_up(x: Matrix, tables: Sequence[Table], numbers: Sequence[Floats]) -> Var:
@@ -271,7 +286,7 @@ def look_up(x: Matrix, tables: Sequence[Table], numbers: Sequence[Floats]) -> Va
             return looked
     for index, column in enumerate(x.columns):
         if isinstance(column, Number):
-            parts[index] = _look_up_numbers(Matrix(x.scope, (column,)).tensor, tables[index], numbers[index])
+            parts[index] = _look_up_numbers(x, column, tables[index], numbers[index])
     return parts[0] if len(parts) == 1 else op.concat([parts[index] for index in range(x.width)], axis=1)
 
 
@@ -297,13 +312,16 @@ def _look_up_codes(x: Matrix, columns: Sequence[tuple[Categorical, Table, Floats
     return op.gather(op.const(np.concatenate(segments)), places, axis=0)
 
 
-def _look_up_numbers(tensor: Var, table: Table, numbers: Floats) -> Var:
-    if not all(isinstance(value, int | float) for value in table.values):
+def _look_up_numbers(x: Matrix, column: Number, table: Table, numbers: Floats) -> Var:
+    known = _numbers(table)
+    if not known:
         raise UnsupportedError("expected an encoder of numbers for a column of numbers, found one of strings")
+    tensor = Matrix(x.scope, (replace(column, fill=MISSING),)).tensor
     looked = ml.label_encoder(
         tensor,
-        keys_tensor=np.array(table.values, np.float64),
-        values_tensor=np.asarray(numbers[: len(table.values)], np.float64),
+        keys_tensor=np.array(list(known), np.float64),
+        values_tensor=np.asarray(numbers[_rows_of(known)], np.float64),
         default_tensor=np.array([numbers[-2]]),
     )
-    return op.where(op.isnan(tensor), op.const(np.float64(numbers[-1])), looked)
+    missing = numbers[_missing_place(column, table)]
+    return op.where(op.isnan(tensor), op.const(np.float64(missing)), looked)

@@ -13,23 +13,47 @@ from spox import Var
 from . import lower, lowers
 from .matrix import MISSING, Categorical, Column, Lookup, Matrix, Monotone, Number, Raw
 
+NEVER = -2.0
+"""No category's code."""
+
 
 @lowers(SimpleImputer, method="transform")
 def simple_imputer(imputer: SimpleImputer, x: Matrix) -> Matrix:
     statistics = list(imputer.statistics_)
     kept = [index for index, fill in enumerate(statistics) if imputer.keep_empty_features or not is_missing(fill)]
-    numeric = [index for index in kept if isinstance(x.columns[index], Number)]
+    numeric = [index for index in kept if isinstance(x.columns[index], Number) and _is_number(statistics[index])]
     filled: dict[int, Column] = {}
     if numeric:
         fills = np.array([statistics[index] for index in numeric], np.float64)
+        if imputer._fill_dtype.kind == "f":  # what was fitted on float32 fills with float32
+            fills = fills.astype(imputer._fill_dtype).astype(np.float64)
         filled = dict(zip(numeric, _fill(x.select(numeric), fills, imputer.missing_values).columns, strict=True))
     for index in kept:
         column = x.columns[index]
         if isinstance(column, Categorical):
-            before = MISSING if is_missing(imputer.missing_values) else imputer.missing_values
-            filled[index] = replace(column, changes=(*column.changes, (before, statistics[index])))
+            before = imputer.missing_values
+            if is_missing(before):
+                before = MISSING if _stands_for(before, column.marker) else None
+            changes = column.changes if before is None else (*column.changes, (before, statistics[index]))
+            filled[index] = replace(column, changes=changes)
+        elif index not in filled:  # a number among categories, and so among objects
+            gaps = is_missing(imputer.missing_values) and _may_be_missing(x, column)
+            filled[index] = replace(column, fill=statistics[index]) if gaps else column
     imputed = Matrix(x.scope, tuple(filled[index] for index in kept))
     return imputed.beside(lower(imputer.indicator_, "transform", x)) if imputer.add_indicator else imputed
+
+
+def _may_be_missing(x: Matrix, column: Number) -> bool:
+    return column.origin is None or x.scope.missing[column.origin.source]
+
+
+def _is_number(fill: Any) -> bool:
+    return is_missing(fill) or isinstance(fill, int | float | np.number)
+
+
+def _stands_for(missing: Any, marker: Any) -> bool:
+    """Whether an imputer's marker of missing values is that of a column; pandas.NA is any of them."""
+    return type(missing).__name__ == "NAType" or (missing is None) == (marker is None)
 
 
 def _fill(x: Matrix, fills: NDArray[np.float64], missing: Any) -> Matrix:
@@ -56,10 +80,12 @@ def missing_indicator(indicator: MissingIndicator, x: Matrix) -> Matrix:
         if isinstance(column, Categorical):
             # A missing category is a NaN code, and so is tested like a number; another marker is a code of its own.
             code = Number(x.scope.x, column.source, Raw(column.source))
-            marker: Any = np.nan
+            wanted: Any = np.nan
             if not is_missing(indicator.missing_values):
-                marker = float(x.scope.codes(column.source, [indicator.missing_values])[0])
-            column, wanted = code, marker
+                wanted = float(x.scope.codes(column.source, [indicator.missing_values])[0])
+            elif not _stands_for(indicator.missing_values, column.marker):
+                wanted = NEVER
+            column = code
         else:
             wanted = indicator.missing_values
         single = Matrix(x.scope, (column,))

@@ -99,22 +99,28 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Number:
-    """Column ``index`` of a float64 tensor [N, k], or of a sparse one."""
+    """Column ``index`` of a float64 tensor [N, k], or of a sparse one.
+
+    fill: what NaN stands for, where an imputer of categories has put something in its place that is no number.
+    """
 
     tensor: Var | Sparse
     index: int
     origin: Raw | Lookup | None = None
+    fill: Any = MISSING
 
 
 @dataclass(frozen=True)
 class Categorical:
     """A column of the request that holds categories, not yet encoded, or texts.
 
+    marker: what stands for a missing value, None or NaN: an imputer of the one does not see the other.
     changes: what imputers put in a value's place, in order; MISSING may stand first in a pair.
     """
 
     source: int
     name: str
+    marker: Any = np.nan
     changes: tuple[tuple[Any, Any], ...] = ()
 
     def meaning(self, value: Any) -> Any:
@@ -283,6 +289,10 @@ class Matrix:
             if isinstance(column, Categorical):
                 raise UnsupportedError(
                     f"expected numbers, found the categories of column {column.name!r}: encode them first"
+                )
+            if column.fill is not MISSING:
+                raise UnsupportedError(
+                    f"expected numbers, found {column.fill!r} in the place of missing ones: encode them first"
                 )
         return self.columns  # type: ignore[return-value]
 

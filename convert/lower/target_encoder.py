@@ -11,4 +11,4 @@ from .matrix import Matrix
 def target_encoder(encoder: TargetEncoder, x: Matrix) -> Matrix:
     """A number a column, or with several classes one for each of them, side by side."""
     width = len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
-    return encode(x, ask(encoder, [width] * x.width))
+    return encode(x, ask(encoder, [width] * x.width, x))

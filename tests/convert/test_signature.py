@@ -185,3 +185,33 @@ def test_a_name_that_json_cannot_have_as_a_plain_key_is_refused(name: str) -> No
     X = FRAME[["age"]].rename(columns={"age": name})
     with pytest.raises(SampleError, match="expected column names without quotation marks"):
         sign(LogisticRegression().fit(X, LABELS), X)
+
+
+def test_a_frame_whose_names_are_integers_is_given_as_a_frame() -> None:
+    """An array of it would hold objects, which a tree does not take."""
+    X = pd.DataFrame({0: RNG.normal(size=ROWS), 1: np.array([1, 2, 3] * 20, object)})
+    encode = ColumnTransformer([("n", "passthrough", [0]), ("c", OrdinalEncoder(), [1])])
+    pipeline = make_pipeline(encode, HistGradientBoostingRegressor(max_iter=2)).fit(X, X[0])
+    signature = sign(pipeline, X)
+    assert (signature.named, signature.framed) == (False, True)
+    array = RNG.normal(size=(ROWS, 1))
+    fitted_on_array = make_pipeline(StandardScaler()).fit(array)
+    assert not sign(fitted_on_array, array).framed
+
+
+@pytest.mark.parametrize(
+    "cells", [np.array([True, False, np.nan] * 20, object), pd.array([True, False, None] * 20, "boolean")]
+)
+def test_booleans_may_have_gaps(cells: Any) -> None:
+    """Where they are numbers to the pipeline, as to an imputer."""
+    X = pd.DataFrame({"c": cells, "d": 1.0})
+    (feature, _) = sign(make_pipeline(SimpleImputer()).fit(X), X).features
+    assert (feature.kind, feature.missing) == ("boolean", True)
+
+
+def test_numbers_a_little_beyond_a_tiny_sample_are_taken() -> None:
+    """A scaler makes numbers of 1e-40 that float32 can hold, and of 1 some that it cannot."""
+    X = RNG.normal(size=(ROWS, 1)) * 1e-40
+    (feature,) = sign(make_pipeline(StandardScaler(), RandomForestClassifier(2)).fit(X, LABELS), X).features
+    assert feature.limit is not None
+    assert feature.limit > 100 * np.abs(X).max()

@@ -9,11 +9,12 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 from convert.errors import UnsupportedError
 
-from .samples import GAPS, RNG, THREE
+from .samples import GAPS, NUMBER, RNG, THREE
 from .twins import levels, twin_of
 
 ROWS = len(GAPS)
@@ -103,3 +104,42 @@ def test_beside_each_other_in_front_of_a_forest() -> None:
     twin = twin_of(make_pipeline(both, FOREST).fit(frame, THREE), frame)
     assert levels(twin)["predict_proba"] == "bit"
     assert "computed" not in twin.scope.folded[0]
+
+
+@pytest.mark.parametrize("strategy", ["mean", "most_frequent", "constant"])
+def test_an_imputer_that_was_fitted_on_float32(strategy: str) -> None:
+    """Fills with a float32, and leaves float64 as it is."""
+    frame = pd.DataFrame(GAPS.astype(np.float32), columns=list("abcde"))
+    pipeline = make_pipeline(SimpleImputer(strategy=strategy), StandardScaler())
+    assert levels(twin_of(pipeline.fit(frame), frame)) == {"transform": "bit"}
+    tree = make_pipeline(SimpleImputer(strategy=strategy), DecisionTreeRegressor(random_state=0)).fit(frame, NUMBER)
+    twin = twin_of(tree, frame)
+    assert levels(twin) == {"predict": "bit"}
+    assert "computed" not in twin.scope.folded[-1]
+
+
+@pytest.mark.parametrize(("missing", "marker"), [(np.nan, None), (np.nan, np.nan), (pd.NA, None)])
+def test_an_imputer_of_the_one_marker_does_not_see_the_other(missing: Any, marker: Any) -> None:
+    """None and NaN among objects are two things to scikit-learn."""
+    cells = np.array([["x"], ["x"], ["y"], [marker]] * 10, object)
+    imputer = SimpleImputer(strategy="most_frequent", missing_values=missing)
+    twin_of(make_pipeline(imputer, OneHotEncoder()).fit(cells), cells)
+    indicator = MissingIndicator(missing_values=missing, features="all")
+    twin_of(make_pipeline(indicator).fit(cells), cells)
+
+
+def test_a_number_among_strings_may_be_filled_with_a_string() -> None:
+    """The columns are objects to the imputer, and what was missing is a category to the encoder."""
+    frame = pd.DataFrame({"city": ["Ulm", "Köln", None] * 20, "floor": [1, 2, 3] * 20})
+    for encoder in (
+        OneHotEncoder(handle_unknown="ignore"),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    ):
+        pipeline = make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), encoder).fit(frame)
+        twin = twin_of(pipeline, frame)
+        assert levels(twin) == {"transform": "bit"}
+        assert [feature.kind for feature in twin.manifest.inputs] == ["category", "number"]
+        assert twin.manifest.inputs[1].missing
+    cells = frame[["floor"]].astype(object).to_numpy()
+    pipeline = make_pipeline(SimpleImputer(strategy="constant"), StandardScaler()).fit(cells)
+    assert not twin_of(pipeline, cells).manifest.inputs[0].missing
