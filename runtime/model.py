@@ -186,7 +186,7 @@ class Model:
         self.drift.note(rows.matrix)
         labels: list[Category] = []
         if self._counted is not None:
-            places = arrays[self._counted.tensors[0]].reshape(len(rows), -1)
+            places = arrays[self._counted.tensors[0]].reshape(len(rows), len(self.manifest.classes))
             for table, column in zip(self.manifest.classes, places.T.tolist(), strict=True):
                 labels += [table[place] for place in column]
         answers = [self._answer(output, [arrays[name] for name in output.tensors]) for output in outputs]

@@ -1,5 +1,6 @@
 """KServe version 1, TF Serving and Vertex AI: rows as instances, columns as inputs, and their pages."""
 
+import json
 from base64 import b64encode
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from runtime import Model
 from runtime.service import app
 from runtime.service.catalog import Catalog
+from runtime.service.dialects.oip_metadata import datatype_of
 from runtime.service.front import Front
 from runtime.service.logs import Line
 
@@ -231,3 +233,27 @@ def test_vertex_asks_two_paths(numeric: Front) -> None:
     assert post(numeric, "/score", {"instances": [[1, 2]]}).status == 200
     assert post(numeric, "/healthy", {"instances": [[1, 2]]}).status == 405
     assert get(numeric, "/score").status == 405
+
+
+@pytest.mark.parametrize("name", ["flights", "both", "cost", "costs", "twice"])
+def test_no_rows_are_answered_with_none(every: dict[str, Model], name: str) -> None:
+    service = app(every[name], access=None)
+    for path, key in ((f"/v1/models/{name}:predict", "predictions"), ("/invocations", "predictions")):
+        assert post(service, path, {"instances": []}).json() == {key: []}
+    assert post(service, "/invocations", []).json() == []
+    names = [feature.name for feature in every[name].manifest.columns]
+    inputs = [
+        {"name": column, "shape": [0], "datatype": datatype_of(feature), "data": []}
+        for column, feature in zip(names, every[name].manifest.columns, strict=True)
+    ]
+    answer = post(service, f"/v2/models/{name}/infer", {"inputs": inputs})
+    assert answer.status == 200
+    assert all(output["shape"][0] == 0 and output["data"] == [] for output in answer.json()["outputs"])
+    raw = [
+        {k: v for k, v in tensor.items() if k != "data"} | {"parameters": {"binary_data_size": 0}} for tensor in inputs
+    ]
+    text = json.dumps({"inputs": raw, "parameters": {"binary_data_output": True}}).encode()
+    answer = post(
+        service, f"/v2/models/{name}/infer", text, headers={"inference-header-content-length": str(len(text))}
+    )
+    assert answer.status == 200
