@@ -13,6 +13,7 @@ import yaml
 from runtime import Model, load
 from runtime.service.catalog import catalog
 from runtime.service.metrics import Metrics
+from runtime.settings import VARIABLES
 
 from .runtime import bundles
 
@@ -94,6 +95,23 @@ def test_the_pod_runs_as_the_image_does() -> None:
     assert only["securityContext"]["readOnlyRootFilesystem"]
     assert pod["enableServiceLinks"] is False
     assert pod["terminationGracePeriodSeconds"] >= 25 + 4
+
+
+def test_keys_are_mounted_where_the_service_looks() -> None:
+    """From a Secret that must be there, read only, and not as a subPath, which would never change."""
+    pod, only = container()
+    (variable,) = (one for one in only["env"] if one["name"] == VARIABLES["keys"])
+    (mount,) = only["volumeMounts"]
+    (volume,) = pod["volumes"]
+    assert mount["name"] == volume["name"]
+    assert variable["value"].startswith(mount["mountPath"] + "/")
+    assert mount["readOnly"]
+    assert "subPath" not in mount
+    assert not volume["secret"].get("optional")
+    (compose,) = documents(DEPLOY / "compose.keys.yaml")
+    service = compose["services"]["pipetwin"]
+    assert service["environment"] == {VARIABLES["keys"]: f"/run/secrets/{service['secrets'][0]}"}
+    assert service["secrets"][0] in compose["secrets"]
 
 
 def test_the_dashboard_has_panels_that_do_not_overlap() -> None:

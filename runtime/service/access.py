@@ -9,14 +9,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from enum import Enum
-from typing import Any, NoReturn
+from typing import Any
 
 from litestar.types import HTTPScope, Receive, Send
 
 from ..errors import SettingsError
 from ..keys import EVERY, Key, read_key_file, read_keys, whose
 from .catalog import Catalog
-from .endpoint import Endpoint, Errors, Headers, Operation, unreachable
+from .endpoint import Endpoint, Errors
 from .exchange import Shared
 from .logs import failure, log
 from .problems import Refusal
@@ -205,13 +205,7 @@ class Guarded:
         try:
             key = self._gate.admit(scope["headers"], policy_of(self._policies, method), self._model)
         except Refusal as error:
-            answer: Any = self._refusing(method, error)
+            answer: Any = Endpoint(self._route, {}, self._errors, self._shared).refusing(error)
         else:
             answer = self._behind(key)
         await answer(scope, receive, send)
-
-    def _refusing(self, method: str, refused: Refusal) -> Endpoint:
-        def refuse(headers: Headers) -> NoReturn:
-            raise refused
-
-        return Endpoint(self._route, {method: Operation(unreachable, refuse)}, self._errors, self._shared)

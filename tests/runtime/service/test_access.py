@@ -16,6 +16,7 @@ from runtime.service.access import Gate, Policy, gate_of, policy_of
 from runtime.service.dialects.vertex import Vertex
 from runtime.service.front import Front
 from runtime.service.logs import Line
+from runtime.service.problems import Refusal
 
 from ..asgi import get, post, request
 
@@ -205,6 +206,15 @@ def test_a_request_is_refused_before_its_body_is_read(service: Front) -> None:
 
     parts: Any = body()
     assert request(service, "POST", "/models/cost/predict", [next(parts)]).status == 401
+
+
+def test_overload_is_told_to_whom_has_a_key(service: Front, lines: list[Line]) -> None:
+    full = service.refusing(Refusal(503, "overloaded", "expected fewer requests"))
+    for path, word in (("/models/cost/predict", "detail"), ("/v2/models/cost/infer", "error")):
+        assert post(full, path, ROW).status == 401
+        assert post(full, path.replace("cost", "costs"), ROW, headers=bearer(COST)).status == 403
+        answer = post(full, path, ROW, headers=bearer(COST))
+        assert (answer.status, answer.json()[word]) == (503, "expected fewer requests")
 
 
 def test_refusals_are_logged_without_the_key(service: Front, lines: list[Line]) -> None:

@@ -18,6 +18,7 @@ from runtime.keys import key_line
 from runtime.service import app, dialects, front, native
 from runtime.service.access import Policy, policy_of
 from runtime.service.admin import handlers
+from runtime.service.dialects.vertex import Vertex
 from runtime.service.routing import ModelRoute
 
 from .. import bundles
@@ -27,6 +28,8 @@ from .bypass import METHODS, Target, attempts, plain, run
 KEY, OTHER = "ptw_AbCdEfGh-the-one", "ptw_for-another-model"
 ROW = {"x": 1.0, "y": 2.0}
 TENSORS = {"inputs": [{"name": name, "shape": [1], "datatype": "FP64", "data": [value]} for name, value in ROW.items()]}
+
+WORDS = ("--access-log", "false", "--predict-route", "/vertex", "--health-route", "/vertex")
 
 BODIES: dict[str, Any] = {"infer": TENSORS, ":classify": {"examples": [ROW]}, ":regress": {"examples": [ROW]}}
 
@@ -45,14 +48,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def body(path: str) -> bytes:
     """What the route of this path answers."""
     ending = next((ending for ending in BODIES if path.endswith(ending)), "")
-    content = BODIES.get(ending, {"instances": [ROW]} if path.endswith((":predict", "invocations")) else ROW)
+    content = BODIES.get(ending, {"instances": [ROW]} if path.endswith((":predict", "invocations", "vertex")) else ROW)
     return b"" if path.endswith("index") else json.dumps(content).encode()
 
 
 def table(models: Path) -> list[tuple[str, str, Policy]]:
     """Every route that there is: (method, path, policy)."""
     found = []
-    for route in (*native.ROUTES, *dialects.routes(None)):
+    for route in (*native.ROUTES, *dialects.routes(Vertex("/vertex", "/vertex"))):
         name = "sorter" if "classify" in route.path else "default"
         path = route.path.format(name=name, version=bundles.VERSION, label="staging")
         assert isinstance(route, ModelRoute) or "{" not in route.path
@@ -72,7 +75,7 @@ def started(models: Path, folder: Path, plant: str = "", *words: str) -> Iterato
     file.write_text(f"{key_line('one', KEY)}\n{key_line('root', 'ptw_root', admin=True)}\n")
     code = f"import os, sys\n{plant}\nfrom runtime.__main__ import main\nsys.exit(main(sys.argv[1:], os.environ))"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(models), "--port", "0", "--keys", str(file), "--access-log", "false", *words],
+        [sys.executable, "-c", code, str(models), "--port", "0", "--keys", str(file), *WORDS, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
