@@ -87,7 +87,7 @@ class Router:
         self._draining = draining
         self._patterns = [(route, _pattern(route.path)) for route in routes if isinstance(route, ModelRoute)]
         self.paths: dict[str, Any] = {}
-        self._endpoints: dict[tuple[str, str], Endpoint] = {}
+        self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
         for route in routes:
             if isinstance(route, ServiceRoute):
                 self.paths[route.path] = self._guarded(route, None, partial(self._service, route))
@@ -109,14 +109,15 @@ class Router:
     def _endpoint(self, route: ModelRoute, path: str, alias: str, name: str, model: Model) -> Endpoint:
         made = {method: self._ready(make(name, self._limited(model))) for method, make in route.methods.items()}
         endpoint = Endpoint(route.path, made, route.errors, self._shared, Served(name, model, self._meter(name, model)))
-        self._endpoints[path, alias] = endpoint
+        self._endpoints[path, name, alias] = endpoint
         return endpoint
 
     def succeed(self, before: "Router") -> None:
         """Take over the requests whose bodies still come in: once this router serves, no model that went answers. A
-        path that names a version which serves no more is answered by the version it names."""
-        for (path, alias), endpoint in before._endpoints.items():
-            endpoint.successor = self._endpoints.get((path, alias)) or self._endpoints.get((path, MAIN))
+        path that names a version which serves no more is answered by the version it names, and one that stood for
+        another model, which the request's key may not be for, by that model."""
+        for (path, name, alias), endpoint in before._endpoints.items():
+            endpoint.successor = self._endpoints.get((path, name, alias)) or self._endpoints.get((path, name, MAIN))
 
     def find(self, path: str) -> Any:
         """What answers at a path that has needless slashes, or whose model is not served; None for all others."""

@@ -28,6 +28,7 @@ def request(
     headers: Mapping[str, str] | None = None,
     root_path: str = "",
     gone: bool = False,
+    received: list[dict[str, Any]] | None = None,
 ) -> Answer:
     """One request.
 
@@ -35,10 +36,12 @@ def request(
     body: as one message, or as one a part.
     headers: no others are sent.
     gone: the client disconnects after the body's last part instead of ending it.
+    received: takes the messages, and gives them one by one.
     """
     path, _, query = target.partition("?")
     parts = [body] if isinstance(body, bytes) else list(body)
-    messages: list[dict[str, Any]] = [
+    messages = [] if received is None else received
+    messages += [
         {"type": "http.request", "body": part, "more_body": gone or index + 1 < len(parts)}
         for index, part in enumerate(parts)
     ]

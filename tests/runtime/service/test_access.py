@@ -13,6 +13,7 @@ from runtime import Model, SettingsError
 from runtime.keys import key_line, read_keys
 from runtime.service import app, front
 from runtime.service.access import Gate, Policy, gate_of, policy_of
+from runtime.service.catalog import catalog
 from runtime.service.dialects.vertex import Vertex
 from runtime.service.front import Front
 from runtime.service.logs import Line
@@ -215,6 +216,24 @@ def test_overload_is_told_to_whom_has_a_key(service: Front, lines: list[Line]) -
         assert post(full, path.replace("cost", "costs"), ROW, headers=bearer(COST)).status == 403
         answer = post(full, path, ROW, headers=bearer(COST))
         assert (answer.status, answer.json()[word]) == (503, "expected fewer requests")
+
+
+def test_a_key_for_the_default_model_is_for_no_other_that_becomes_it(every: dict[str, Model], gate: Gate) -> None:
+    """While the body is on its way, another model comes to be the default."""
+    service = app(every["cost"], access=None, gate=gate)
+    parts = [b'{"x": 1, ', b'"y": 2}']
+
+    class Parts(list[dict[str, Any]]):
+        def pop(self, index: Any = -1) -> dict[str, Any]:
+            if len(self) == 2:  # the body's last part, and the end
+                service.serving.serve(catalog(every["twice"]))
+            return super().pop(index)
+
+    answer = request(service, "POST", "/predict", parts, headers=bearer(COST), received=Parts())
+    assert service.serving.catalog.default == "twice"
+    assert answer.status == 200
+    assert "prediction" in answer.json()
+    assert post(service, "/predict", ROW, headers=bearer(COST)).status == 403
 
 
 def test_refusals_are_logged_without_the_key(service: Front, lines: list[Line]) -> None:
