@@ -17,6 +17,7 @@ from ..problems import Refusal
 from ..routing import ModelRoute, Route
 from . import tables
 from .bodies import decode, encode, one_key
+from .cloudevents import events
 from .oip_metadata import datatype_of, parts
 from .pages import page
 
@@ -152,7 +153,7 @@ ROUTES: tuple[Route, ...] = (
         for path, methods in (
             ("", {"GET": _state}),
             ("/metadata", {"GET": _metadata}),
-            (":predict", {"POST": predict}),
+            (":predict", {"POST": events(predict)}),
             (":classify", {"POST": _classify}),
             (":regress", {"POST": _regress}),
         )
