@@ -112,9 +112,11 @@ class Endpoint:
     route: the path as the log knows it, with its parameters' names in place of their values.
     served: None for a path that speaks of no model, or of one that is not served.
     successor: what answers at this path by now, where that is another endpoint.
+    after: takes what was asked, once it has been answered.
     """
 
     successor: "Endpoint | None" = None
+    after: "Callable[[Asked], None] | None" = None
 
     def __init__(
         self, route: str, operations: Operations, errors: Errors, shared: Shared, served: Served | None = None
@@ -194,6 +196,8 @@ class Endpoint:
             }
         )
         await send({"type": "http.response.body", "body": text, "more_body": False})
+        if by.after is not None and status == 200 and operation.predicts:
+            by.after(asked)
         if self._logs:
             if by._whose is None:
                 self._note(scope, request_id, self.route, status, start)

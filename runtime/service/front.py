@@ -21,6 +21,7 @@ from .logs import Access, to_logging
 from .pool import Pool
 from .problems import Refusal
 from .serving import Serving
+from .shadow import Shadow
 from .split import Split
 from .trace import ERRORS, PREFIX, Traced
 
@@ -47,7 +48,7 @@ def app(
     gate: the keys that are let in; none: everybody is.
     private_metrics: whether there is no ``/metrics`` here.
     """
-    return _front(models, Shared(body_limit, access, limits), vertex, gate, private_metrics=private_metrics)
+    return _front(models, Shared(body_limit, access, limits), vertex, gate, None, private_metrics=private_metrics)
 
 
 def configured(models: Models | Catalog, settings: Settings, access: Access, gate: Gate | None) -> "Front":
@@ -61,14 +62,21 @@ def configured(models: Models | Catalog, settings: Settings, access: Access, gat
         Split(settings.split, settings.split_header.encode("ascii")) if settings.split else None,
     )
     vertex = Vertex(settings.predict_route, settings.health_route)
-    return _front(models, shared, vertex, gate, private_metrics=settings.private_metrics)
+    shadow = Shadow(*settings.shadow, settings.body_limit) if settings.shadow else None
+    return _front(models, shared, vertex, gate, shadow, private_metrics=settings.private_metrics)
 
 
 def _front(
-    models: Models | Catalog, shared: Shared, vertex: Vertex | None, gate: Gate | None, *, private_metrics: bool
+    models: Models | Catalog,
+    shared: Shared,
+    vertex: Vertex | None,
+    gate: Gate | None,
+    shadow: Shadow | None,
+    *,
+    private_metrics: bool,
 ) -> "Front":
     spoken = (*native.ROUTES, *dialects.routes(vertex))
-    return Front(Serving(catalog(models), shared, spoken, gate, private_metrics=private_metrics))
+    return Front(Serving(catalog(models), shared, spoken, gate, private_metrics=private_metrics, shadow=shadow))
 
 
 def routes(models: Models, *, body_limit: int = BODY_LIMIT, access: Access | None = to_logging) -> Router:

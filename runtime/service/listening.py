@@ -89,6 +89,8 @@ class Server(uvicorn.Server):
         while monotonic() < ends and not self.force_exit and any(_idle(one) for one in self.server_state.connections):
             await asyncio.sleep(0.01)
         await super().shutdown(sockets)
+        if self.serving.shadow is not None:
+            self.serving.shadow.close()
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -14,6 +14,7 @@ from .exchange import Shared
 from .metrics import Meter
 from .plan import MAIN
 from .problems import Refusal
+from .shadow import Shadow
 from .split import Divided
 
 __all__ = ["ModelRoute", "Route", "Router", "ServiceRoute"]
@@ -78,6 +79,7 @@ class Router:
         shared: Shared,
         gate: Gate | None = None,
         draining: Callable[[], bool] = lambda: False,
+        shadow: Shadow | None = None,
     ) -> None:
         self._limited = cache(lambda model: model.within(shared.limits))
         self._meter = meter
@@ -85,6 +87,7 @@ class Router:
         self._shared = shared
         self._gate = gate
         self._draining = draining
+        self._shadow = shadow
         self._patterns = [(route, _pattern(route.path)) for route in routes if isinstance(route, ModelRoute)]
         self.paths: dict[str, Any] = {}
         self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
@@ -110,6 +113,11 @@ class Router:
         made = {method: self._ready(make(name, self._limited(model))) for method, make in route.methods.items()}
         endpoint = Endpoint(route.path, made, route.errors, self._shared, Served(name, model, self._meter(name, model)))
         self._endpoints[path, name, alias] = endpoint
+        shadow = self._shadow
+        if shadow is not None and name == shadow.name and "POST" in made and made["POST"].predicts:
+            candidate = self._catalog.aliases.get(name, {}).get(shadow.alias)
+            if candidate is not None:
+                endpoint.after = shadow.beside(route.methods["POST"], self._limited(model), self._limited(candidate))
         return endpoint
 
     def succeed(self, before: "Router") -> None:

@@ -8,6 +8,7 @@ from .catalog import Catalog
 from .exchange import Shared
 from .metrics import Metrics
 from .routing import Route, Router
+from .shadow import Shadow
 
 __all__ = ["Serving"]
 
@@ -21,6 +22,7 @@ class Serving:
     routes: of every dialect that is spoken.
     gate: the keys that are let in; none: everybody is.
     private_metrics: whether metrics are left to the admin address.
+    shadow: compares with a candidate what was answered.
     draining: whether readiness fails, for this process is about to end.
     expose: Accept header -> metrics and their media type; where there are several processes, those of all.
     """
@@ -33,6 +35,7 @@ class Serving:
         gate: Gate | None = None,
         *,
         private_metrics: bool = False,
+        shadow: Shadow | None = None,
     ) -> None:
         self.shared = shared
         self.catalog = Catalog({})
@@ -41,6 +44,9 @@ class Serving:
         self.metrics = Metrics(lambda: self.catalog)
         self.gate = gate
         self.private_metrics = private_metrics
+        self.shadow = shadow
+        if shadow is not None:
+            self.metrics.registry.register(shadow.registry)
         self.routes = routes
         self.router = self._router(self.catalog)
         self.serve(catalog)
@@ -58,4 +64,6 @@ class Serving:
         self.paths = router.paths
 
     def _router(self, catalog: Catalog) -> Router:
-        return Router(self.routes, catalog, cache(self.metrics.meter), self.shared, self.gate, lambda: self.draining)
+        return Router(
+            self.routes, catalog, cache(self.metrics.meter), self.shared, self.gate, lambda: self.draining, self.shadow
+        )
