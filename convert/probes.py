@@ -152,8 +152,8 @@ class _Maker:
                 frame = self._rows(2)
                 frame[self._names[feature.name]] = [False, True]
                 yield frame
-            if feature.kind == "category":
-                known = list(self._tables.get(feature.position, []))  # type: ignore[arg-type]
+            known = list(self._tables.get(feature.position, []))  # type: ignore[arg-type]
+            if feature.kind == "category" or (feature.kind == "text" and known):
                 strings = all(isinstance(value, str) for value in known)
                 odd = [UNSEEN, "", " ", "ä\u0308😀", "0"] if strings else [UNSEEN, 2**60 + 1, -1]
                 cells = np.empty(len(known) + (len(odd) if feature.unknown else 0), object)
@@ -165,7 +165,7 @@ class _Maker:
     def texts(self) -> Iterator[pd.DataFrame]:
         """Each column of texts by itself."""
         for feature in self._live:
-            if feature.kind == "text":
+            if feature.kind == "text" and feature.unknown:
                 cells = odd_documents(feature.rules, self._rng)
                 frame = self._rows(len(cells))
                 frame[self._names[feature.name]] = pd.Series(cells, dtype=object)
@@ -197,9 +197,9 @@ def canary_rows(
                 row.append(None)
             elif feature.kind == "boolean":
                 row.append(bool(rng.random() < 0.5))
-            elif feature.kind == "text":
+            elif feature.kind == "text" and not table:
                 row += documents(feature.rules, rng, 1)
-            elif feature.kind == "category":
+            elif feature.kind in ("category", "text"):
                 row.append(table[rng.integers(len(table))] if table else "")
             else:
                 low, high = feature.seen or (0.0, 1.0)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -32,7 +33,11 @@ BATCHES = (1, 2, 51, 129)
 """Batch sizes at which the twin answers again."""
 AGAIN = 1000
 """Rows that it answers again."""
+CELLS = 2**23
+"""Numbers that a method may answer to all probes together: a vectoriser's rows are as wide as its vocabulary."""
 CANARIES = 16
+CANARY_CELLS = 2**17
+"""Numbers that a method may answer to all of them: they are in the proof, as text."""
 BODIES = 100
 """Rows that go through JSON as well."""
 WALKED = 20_000
@@ -66,7 +71,7 @@ def prove(
         raise UnsupportedError(f"expected a graph that the runtime can run{through}: {error}") from error
     few = signature.frame.iloc[:WALKED]
     walked = visits(graph, twin.tensors.of(signature.given(few)).matrix, probes.SEED)
-    frames = list(probes.draw(signature, tables, edges, walked))
+    frames = _affordable(list(probes.draw(signature, tables, edges, walked)), CELLS // _widest(manifest))
     methods = [output.method for output in manifest.outputs]
     frame = pd.concat([rows for _, rows in frames], ignore_index=True)
     try:
@@ -202,6 +207,23 @@ def _settled(
     return {method: merged(answers, settled[method], open_) for method, answers in expected.items()}, open_
 
 
+def _widest(manifest: Manifest) -> int:
+    """The most numbers that a method answers to one row."""
+    return max(math.prod(output.shape) * len(output.tensors) for output in manifest.outputs) or 1
+
+
+def _affordable(frames: list[tuple[str, pd.DataFrame]], most: int) -> list[tuple[str, pd.DataFrame]]:
+    """So many rows, where there are more: of each kind as large a part, spread over it, and one at least."""
+    part = most / sum(len(rows) for _, rows in frames)
+    if part >= 1:
+        return frames
+    counts = [max(1, int(part * len(rows))) for _, rows in frames]
+    return [
+        (kind, rows.iloc[np.linspace(0, len(rows) - 1, count, dtype=int)])
+        for (kind, rows), count in zip(frames, counts, strict=True)
+    ]
+
+
 def _in_batches(twin: Model, output: Output, rows: Rows, size: int) -> Any:
     blocks = [twin.answers(output, rows[slice(start, start + size)]) for start in range(0, len(rows), size)]
     if isinstance(blocks[0], list):
@@ -290,7 +312,8 @@ def _canary(
     another processor may decide it otherwise. Where all of them tie they stay: without any the model could not be
     loaded."""
     live = [feature for feature in signature.features if feature.position is not None]
-    rows = probes.canary_rows(signature.features, tables, CANARIES)
+    count = max(1, min(CANARIES, CANARY_CELLS // _widest(manifest)))
+    rows = probes.canary_rows(signature.features, tables, count)
     frame = signature.frame.iloc[[0] * len(rows)].reset_index(drop=True)
     by_name = dict(zip((feature.name for feature in signature.features), frame.columns, strict=True))
     for index, feature in enumerate(live):

@@ -31,6 +31,9 @@ UNSEEN = "\0unseen"
 ASKED = 1000
 """Rows of the sample at most, where the pipeline is asked whether they have the same answers in two ways."""
 
+CELLS = 2**24
+"""Numbers of such answers at most."""
+
 LARGEST = float(np.finfo(np.float64).max)
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 LIMITS = (float(np.nextafter((2 - 2.0**-24) * 2.0**127, 0)), FLOAT32_MAX, 1e36, 1e30, 1e20, 1e15)
@@ -343,7 +346,7 @@ def _same_beside(pipeline: Any, signature: Signature, method: str, unknown: set[
     one column, but two as soon as it sees a third label."""
     if not unknown:
         return True
-    frame = signature.frame.iloc[:ASKED]
+    frame = signature.frame.iloc[: _affordable(signature.ask(pipeline, method, signature.frame.iloc[:1]))]
     odd = frame.iloc[[0]].copy()
     for feature, column in zip(signature.features, frame.columns, strict=True):
         if feature.name in unknown:
@@ -357,6 +360,12 @@ def _same_beside(pipeline: Any, signature: Signature, method: str, unknown: set[
         return True
     same_width = both.shape[1:] == alone.shape[1:]
     return same_width and np.allclose(both[: len(frame)], alone, equal_nan=True)
+
+
+def _affordable(answer: Any) -> int:
+    """How many rows to ask for, given one row's answer: of a vocabulary's width few."""
+    width = 1 if isinstance(answer, list) or answer.ndim < 2 else answer.shape[1]
+    return max(1, min(ASKED, CELLS // width))
 
 
 def _cell(values: Mapping[str, float], signature: Signature, feature: Feature) -> Any:

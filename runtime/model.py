@@ -123,7 +123,7 @@ class Model:
         self._limits = Limits()
         self.cost = Cost(0.0, 0.0, 0)
         self._encode = msgspec.json.Encoder().encode
-        self._must_know = any(feature.kind == "category" and not feature.unknown for feature in self.manifest.columns)
+        self._must_know = any(not feature.unknown for feature in self.manifest.columns)
         self._has_text = bool(widths)
         self._labels = [np.array(table, _dtype(self.manifest, table)) for table in self.manifest.classes]
         self._read = _reader(self.manifest)

@@ -33,8 +33,11 @@ class Terms:
     @property
     def places(self) -> Ints:
         """The row and the column of each term, int64 [terms, 2]."""
-        rows = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-        return np.stack([rows, self.columns], axis=1)
+        places = np.zeros((len(self.columns), 2), np.int64)
+        places[:, 1] = self.columns
+        if len(self.starts) > 2:
+            places[:, 0] = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        return places
 
 
 @dataclass(frozen=True, slots=True)

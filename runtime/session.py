@@ -87,8 +87,10 @@ class Session:
         if not self._texts or not len(rows):
             return self.run(rows.matrix, outputs)
         size = self._text_block
+        if len(rows) <= size:
+            return self._run_terms(rows, outputs)
         blocks = [self._run_terms(rows[start : start + size], outputs) for start in range(0, len(rows), size)]
-        return blocks[0] if len(blocks) == 1 else [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
 
     def _run_terms(self, rows: Rows, outputs: Sequence[str]) -> list[NDArray[Any]]:
         given: dict[str, NDArray[Any]] = {INPUT: rows.matrix}

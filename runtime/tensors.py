@@ -181,8 +181,8 @@ class Tensors:
 
     def check_known(self, matrix: Matrix) -> None:
         """Raise InputError for an unseen category where the pipeline takes none."""
-        for index in self._codes:
-            if not self.columns[index].unknown:
+        for index, feature in enumerate(self.columns):
+            if not feature.unknown and (feature.kind == "category" or feature.categories):
                 (found,) = np.nonzero(matrix[:, index] == UNKNOWN)
                 if len(found):
                     raise InputError(
@@ -359,8 +359,11 @@ def _reader(feature: Feature) -> Callable[[list[Any]], tuple[Matrix, list[Terms]
             raise InputError(f"$.{feature.name}", "expected text of whole characters, got half of one") from error
         if code is not None:
             return np.array([code(text) for text in texts], np.float64), terms
-        known = np.any([np.diff(found.starts) > 0 for found in terms], axis=0)
-        return np.where(missing, np.nan, np.where(known, 0.0, UNKNOWN)), terms
+        codes = np.full(len(texts), UNKNOWN)
+        for found in terms:
+            codes[found.starts[1:] > found.starts[:-1]] = 0.0
+        codes[missing] = np.nan
+        return codes, terms
 
     return read
 

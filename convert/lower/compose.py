@@ -8,7 +8,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from . import METHODS, lower, lowers
-from .matrix import Matrix, Monotone, concat
+from .matrix import Matrix, Monotone, Number, concat
+from .sparse import Sparse
 
 
 def _through(pipeline: Pipeline, x: Matrix) -> Matrix:
@@ -54,12 +55,29 @@ def column_transformer(transformer: ColumnTransformer, x: Matrix) -> Matrix:
             continue
         part = columns if step == "passthrough" else lower(step, "transform", columns, f"[{name!r}]")
         parts.append(_weighted(part, weights.get(name)))
-    return concat(parts) if parts else x.select([])
+    joined = concat(parts) if parts else x.select([])
+    return joined if transformer.sparse_output_ else _dense(joined)
+
+
+def _dense(x: Matrix) -> Matrix:
+    """The same with its sparse columns made dense, as scikit-learn has made them: some steps give numbers out of sparse
+    ones that differ in the last bit."""
+    places = [
+        place
+        for place, column in enumerate(x.columns)
+        if isinstance(column, Number) and isinstance(column.tensor, Sparse)
+    ]
+    if not places:
+        return x
+    made = dict(zip(places, x.new(x.select(places).tensor).columns, strict=True))
+    return Matrix(x.scope, tuple(made.get(place, column) for place, column in enumerate(x.columns)))
 
 
 def _weighted(x: Matrix, weight: float | None) -> Matrix:
     if weight is None:
         return x
     factor = np.float64(weight)
+    if x.sparse is not None:
+        return x.sparse_columns(x.sparse.scaled(np.full(x.width, factor)))
     step = Monotone(lambda values: values * factor, rising=bool(factor >= 0))
     return x.map(op.mul(x.tensor, op.const(factor)), [step] * x.width)

@@ -8,6 +8,7 @@ from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, Gaussi
 from spox import Var
 
 from . import lower, lowers
+from .binarize import above
 from .labels import Labels, argmax
 from .linear import linear
 from .matrix import Matrix
@@ -60,7 +61,7 @@ def _complement(model: ComplementNB, x: Matrix) -> Var:
 
 def _bernoulli(model: BernoulliNB, x: Matrix) -> Var:
     if model.binarize is not None:
-        x = x.new(op.cast(op.greater(x.tensor, op.const(np.float64(model.binarize))), to=np.float64))
+        x = above(x, np.float64(model.binarize))
     absent = np.log(1 - np.exp(model.feature_log_prob_))
     return linear(x, model.feature_log_prob_ - absent, model.class_log_prior_ + absent.sum(axis=1))
 

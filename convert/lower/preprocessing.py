@@ -26,6 +26,9 @@ class Affine:
         self._steps = [(name, amount) for name, amount in steps if amount is not None]
 
     def __call__(self, x: Matrix) -> Matrix:
+        if len(self._steps) == 1 and self._steps[0][0] == "Div" and x.sparse is not None:
+            # Of sparse columns scikit-learn multiplies by the inverse.
+            return x.sparse_columns(x.sparse.scaled(1 / np.asarray(self._steps[0][1], np.float64)))
         tensor = x.tensor
         for name, amount in self._steps:
             tensor = _GRAPH[name](tensor, amount)

@@ -55,7 +55,15 @@ class Sparse:
 
     def product(self, weights: NDArray[np.float64]) -> Var:
         """The matrix times weights [width, k]: only those of the columns that a row has are looked at."""
-        chosen = op.gather(op.const(np.ascontiguousarray(weights)), self.columns, axis=0)
+        columns = self.columns
+        used = np.flatnonzero(weights.any(axis=1))
+        if 4 * self.width + weights[used].nbytes < weights.nbytes // 2:
+            # Of hashed terms most columns have met none: their zeros are written once.
+            table = np.full(self.width, len(used), np.int32)
+            table[used] = np.arange(len(used))
+            columns = op.gather(op.const(table), columns, axis=0)
+            weights = np.concatenate([weights[used], np.zeros((1, weights.shape[1]))])
+        chosen = op.gather(op.const(np.ascontiguousarray(weights)), columns, axis=0)
         return self.row_sums(op.mul(chosen, op.unsqueeze(self.values, op.const(np.array([1])))))
 
     def normalized(self, norm: str) -> Sparse:

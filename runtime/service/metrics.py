@@ -156,7 +156,7 @@ class _Models(Collector):
             what: CounterMetricFamily(f"ml_feature_{what}", text, labels=("model", "feature"))
             for what, text in (
                 ("missing", "Values that were missing."),
-                ("unknown", "Categories that training had not seen."),
+                ("unknown", "Categories that training had not seen, and texts without a known term."),
                 ("out_of_range", "Numbers beyond those of the training sample, or beyond the enforced range."),
             )
         }
@@ -178,7 +178,7 @@ def _drift(name: str, model: Model) -> Iterable[tuple[tuple[str, str, str], int]
     """(what, model, feature) -> how often."""
     for feature, counts in zip(model.manifest.columns, model.drift.counts(), strict=True):
         yield ("missing", name, counts.feature), counts.missing
-        if feature.kind == "category":
+        if feature.kind in ("category", "text"):
             yield ("unknown", name, counts.feature), counts.unknown
         if feature.kind == "number":
             yield ("out_of_range", name, counts.feature), counts.out_of_range

@@ -162,6 +162,8 @@ def _feature(feature: Feature) -> dict[str, Any]:
     described: dict[str, Any] = {"name": feature.name, "kind": feature.kind, "missing": feature.missing}
     if feature.kind == "category":
         described |= {"categories": feature.categories, "unknown": feature.unknown}
+    if feature.kind == "text":
+        described["terms"] = sum(rule.columns for rule in feature.rules)
     if feature.range is not None:
         described["range"] = feature.range
     return described
