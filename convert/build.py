@@ -22,6 +22,7 @@ from .lower import lacking, lower, offered
 from .lower.labels import Labels
 from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
 from .lower.packed import serialize
+from .portable import portable as portable_graph
 from .prove import prove
 from .signature import Signature, kind_of, sign
 from .source import check_fitted
@@ -41,6 +42,7 @@ def convert(
     promote: str | None = None,
     tolerance: float | None = None,
     enforce_range: bool = False,
+    portable: bool = False,
     report: Callable[[str], None] | None = None,
 ) -> Proof:
     """Convert a trained pipeline, prove that the twin answers alike, and write its bundle.
@@ -52,6 +54,7 @@ def convert(
     promote: an alias to point at the version once it is written.
     tolerance: a relative difference to allow where level ulp (1e-12) cannot be had; the proof then says so.
     enforce_range: let the runtime refuse numbers outside the sample's range.
+    portable: also write ``portable.onnx``, for other ONNX runtimes: an input for each feature, categories as strings.
     report: called with one line a stage.
 
     Raises ConvertError or one of its kinds; then nothing is written.
@@ -65,9 +68,18 @@ def convert(
     check_destination(out, version)
 
     twin = assemble(
-        pipeline, sample, version=version, created=now, tolerance=tolerance, enforce_range=enforce_range, report=say
+        pipeline,
+        sample,
+        version=version,
+        created=now,
+        tolerance=tolerance,
+        enforce_range=enforce_range,
+        portable=portable,
+        report=say,
     )
     files = {"model.onnx": twin.graph, "manifest.json": _json(twin.manifest), "proof.json": _json(twin.proof)}
+    if twin.portable is not None:
+        files["portable.onnx"] = twin.portable
     folder = write_bundle(out, version, files)
     say(f"written: {folder}, {sum(map(len, files.values())):,} bytes")
     if promote is not None:
@@ -85,6 +97,7 @@ class Twin(NamedTuple):
     manifest: Manifest
     proof: Proof
     scope: Scope
+    portable: bytes | None = None
 
 
 def assemble(
@@ -96,6 +109,7 @@ def assemble(
     tolerance: float | None = None,
     enforce_range: bool = False,
     fold: bool = True,
+    portable: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> Twin:
     """As ``convert``, in memory.
@@ -122,13 +136,14 @@ def assemble(
         converted_with=_versions(CONVERTED_WITH),
     )
     versions = manifest.trained_with | manifest.converted_with
-    proof = prove(pipeline, signature, manifest, graph, scope, tolerance, versions, report)
+    elsewhere = portable_graph(graph, manifest) if portable else None
+    proof = prove(pipeline, signature, manifest, graph, scope, tolerance, versions, report, elsewhere)
     report(f"proof: level {proof.level} on {proof.rows:,} rows")
     if enforce_range:
         # Only now: the proof goes further than what will be let in.
         inputs = tuple(_within_seen(feature) for feature in manifest.inputs)
         manifest = msgspec.structs.replace(manifest, inputs=inputs)
-    return Twin(graph, manifest, proof, scope)
+    return Twin(graph, manifest, proof, scope, elsewhere)
 
 
 def build_graph(

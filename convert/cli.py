@@ -61,6 +61,7 @@ def _convert(options: argparse.Namespace) -> None:
             promote=options.promote,
             tolerance=options.tolerance,
             enforce_range=options.enforce_range,
+            portable=options.portable,
             report=say,
         )
     _print(str(proof))
@@ -128,6 +129,11 @@ def _converter() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--enforce-range", action="store_true", help="let the service refuse numbers outside the sample's range"
+    )
+    parser.add_argument(
+        "--portable",
+        action="store_true",
+        help="also write portable.onnx, for other ONNX runtimes: an input a feature, categories as strings",
     )
     parser.set_defaults(run=_convert)
     return parser

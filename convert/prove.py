@@ -24,6 +24,7 @@ from .errors import ParityError, UnsupportedError
 from .lower.matrix import Scope
 from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
 from .paths import visits
+from .portable import check as check_portable
 from .settled import first_of_equals, merged, undecided
 from .signature import Signature
 
@@ -57,9 +58,11 @@ def prove(
     tolerance: float | None,
     versions: dict[str, str],
     say: Callable[[str], None],
+    elsewhere: bytes | None = None,
 ) -> Proof:
     """Put every probe to the pipeline and to the real runtime.
 
+    elsewhere: the portable graph, to which they are put too.
     Raises ParityError where they differ by more than is allowed.
     """
     tables = {position: list(table) for position, table in scope.tables.items()}
@@ -132,6 +135,8 @@ def prove(
     level = "bit" if all(o.identical == o.rows for o in outputs.values()) else "ulp" if largest <= ULP else "tolerance"
     tolerated = 0.0 if level == "bit" else ULP if level == "ulp" else allowed
     _same_over_json(twin, manifest, signature, frame, given)
+    if elsewhere is not None:
+        say(f"portable: {check_portable(elsewhere, twin, frame, given):,} rows identical in plain onnxruntime")
     return Proof(
         level=level,  # type: ignore[arg-type]
         tolerance=tolerated,

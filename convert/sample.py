@@ -86,7 +86,7 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
         plain = dtype.categories.dtype.kind in "fiub" and not values.isna().any()
         return column_of(values.astype(dtype.categories.dtype if plain else object), name)
     if pd.api.types.is_bool_dtype(dtype):
-        if values.isna().any():  # as scikit-learn reads pandas' booleans
+        if dtype != np.bool_:  # as scikit-learn reads what pandas calls boolean
             return "boolean", pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
         return "boolean", values.astype(bool)
     if pd.api.types.is_integer_dtype(dtype) and values.dropna().abs().max() > EXACT:

@@ -54,6 +54,7 @@ class Signature:
     framed: whether it is asked with a DataFrame (else with an ndarray).
     markers: by feature, what stands for a missing category in the sample: None or NaN.
     flat: whether the pipeline takes a row of texts, not a table.
+    boxed: whether an array of numbers alone is given as objects too, as it was fitted.
     """
 
     features: tuple[Feature, ...]
@@ -62,6 +63,7 @@ class Signature:
     markers: tuple[Any, ...]
     framed: bool
     flat: bool = False
+    boxed: bool = False
 
     def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
         """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
@@ -79,7 +81,7 @@ class Signature:
             return frame
         if self.flat:
             return frame.iloc[:, 0].to_numpy(object)
-        if not any(dtype.kind == "O" for dtype in frame.dtypes):  # what is dropped may hold text too
+        if not self.boxed and not any(dtype.kind == "O" for dtype in frame.dtypes):  # what is dropped may hold text too
             # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
             return np.array(frame.to_numpy(np.float64), order="C")
         cells = frame.astype(object)
@@ -136,6 +138,9 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         columns |= {name: ("category", frame[name].astype(object)) for name in known_only}
         signature = _signature(pipeline, columns, framed)
     refusal = _refusal(pipeline, signature)
+    if refusal is not None and getattr(sample, "dtype", None) == np.dtype(object):
+        signature = replace(signature, boxed=True)
+        refusal = _refusal(pipeline, signature)
     if refusal is not None:
         raise SampleError(
             f"expected rows that the pipeline takes, found that it raises on the sample: {refusal}"

@@ -209,6 +209,22 @@ def test_booleans_may_have_gaps(cells: Any) -> None:
     assert (feature.kind, feature.missing) == ("boolean", True)
 
 
+@pytest.mark.parametrize("strategy", ["mean", "most_frequent"])
+def test_pandas_booleans_are_what_scikit_learn_makes_of_them(strategy: str) -> None:
+    """Floats, which an imputer takes; it takes no booleans of NumPy's."""
+    X = pd.DataFrame({"c": pd.array([True, False, True] * 20, "boolean")})
+    (feature,) = sign(SimpleImputer(strategy=strategy).fit(X), X).features
+    assert feature.kind == "boolean"
+
+
+def test_an_array_of_objects_stays_one_where_all_is_numbers_after_all() -> None:
+    """An encoder that has met objects raises for floats."""
+    X = np.array([[True, 1.5], [False, np.nan], [np.nan, 2.5]] * 20, object)
+    encode = ColumnTransformer([("o", OrdinalEncoder(), [0]), ("n", SimpleImputer(), [1])])
+    features = sign(encode.fit(X), X).features
+    assert [feature.kind for feature in features] in (["boolean", "number"], ["category", "number"])
+
+
 def test_numbers_a_little_beyond_a_tiny_sample_are_taken() -> None:
     """A scaler makes numbers of 1e-40 that float32 can hold, and of 1 some that it cannot."""
     X = RNG.normal(size=(ROWS, 1)) * 1e-40
