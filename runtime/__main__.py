@@ -106,7 +106,8 @@ def _parser() -> argparse.ArgumentParser:
         "header-limit": f"bytes of a request's target and headers, {default.header_limit} by default",
         "requests": f"requests at once, of each worker, {default.requests} by default",
         "connections": f"connections at once, of each worker, {default.connections} by default",
-        "keys": "a file of API keys, as `python -m runtime key` prints them; by default everybody is let in",
+        "keys": "a file of API keys, as `python -m runtime key` prints them, read again as often as models are looked "
+        "for; by default everybody is let in",
         "private-metrics": "true or false: leave metrics to the admin address",
         "threads": "threads of each worker for long answers; by default as many as there are processors for it",
         "queue": f"requests that may wait for each thread, {default.queue} by default",

@@ -49,6 +49,21 @@ def test_a_key_sees_its_models() -> None:
     assert Key("a", b"", frozenset({"*"})).sees("n")
 
 
+@pytest.mark.parametrize("sent", ["k-0", "k-2", "k-4", "k-none", ""])
+def test_it_takes_as_long_whichever_key_is_sent(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every key is compared, in constant time, whether one before it was found or not."""
+    compared = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    keys = read_keys(";".join(key_line(f"n{number}", f"k-{number}") for number in range(5)), "here")
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    assert (whose(keys, sent.encode()) is None) == (sent in ("k-none", ""))
+    assert compared == [(key.digest, hashlib.sha256(sent.encode()).digest()) for key in keys]
+
+
 GOOD = key_line("ci", "secret", ["m"])
 
 

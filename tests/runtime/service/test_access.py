@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runtime import Model, SettingsError
 from runtime.keys import key_line, read_keys
@@ -15,6 +17,7 @@ from runtime.service import app, front
 from runtime.service.access import Gate, Policy, gate_of, policy_of
 from runtime.service.catalog import catalog
 from runtime.service.dialects.vertex import Vertex
+from runtime.service.endpoint import Endpoint
 from runtime.service.front import Front
 from runtime.service.logs import Line
 from runtime.service.problems import Refusal
@@ -104,6 +107,35 @@ def test_a_key_that_is_not_one(service: Front, headers: Mapping[str, str], error
     assert answer.status == 401
     said = answer.headers["www-authenticate"]
     assert said == 'Bearer realm="pipetwin"' + (f', error="{error}"' if error else "")
+
+
+HEADER_NAMES = st.sampled_from((b"authorization", b"x-api-key", b"cookie", b"x-api-key ", b"proxy-authorization"))
+CLOSE = st.builds(
+    lambda place, letters, cut: f"{ALL[:place]}{letters}{ALL[place + cut :]}",
+    st.integers(0, len(ALL)),
+    st.text(st.characters(max_codepoint=255), max_size=2),
+    st.integers(0, 2),
+)
+
+
+@given(st.lists(st.tuples(HEADER_NAMES, st.binary(max_size=40) | CLOSE.map(lambda text: text.encode("latin-1")))))
+def test_nothing_but_the_key_is_the_key(headers: list[tuple[bytes, bytes]]) -> None:
+    gate = Gate(read_keys(key_line("all", ALL), "here"))
+    bearers = [(name, b"Bearer " + value if name == b"authorization" else value) for name, value in headers]
+    for sent in (headers, bearers):
+        values = {value.removeprefix(b"Bearer ") for name, value in sent if name in (b"authorization", b"x-api-key")}
+        if values == {ALL.encode()} and (sent is bearers or (b"authorization", ALL.encode()) not in sent):
+            assert gate.known(sent).name == "all"
+        else:
+            with pytest.raises(Refusal) as caught:
+                gate.known(sent)
+            assert caught.value.status == 401
+
+
+def test_without_keys_nothing_stands_before_a_prediction(every: dict[str, Model]) -> None:
+    found = app(every, access=None).serving.paths.values()
+    assert found
+    assert {type(endpoint) for endpoint in found} == {Endpoint}
 
 
 def test_a_key_that_is_sent_twice_is_one(service: Front) -> None:
