@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import drains, flips, kills, memory, restarts, series, swaps
+from . import drains, flips, fuzz, kills, memory, overload, restarts, series, stalled, swaps
 from .report import Check, Entry, write
 
 __all__ = ["CHECKS", "main"]
@@ -22,6 +22,9 @@ CHECKS = {
     "restarts": Check("rolling restarts under load", restarts.run, 5, 100),
     "memory": Check("swaps in one process, for what they leave behind", memory.run, 400, 2000),
     "series": Check("random paths", series.run, 100_000, 1_000_000),
+    "overload": Check("rounds at ten times capacity", overload.run, 3, 30),
+    "stalled": Check("connections that stall", stalled.run, 2000, 10_000),
+    "fuzz": Check("requests made by schemathesis", fuzz.run, 20_000, 200_000),
     "flips": Check("single bits flipped in a bundle", flips.run, 1000, 10_000),
 }
 """What is checked, with the counts of CI and of the nightly run."""
