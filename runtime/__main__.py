@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "split": "divide the requests for a model among its aliases by percent: production=95,staging=5",
         "split-header": f"the header whose value decides which of them answers, {default.split_header} by default",
         "shadow": "compare with what a version that serves under an alias answers to the same rows: flights@staging",
+        "traces": "true or false: export each request as a span, by OTLP as the OTEL_EXPORTER_OTLP_* variables say",
         "admin-host": f"the address of metrics and reload, {default.admin_host} by default",
         "admin-port": "the port of metrics and reload; by default there is none",
     }.items():

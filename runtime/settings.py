@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True):
     split: aliases among which the requests for a model are divided, with their shares in percent.
     split_header: whose value decides which of them answers, in lower case.
     shadow: (model, alias) of a version that answers the same rows afterwards, to be compared.
+    traces: whether each request is a span of OpenTelemetry, exported as its OTEL_* variables say.
     admin_host, admin_port: where metrics of all workers and reload are; no port, no such address.
     """
 
@@ -77,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True):
     split: tuple[tuple[str, int], ...] = ()
     split_header: str = "x-session-id"
     shadow: tuple[str, str] | None = None
+    traces: bool = False
     admin_host: str = "127.0.0.1"
     admin_port: int | None = None
 
@@ -185,6 +187,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "split": (_split, "aliases with shares that add up to 100, production=95,staging=5 say"),
     "split_header": (_header, "a header's name"),
     "shadow": (_shadow, "a model and its alias, flights@staging say"),
+    "traces": (_truth, "true or false"),
     "admin_host": (_text, "a host's name or address"),
     "admin_port": (_port, "an integer from 0 to 65535"),
 }

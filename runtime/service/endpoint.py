@@ -126,7 +126,7 @@ class Endpoint:
         self._other = _other_method(operations)
         self._errors = errors
         self._request_id = shared.request_id
-        self._logs = shared.access is not None
+        self._logs = shared.notes
         self._note = shared.note
         self._limit = shared.body_limit
         self._pool = shared.pool

@@ -18,6 +18,7 @@ from .cpus import cpus
 from .logs import Access, Line
 from .pool import Pool
 from .problems import Refusal
+from .spans import Spans
 from .split import Split
 
 __all__ = ["LIMITS", "Disconnected", "Shared", "check_media_type", "read_body", "request_ids"]
@@ -56,6 +57,7 @@ class Shared:
     access: takes the line of a request; None where no log is wanted.
     limits: to what a body may hold.
     pool: answers what takes long.
+    spans: traces requests; none: they are not.
     split: among which aliases the requests for a model are divided.
     request_id: headers -> id.
     """
@@ -65,6 +67,7 @@ class Shared:
     limits: Limits = LIMITS
     pool: Pool = field(default_factory=lambda: Pool(cpus(), QUEUE))
     split: Split | None = None
+    spans: Spans | None = None
     request_id: Callable[[Mapping[bytes, bytes]], bytes] = field(default_factory=request_ids)
 
     def note(
@@ -78,11 +81,18 @@ class Shared:
         version: str | UnsetType = UNSET,
         rows: int | UnsetType = UNSET,
     ) -> None:
-        """Log a request that has been answered; ``start`` is the ``perf_counter`` at its beginning."""
+        """Log and trace a request that has been answered; ``start`` is the ``perf_counter`` at its beginning."""
+        text = request_id.decode("ascii")
         if self.access is not None:
             ms = round((perf_counter() - start) * 1e3, 3)
-            method, text = scope["method"], request_id.decode("ascii")
-            self.access(Line(datetime.now(UTC), text, method, route, status, ms, model, version, rows))
+            self.access(Line(datetime.now(UTC), text, scope["method"], route, status, ms, model, version, rows))
+        if self.spans is not None:
+            self.spans(scope, text, route, status, start, model, version, rows)
+
+    @property
+    def notes(self) -> bool:
+        """Whether somebody takes note of requests."""
+        return self.access is not None or self.spans is not None
 
 
 def check_media_type(headers: Mapping[bytes, bytes]) -> None:

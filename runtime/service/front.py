@@ -22,6 +22,7 @@ from .pool import Pool
 from .problems import Refusal
 from .serving import Serving
 from .shadow import Shadow
+from .spans import Spans
 from .split import Split
 from .trace import ERRORS, PREFIX, Traced
 
@@ -60,6 +61,7 @@ def configured(models: Models | Catalog, settings: Settings, access: Access, gat
         Limits(settings.rows_limit, settings.text_limit),
         Pool(threads, settings.queue),
         Split(settings.split, settings.split_header.encode("ascii")) if settings.split else None,
+        Spans() if settings.traces else None,
     )
     vertex = Vertex(settings.predict_route, settings.health_route)
     shadow = Shadow(*settings.shadow, settings.body_limit) if settings.shadow else None

@@ -91,6 +91,8 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         if self.serving.shadow is not None:
             self.serving.shadow.close()
+        if self.serving.shared.spans is not None:
+            self.serving.shared.spans.close()
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -17,6 +17,7 @@ from .listening import Server
 from .plan import Plan, check_aliases
 from .process import logging_lines, stopping
 from .reload import Follower, loaded, start
+from .spans import check_installed
 from .supervisor import supervise
 from .trial import tried
 
@@ -44,6 +45,8 @@ def serve(settings: Settings) -> None:
         )
     if settings.private_metrics and settings.admin_port is None:
         raise SettingsError("expected --admin-port beside --private-metrics, for metrics are there alone, found none")
+    if settings.traces:
+        check_installed()
     with stopping(), ExitStack() as opened, logging_lines() as writer:
         listener = opened.enter_context(_port(settings.host, settings.port, "--port"))
         if settings.workers > 1 or settings.admin_port is not None:
