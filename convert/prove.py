@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -100,25 +100,36 @@ def prove(
     again = twin.tensors.of(signature.given(frame_of_canary))
     terms_of_canary = _terms(scope, again)
     sound = np.ones(len(again), bool)
-    ledgers: dict[str, Ledger] = {}
+    ledgers = {method: Ledger(floors.get(method, 0.0), sizes.get(method, 0.0)) for method in methods}
     excess: dict[str, NDArray[np.float64]] = {}
-    for output in manifest.outputs:
-        method, wanted = output.method, expected[output.method]
-        ledger = ledgers[method] = Ledger(floors.get(method, 0.0), sizes.get(method, 0.0))
-        least = np.maximum(ledger.floor, terms.get(method, np.zeros((len(frame), 1))) / 1000)
+
+    def compare(output: Output, found: Any) -> None:
+        """Add answers for the first rows to their method's ledger."""
+        method, rows = output.method, len(found[0] if isinstance(found, list) else found)
+        least = np.maximum(ledgers[method].floor, terms.get(method, np.zeros((len(frame), 1)))[:rows] / 1000)
         tied = _tied(expected, floors) if output.labels else None
-        for rows, size in ((len(frame), len(frame)), *((min(len(frame), AGAIN), size) for size in BATCHES)):
-            found = _in_batches(twin, output, given[:rows], size)
-            part = _first_rows(wanted, rows)
-            sizes_of = least[:rows] if method in floors else None
-            comparison = _compared(method, part, found, sizes_of, None if tied is None else tied[:rows], scope)
-            comparison = replace(
+        part = _first_rows(expected[method], rows)
+        comparison = _compared(
+            method, part, found, least if method in floors else None, None if tied is None else tied[:rows], scope
+        )
+        decided = ~open_[:rows]
+        ledgers[method].add(
+            replace(
                 comparison,
-                identical=comparison.identical & ~open_[:rows],
-                ties=comparison.ties + int(open_[:rows].sum()),
+                identical=comparison.identical & decided,
+                ties=comparison.ties + int((~decided).sum()),
             )
-            ledger.add(comparison)
-            excess.setdefault(method, comparison.excess)
+        )
+        excess.setdefault(method, comparison.excess)
+
+    for output in manifest.outputs:
+        compare(output, twin.answers(output, given))
+    for size in BATCHES:
+        answers = _in_batches(twin, given[:AGAIN], size)
+        for output in manifest.outputs:
+            compare(output, answers.pop(output.method))
+    for output in manifest.outputs:
+        method, ledger = output.method, ledgers[output.method]
         # What a model is asked before it serves belongs to the proof, or there were bundles that nobody could load.
         wanted, found = answers_of_canary[method], twin.answers(output, again)
         least = np.maximum(ledger.floor, terms_of_canary.get(method, np.zeros((len(again), 1))) / 1000)
@@ -229,8 +240,14 @@ def _affordable(frames: list[tuple[str, pd.DataFrame]], most: int) -> list[tuple
     ]
 
 
-def _in_batches(twin: Model, output: Output, rows: Rows, size: int) -> Any:
-    blocks = [twin.answers(output, rows[slice(start, start + size)]) for start in range(0, len(rows), size)]
+def _in_batches(twin: Model, rows: Rows, size: int) -> dict[str, Any]:
+    """By method the answers for rows that come so many at a time; all methods answer from one run."""
+    outputs = twin.manifest.outputs
+    runs = [twin.together(outputs, rows[start : start + size]) for start in range(0, len(rows), size)]
+    return {output.method: _joined(blocks) for output, blocks in zip(outputs, zip(*runs, strict=True), strict=True)}
+
+
+def _joined(blocks: Sequence[Any]) -> Any:
     if isinstance(blocks[0], list):
         return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
     return np.concatenate(blocks)

@@ -150,7 +150,13 @@ class Model:
 
     def answers(self, output: Output, rows: Rows) -> Any:
         """A method's answer for rows made by ``tensors``."""
-        return self._answer(output, self.session.run_rows(rows, output.tensors))
+        return self.together((output,), rows)[0]
+
+    def together(self, outputs: Sequence[Output], rows: Rows) -> list[Any]:
+        """The answers of several methods for rows made by ``tensors``, from one run."""
+        tensors = [name for output in outputs for name in output.tensors]
+        found = dict(zip(tensors, self.session.run_rows(rows, tensors), strict=True))
+        return [self._answer(output, [found[name] for name in output.tensors]) for output in outputs]
 
     def _answer(self, output: Output, arrays: list[NDArray[Any]]) -> Any:
         if output.labels:

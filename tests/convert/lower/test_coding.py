@@ -19,15 +19,17 @@ from convert import UnsupportedError
 from .twins import levels, twin_of
 
 RNG = np.random.default_rng(17)
-X = RNG.normal(size=(50, 6))
-COUNTS = RNG.poisson(2.0, size=(50, 5)).astype(float)
+X = RNG.normal(size=(30, 6))
+COUNTS = RNG.poisson(2.0, size=(30, 5)).astype(float)
 ATOMS = RNG.normal(size=(8, 6))
 ATOMS /= np.linalg.norm(ATOMS, axis=1, keepdims=True)
 EXACT = ("bit", "ulp")
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"alpha_W": 0.1, "l1_ratio": 0.5, "max_iter": 30}, {"init": "random", "max_iter": 1}], ids=str
+    "options",
+    [{"max_iter": 60}, {"alpha_W": 0.1, "l1_ratio": 0.5, "max_iter": 30}, {"init": "random", "max_iter": 1}],
+    ids=str,
 )
 def test_nmf(options: Any) -> None:
     model = NMF(3, random_state=0, tol=0, **options).fit(COUNTS)

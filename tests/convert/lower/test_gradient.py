@@ -18,9 +18,13 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from convert.errors import UnsupportedError
-from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, THREE, YES_NO, X
+from tests.convert.lower import samples
 from tests.convert.lower.twins import levels, twin_of
 
+BINARY, FOUR, GAPS, NUMBER, THREE, YES_NO, X = (
+    part[:80]
+    for part in (samples.BINARY, samples.FOUR, samples.GAPS, samples.NUMBER, samples.THREE, samples.YES_NO, samples.X)
+)
 POSITIVE = np.exp(NUMBER / 4)
 RNG = np.random.default_rng(5)
 WORDS = RNG.choice(["red", "green", "blue", "grün", ""], len(X))

@@ -23,10 +23,10 @@ from convert import UnsupportedError
 from .twins import levels, twin_of
 
 RNG = np.random.default_rng(10)
-X = RNG.normal(size=(160, 4)) @ RNG.normal(size=(4, 4))
-Y = X @ np.array([1.0, -2.0, 0.5, 3.0]) + RNG.normal(scale=0.1, size=160)
+X = RNG.normal(size=(110, 4)) @ RNG.normal(size=(4, 4))
+Y = X @ np.array([1.0, -2.0, 0.5, 3.0]) + RNG.normal(scale=0.1, size=110)
 THREE = np.array(["low", "middle", "high"])[np.digitize(Y, [-1.0, 1.0])]
-WHOLE = RNG.integers(0, 4, size=(90, 4)).astype(float)
+WHOLE = RNG.integers(0, 4, size=(60, 4)).astype(float)
 EXACT = ("bit", "ulp")
 
 
@@ -42,14 +42,14 @@ def test_classifier(algorithm: Any, weights: Any, k: int) -> None:
 @pytest.mark.parametrize("k", [1, 3, 4, 9])
 def test_ties_are_resolved_as_the_search_does(algorithm: Any, k: int) -> None:
     """Whole numbers: nearly every row has several training rows at the border's distance."""
-    model = KNeighborsRegressor(k, algorithm=algorithm, leaf_size=5).fit(WHOLE, Y[:90])
+    model = KNeighborsRegressor(k, algorithm=algorithm, leaf_size=5).fit(WHOLE, Y[:60])
     assert levels(twin_of(model, WHOLE))["predict"] in EXACT
 
 
 @pytest.mark.parametrize("metric", ["manhattan", "chebyshev", "minkowski"])
 @pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree"])
 def test_ties_in_other_metrics(metric: str, algorithm: Any) -> None:
-    model = KNeighborsRegressor(4, algorithm=algorithm, metric=metric, p=3, leaf_size=7).fit(WHOLE, Y[:90])
+    model = KNeighborsRegressor(4, algorithm=algorithm, metric=metric, p=3, leaf_size=7).fit(WHOLE, Y[:60])
     assert levels(twin_of(model, WHOLE))["predict"] in EXACT
 
 
@@ -80,7 +80,7 @@ def test_metrics_of_brute_force(metric: str) -> None:
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
 def test_great_circles(weights: Any) -> None:
-    places = RNG.uniform([-1.5, -3.0], [1.5, 3.0], size=(160, 2))
+    places = RNG.uniform([-1.5, -3.0], [1.5, 3.0], size=(110, 2))
     model = KNeighborsRegressor(3, weights=weights, algorithm="ball_tree", metric="haversine")
     pipeline = model.fit(places[:80], Y[:80])
     assert levels(twin_of(pipeline, places[80:]))["predict"] in EXACT
@@ -166,8 +166,8 @@ def test_radius_regressor(weights: Any) -> None:
 
 @pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
 def test_local_outlier_factor(algorithm: Any) -> None:
-    model = LocalOutlierFactor(7, novelty=True, algorithm=algorithm, contamination=0.1).fit(X[:100])
-    assert set(levels(twin_of(model, X[100:]))) == {"predict", "decision_function", "score_samples"}
+    model = LocalOutlierFactor(7, novelty=True, algorithm=algorithm, contamination=0.1).fit(X[:80])
+    assert set(levels(twin_of(model, X[80:]))) == {"predict", "decision_function", "score_samples"}
 
 
 def test_neighbourhood_components() -> None:
