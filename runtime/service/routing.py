@@ -92,6 +92,8 @@ class Router:
         self.paths: dict[str, Any] = {}
         self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
         for route in routes:
+            if isinstance(route.policy, Mapping) and route.policy.keys() != route.methods.keys():
+                raise TypeError(f"expected {route.path} to state a policy for each method, found others")
             if isinstance(route, ServiceRoute):
                 self.paths[route.path] = self._guarded(route, None, partial(self._service, route))
                 continue

@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 
 from runtime import Model, SettingsError
 from runtime.keys import key_line, read_keys
-from runtime.service import app, front
+from runtime.service import app, front, native
 from runtime.service.access import Gate, Policy, gate_of, policy_of
 from runtime.service.catalog import catalog
 from runtime.service.dialects.vertex import Vertex
 from runtime.service.endpoint import Endpoint
+from runtime.service.exchange import Shared
 from runtime.service.front import Front
 from runtime.service.logs import Line
 from runtime.service.problems import Refusal
+from runtime.service.routing import ModelRoute
+from runtime.service.serving import Serving
 
 from ..asgi import get, post, request
 
@@ -304,6 +307,15 @@ def test_a_route_without_a_policy_does_not_start(every: dict[str, Model], monkey
     monkeypatch.setattr(front, "GROUPS", (*front.GROUPS, lambda serving: [secret]))
     with pytest.raises(TypeError, match=r"expected every route to state a policy, found \['/secret'\] without one"):
         app(every)
+
+
+def test_a_route_of_a_dialect_without_a_policy_cannot_be_made(every: dict[str, Model]) -> None:
+    with pytest.raises(TypeError, match="policy"):
+        ModelRoute("/x", {"GET": native.predict}, native.problems)  # type: ignore[call-arg]
+    both = {"GET": native.predict, "POST": native.predict}
+    half = ModelRoute("/x", both, native.problems, {"GET": Policy.OPEN})
+    with pytest.raises(TypeError, match="expected /x to state a policy for each method, found others"):
+        Serving(catalog(every), Shared(1, None), [half])
 
 
 def test_a_method_that_a_route_has_not_is_not_open() -> None:
