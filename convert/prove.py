@@ -37,8 +37,8 @@ AGAIN = 1000
 CELLS = 2**23
 """Numbers that a method may answer to all probes together: a vectoriser's rows are as wide as its vocabulary."""
 CANARIES = 16
-CANARY_CELLS = 2**17
-"""Numbers that a method may answer to all of them: they are in the proof, as text."""
+WRITTEN = 2**17
+"""Numbers that a method may answer to all of those rows whose answers become text: in the proof, or as JSON."""
 BODIES = 100
 """Rows that go through JSON as well."""
 WALKED = 20_000
@@ -228,6 +228,11 @@ def _widest(manifest: Manifest) -> int:
     return max(math.prod(output.shape) * len(output.tensors) for output in manifest.outputs) or 1
 
 
+def _few(rows: int, manifest: Manifest) -> int:
+    """So many rows, or fewer where their answers would be too long as text."""
+    return max(1, min(rows, WRITTEN // _widest(manifest)))
+
+
 def _affordable(frames: list[tuple[str, pd.DataFrame]], most: int) -> list[tuple[str, pd.DataFrame]]:
     """So many rows, where there are more: of each kind as large a part, spread over it, and one at least."""
     part = most / sum(len(rows) for _, rows in frames)
@@ -256,7 +261,7 @@ def _joined(blocks: Sequence[Any]) -> Any:
 def _same_over_json(twin: Model, manifest: Manifest, signature: Signature, frame: pd.DataFrame, given: Rows) -> None:
     """Raise ParityError if a row means something else as JSON than it does in a frame."""
     finite = np.flatnonzero(~np.isinf(given.matrix).any(axis=1))
-    places = np.random.default_rng(probes.SEED).permutation(finite)[:BODIES]
+    places = np.random.default_rng(probes.SEED).permutation(finite)[: _few(BODIES, manifest)]
     rows = [
         {
             feature.name: _cell(feature, frame.iat[place, column])
@@ -334,8 +339,7 @@ def _canary(
     another processor may decide it otherwise. Where all of them tie they stay: without any the model could not be
     loaded."""
     live = [feature for feature in signature.features if feature.position is not None]
-    count = max(1, min(CANARIES, CANARY_CELLS // _widest(manifest)))
-    rows = probes.canary_rows(signature.features, tables, count)
+    rows = probes.canary_rows(signature.features, tables, _few(CANARIES, manifest))
     frame = signature.frame.iloc[[0] * len(rows)].reset_index(drop=True)
     by_name = dict(zip((feature.name for feature in signature.features), frame.columns, strict=True))
     for index, feature in enumerate(live):

@@ -30,7 +30,9 @@ BINARY = np.array([0, 1])
 
 def linear(x: Matrix, coefficients: Any, intercepts: Any) -> Var:
     """x @ coefficients.T + intercepts: float64 [N, outputs], for coefficients [outputs, features]."""
-    found = product(x, np.atleast_2d(np.asarray(coefficients, np.float64)).T)
+    weights = np.atleast_2d(np.asarray(coefficients, np.float64)).T
+    # Scores and probabilities are of one product, whose weights are in the graph once.
+    found = x.once(coefficients, "product", lambda: product(x, weights))
     return op.add(found, op.const(np.atleast_1d(np.asarray(intercepts, np.float64))))
 
 

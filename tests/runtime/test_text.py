@@ -1,5 +1,7 @@
 """Texts are read as scikit-learn's vectorisers read them."""
 
+import re
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -150,6 +152,45 @@ def test_another_pattern_is_refused(pattern: str, why: str) -> None:
     with pytest.raises(BundleError, match=r"expected a token pattern such as") as found:
         check_pattern(pattern)
     assert why in str(found.value)
+
+
+ATOMS = st.sampled_from(["a", r"\w", r"\W", r"\s", r"\S", "[ab]", "[^b]", ".", "[\\w']", "b"])
+REPEATED = st.sampled_from(["", "", "?", "{2}", "{0,3}", "{1,30}"])
+
+
+@st.composite
+def patterns(draw: st.DrawFn) -> str:
+    """Patterns at the edge of what is taken."""
+
+    def alternative() -> str:
+        atoms = "".join(draw(ATOMS) + draw(REPEATED) for _ in range(draw(st.integers(0, 3))))
+        leads = draw(st.sampled_from(["", r"\b"]))
+        last = draw(st.sampled_from(["", "+", "*", "{3,}"]))
+        return f"{leads}{atoms}{draw(ATOMS)}{last}" + draw(st.sampled_from(["", r"\b"] if leads or not last else [""]))
+
+    return "|".join(alternative() for _ in range(draw(st.integers(1, 2))))
+
+
+@settings(deadline=None, max_examples=150)
+@given(patterns(), st.text("ab '.", min_size=1, max_size=4), st.sampled_from(["", "b", "'", " "]))
+def test_a_pattern_that_is_taken_needs_no_more_than_linear_time(pattern: str, part: str, last: str) -> None:
+    try:
+        check_pattern(pattern)
+    except BundleError:
+        return
+    text = part * 30_000 + last
+    start = process_time()
+    re.compile(pattern).findall(text)
+    assert process_time() - start < 5  # quadratic: at least as many seconds again
+
+
+def test_a_pattern_that_is_refused_needs_more() -> None:
+    times = []
+    for size in (500, 4_000):
+        start = process_time()
+        re.compile(r"\w+\d").findall("a" * size)
+        times.append(process_time() - start)
+    assert times[1] > 20 * times[0]
 
 
 @pytest.mark.parametrize(

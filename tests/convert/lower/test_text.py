@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.decomposition import TruncatedSVD
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
@@ -15,9 +17,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import MaxAbsScaler, Normalizer, OneHotEncoder, StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from convert import UnsupportedError
+from convert.build import Twin
 from runtime import InputError
 from tests.convert.lower.twins import levels, model_of, twin_of
 
@@ -218,3 +222,68 @@ def test_what_cannot_be_served_is_refused(vectorizer: Any, why: str) -> None:
     with pytest.raises(UnsupportedError, match=r"pipeline\['v'\]: ") as found:
         twin_of(Pipeline([("v", vectorizer), ("m", LinearSVC())]).fit(TEXTS, LABELS), TEXTS)
     assert why in str(found.value)
+
+
+def widest(twin: Twin) -> int:
+    """The width of the widest matrix of zeros that a graph puts entries into: what a row needs of memory."""
+    found = [0]
+    graph = onnx.load_from_string(twin.graph).graph
+    constants = [node.attribute[0].t for node in graph.node if node.op_type == "Constant"]
+    for tensor in (*graph.initializer, *constants):
+        array = onnx.numpy_helper.to_array(tensor)
+        if array.ndim == 2 and len(array) == 1 and array.dtype == np.float64 and not array.any():
+            found.append(array.shape[1])
+    return max(found)
+
+
+@pytest.mark.parametrize("behind", [(), (TfidfTransformer(), MaxAbsScaler()), (SelectKBest(chi2, k=50_000),)])
+def test_a_large_vocabulary_stays_sparse(behind: tuple[Any, ...]) -> None:
+    terms = [f"{place:x}q" for place in range(100_000)]
+    texts = [" ".join(terms[place] for place in RNG.integers(0, 100_000, 30)) for _ in range(60)]
+    model = SGDClassifier(loss="log_loss", random_state=0)
+    pipeline = make_pipeline(CountVectorizer(vocabulary=terms), *behind, model).fit(texts, LABELS[:60])
+    twin = twin_of(pipeline, texts)
+    assert widest(twin) == 1
+    sizes = len(twin.graph), len(msgspec.json.encode(twin.manifest))
+    assert sizes[0] < 3 * 8 * 100_000 + 20_000  # at most two factors and a weight for each term
+    assert sizes[1] < 1_000_000
+
+
+def test_a_consumer_of_dense_columns_is_noticed() -> None:
+    vectorizer = CountVectorizer()
+    twin = twin_of(fitted(vectorizer, SVC()), TEXTS)
+    assert widest(twin) == len(vectorizer.vocabulary_)
+
+
+def test_trees_ask_for_their_terms_alone() -> None:
+    vectorizer = CountVectorizer(analyzer="char", ngram_range=(1, 2))
+    tree = DecisionTreeClassifier(max_leaf_nodes=5, random_state=0)
+    assert 0 < widest(twin_of(fitted(vectorizer, tree), TEXTS)) <= 4 < len(vectorizer.vocabulary_)
+
+
+def test_a_vectoriser_with_a_wide_answer_is_proven_on_few_rows() -> None:
+    terms = [f"{place:x}q" for place in range(70_000)]
+    texts = [" ".join(terms[place] for place in RNG.integers(0, 70_000, 30)) for _ in range(200)]
+    proof = twin_of(CountVectorizer(vocabulary=terms).fit(texts), texts).proof
+    assert proof.probes.keys() == {"sample", "texts"}
+    assert proof.rows <= 2**23 // 70_000
+    assert len(proof.canary.rows) == 1
+
+
+def test_any_text_is_taken_where_an_unseen_category_is_not() -> None:
+    strict = make_column_transformer(
+        (OneHotEncoder(), ["colour"]), (TfidfVectorizer(), "colour"), (CountVectorizer(), "body")
+    )
+    pipeline = make_pipeline(strict, LogisticRegression()).fit(FRAME, LABELS)
+    model = model_of(twin_of(pipeline, FRAME))
+    row = FRAME.iloc[:1].to_dict("records")[0]
+    given = {"colour": row["colour"], "body": "never seen"}
+    assert model.predict([given]).tolist() == pipeline.predict(pd.DataFrame([row | given])).tolist()
+    with pytest.raises(InputError, match=r"\$\.colour: expected one of the 3 categories"):
+        model.predict([given | {"colour": "never seen"}])
+
+
+def test_boosted_trees() -> None:
+    boosted = GradientBoostingClassifier(n_estimators=5, random_state=0)
+    model = model_of(twin_of(fitted(CountVectorizer(), MaxAbsScaler(), boosted), TEXTS))
+    assert set(model.predict(TEXTS)) == {"no", "yes"}
