@@ -121,7 +121,7 @@ class Model:
         self._request = Request(self.manifest)
         self._decode = self._request.decode
         self._limits = Limits()
-        self.cost = Cost(0.0, 0.0, 0)
+        self.cost = Cost(0.0, 0.0, 0.0, 0)
         self._encode = msgspec.json.Encoder().encode
         self._must_know = any(not feature.unknown for feature in self.manifest.columns)
         self._has_text = bool(widths)
@@ -259,9 +259,10 @@ class Model:
                 f"{self.proof.level}, found other answers from version {self.version}: do not serve it here"
             )
         if not self._has_text:
-            self.session.row(self._read.tensors).run()  # so that no request is the first
+            row = self.session.row(self._read.tensors)
+        row.run()  # so that no request is the first
         with suppress(InputError):  # an example is no promise
-            self.cost = measured(self.answer, example(self.manifest))
+            self.cost = measured(row.run, self.answer, example(self.manifest))
         self.drift = Drift(self.manifest.columns)  # nobody has asked for anything yet
 
     def _answers_canary(self, method: str) -> bool:

@@ -150,6 +150,7 @@ def _full(name: str, model: Model) -> dict[str, Any]:
         "execution": {
             "inline": (most := inline_bytes(model.cost)) >= 0,
             "inline_bytes": max(most, 0),
+            "run_seconds": model.cost.run,
             "row_seconds": model.cost.row,
             "further_row_seconds": model.cost.further,
         },

@@ -74,15 +74,16 @@ class Pool:
 
 
 def inline_bytes(cost: Cost) -> int:
-    """The largest body that the event loop answers itself, bytes: one whose rows, written as JSON, take no longer than
-    a hop; -1 where one row takes longer.
+    """The largest body that the event loop answers itself, bytes; -1 where it answers none.
 
-    A body that is no larger than four rows is one row in a wordier dialect.
+    It answers none where the graph takes longer over one row than a hop takes: a thread could have done that
+    meanwhile. Else it answers bodies whose rows, written as JSON, take no longer than a hop from bytes to bytes, and
+    whatever is no larger than four rows, which may be one row in a wordier dialect.
     """
-    spare = hop_seconds() - cost.row
-    if spare < 0:
+    hop = hop_seconds()
+    if cost.run > hop:
         return -1
-    rows = 1 + spare / cost.further if cost.further else 4
+    rows = 1 + (hop - cost.row) / cost.further if cost.further else 4
     return int(cost.size * max(4, rows))
 
 

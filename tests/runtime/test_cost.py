@@ -15,7 +15,8 @@ def test_what_was_measured() -> None:
         while time.perf_counter() < end:
             pass
 
-    cost = measured(answer, {"x": 1})
+    cost = measured(lambda: time.sleep(1e-3), answer, {"x": 1})
+    assert cost.run >= 1e-3
     assert cost.size == len(b'{"x":1}')
     assert cost.row >= 1e-4
     assert cost.further >= 0.5e-4
@@ -29,14 +30,16 @@ def test_a_slow_model_is_asked_once() -> None:
         asked.append(body)
         time.sleep(2 * SECONDS)
 
-    cost = measured(answer, {"x": 1})
+    cost = measured(lambda: None, answer, {"x": 1})
+    assert cost.run < SECONDS
     assert len(asked) == 1
     assert cost.further == cost.row >= 2 * SECONDS
 
 
 def test_a_loaded_model_knows_its_cost_and_has_counted_nothing(every: dict[str, Model]) -> None:
     for model in every.values():
-        assert model.cost > Cost(0, 0, 0)
+        assert model.cost > Cost(0, 0, 0, 0)
+        assert model.cost.row > model.cost.run
         assert model.cost.size > 2
 
 

@@ -74,10 +74,10 @@ def test_a_hop_takes_some_time() -> None:
 
 def test_the_largest_body_for_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "hop_seconds", lambda: 100e-6)
-    assert inline_bytes(Cost(101e-6, 1e-6, 50)) == -1
-    assert inline_bytes(Cost(20e-6, 1e-6, 50)) == 81 * 50
-    assert inline_bytes(Cost(100e-6, 1e-6, 50)) == 4 * 50  # one row in a wordier dialect
-    assert inline_bytes(Cost(20e-6, 0.0, 50)) == 4 * 50
+    assert inline_bytes(Cost(101e-6, 110e-6, 1e-6, 50)) == -1
+    assert inline_bytes(Cost(10e-6, 20e-6, 1e-6, 50)) == 81 * 50
+    assert inline_bytes(Cost(99e-6, 200e-6, 1e-6, 50)) == 4 * 50  # one row in a wordier dialect
+    assert inline_bytes(Cost(10e-6, 20e-6, 0.0, 50)) == 4 * 50
 
 
 @pytest.fixture
@@ -99,23 +99,33 @@ def threads(flights: Model, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_short_answers_are_made_on_the_event_loop_and_long_ones_are_not(flights: Model, threads: list[str]) -> None:
-    flights.cost = Cost(1e-9, 1e-6, 200)
+    flights.cost = Cost(1e-9, 1e-9, 1e-6, 200)
     service = app(flights)
     assert post(service, "/predict", ROW).status == 200
     assert post(service, "/predict", [ROW] * 20_000).status == 200
     here, there = threads
     assert here == threading.current_thread().name
     assert there.startswith("pipetwin-answer")
-    assert execution(service) == {"inline": True, "row_seconds": 1e-9, "further_row_seconds": 1e-6}
+    assert execution(service) == {
+        "inline": True,
+        "run_seconds": 1e-9,
+        "row_seconds": 1e-9,
+        "further_row_seconds": 1e-6,
+    }
 
 
 def test_a_slow_model_is_never_answered_on_the_event_loop(flights: Model, threads: list[str]) -> None:
-    flights.cost = Cost(10.0, 10.0, 200)
+    flights.cost = Cost(10.0, 10.0, 10.0, 200)
     service = app(flights)
     assert post(service, "/predict", ROW).status == 200
     assert threads[0].startswith("pipetwin-answer")
     assert post(service, "/predict", b"{").status == 400
-    assert execution(service) == {"inline": False, "row_seconds": 10.0, "further_row_seconds": 10.0}
+    assert execution(service) == {
+        "inline": False,
+        "run_seconds": 10.0,
+        "row_seconds": 10.0,
+        "further_row_seconds": 10.0,
+    }
 
 
 def execution(service: Front) -> Any:
