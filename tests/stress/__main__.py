@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import drains, flips, fuzz, kills, memory, overload, restarts, series, stalled, swaps
+from . import drains, flips, fuzz, kills, memory, overload, restarts, series, stalled, starts, swaps
 from .report import Check, Entry, write
 
 __all__ = ["CHECKS", "main"]
@@ -20,6 +20,7 @@ CHECKS = {
     "kills": Check("workers killed under load", kills.run, 25, 500),
     "drains": Check("SIGTERMs with 32 requests in flight", drains.run, 20, 200),
     "restarts": Check("rolling restarts under load", restarts.run, 5, 100),
+    "starts": Check("starts that cannot succeed", starts.run, 8, 40),
     "memory": Check("swaps in one process, for what they leave behind", memory.run, 400, 2000),
     "series": Check("random paths", series.run, 100_000, 1_000_000),
     "overload": Check("rounds at ten times capacity", overload.run, 3, 30),

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ..runtime.test_main import DEADLINE
+from ..runtime.test_main import DEADLINE, serving
 from . import oracle
 from .result import Result
 from .service import model, running
@@ -19,6 +19,8 @@ from .service import model, running
 __all__ = ["IN_FLIGHT", "Drain", "drain", "faults", "run"]
 
 IN_FLIGHT = 32
+
+PATIENCE = ("--drain-seconds", "0.5")
 
 BODY = json.dumps(oracle.rows(1, 1)).encode()
 HEAD = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(BODY)
@@ -37,15 +39,20 @@ class Drain(NamedTuple):
 
 
 def run(count: int, folder: Path) -> Result:
-    """So many services are ended, of one worker and of two in turn."""
+    """So many services are ended: in turn two workers, one below a supervisor, and one process alone."""
     model(folder)
     found: list[str] = []
     for number in range(count):
-        with running(folder, "--drain-seconds", "0.5", workers=1 + number % 2) as service:
-            terminate = partial(service.server.process.send_signal, signal.SIGTERM)
-            service.client.close()
-            seen = drain(service.port, terminate)
-            found += faults(Drain(*seen, service.server.finish()))
+        with ExitStack() as opened:
+            if number % 3 == 2:
+                server, client = opened.enter_context(serving(str(folder), *PATIENCE))
+            else:
+                server, client, *_ = opened.enter_context(running(folder, *PATIENCE, workers=2 - number % 3))
+            port = client.base_url.port
+            assert port is not None
+            client.close()
+            seen = drain(port, partial(server.process.send_signal, signal.SIGTERM))
+            found += faults(Drain(*seen, server.finish()))
     return Result(count, found, {"requests in flight": float(count * IN_FLIGHT)})
 
 

@@ -1,11 +1,22 @@
 """What a process holds, from /proc, and how fast it grows."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from scipy.stats import theilslopes
 
-__all__ = ["descriptors", "memory", "slope"]
+__all__ = ["descriptors", "importing", "memory", "slope"]
+
+
+def importing() -> float:
+    """Seconds that a process takes here and now to import what a worker imports: what any start costs at least, and on
+    a machine that is busy otherwise several times what it costs on one that is not."""
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import runtime.service.worker"], check=True)
+    return time.monotonic() - start
 
 
 def memory(pid: int) -> float:

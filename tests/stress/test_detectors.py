@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from . import drains, flips, kills, memory, oracle, restarts, series, swaps
+from . import drains, flips, kills, memory, oracle, restarts, series, starts, swaps
 from .__main__ import CHECKS, main
 from .drains import Drain
 from .kills import Kills
@@ -19,6 +19,7 @@ from .load import Load, Seen, loaded
 from .report import Check
 from .resources import descriptors, slope
 from .result import Result
+from .starts import Start
 
 Answer = dict[str, Any]
 
@@ -142,14 +143,15 @@ def test_a_stale_answer_is_told_from_one_that_was_under_way() -> None:
 
 def test_kills() -> None:
     load = Load("127.0.0.1", 1, "/")
-    assert kills.faults(load, Kills([1.0, 1.0, 2.0], [0.5, 1.0], 4.0)) == []
-    assert kills.faults(load, Kills([2.0, 1.0], [0.5], 3.0)) == ["a counter fell from 2 to 1"]
-    assert kills.faults(load, Kills([], [2.5], 3.0)) == ["a worker was replaced after 2.50 s, expected 2"]
-    assert kills.faults(load, Kills([], [1.0], 5.0)) == ["5 workers started, expected 3"]
+    assert kills.faults(load, Kills([1.0, 1.0, 2.0], [0.5, 1.0], 4.0, 0.4)) == []
+    assert kills.faults(load, Kills([2.0, 1.0], [0.5], 3.0, 0.4)) == ["a counter fell from 2 to 1"]
+    assert kills.faults(load, Kills([], [2.5], 3.0, 0.4)) == ["a worker was replaced after 2.50 s, expected 2"]
+    assert kills.faults(load, Kills([], [1.0], 5.0, 0.4)) == ["5 workers started, expected 3"]
+    assert kills.faults(load, Kills([], [2.5], 3.0, 1.0)) == []  # a machine where nothing starts any sooner
     load.lost = ["x"] * 5
-    assert "5 requests lost" in kills.faults(load, Kills([], [1.0], 3.0))[0]
+    assert "5 requests lost" in kills.faults(load, Kills([], [1.0], 3.0, 0.4))[0]
     load.wrong = ["y"]
-    assert "wrong: y" in kills.faults(load, Kills([], [1.0], 3.0))
+    assert "wrong: y" in kills.faults(load, Kills([], [1.0], 3.0, 0.4))
 
 
 def test_restarts() -> None:
@@ -157,6 +159,18 @@ def test_restarts() -> None:
     assert restarts.faults(load) == []
     load.lost, load.wrong = ["x"], ["y"]
     assert restarts.faults(load) == ["lost: x", "wrong: y"]
+
+
+def test_starts() -> None:
+    assert starts.faults([Start("x", 2, "python -m runtime: expected a, found b", 0.5)], 0.4) == []
+    assert starts.faults([Start("x", None, "expected a", 20.0)], 0.4) == [
+        "x: expected exit code 2, found None",
+        "x: it took 20.0 s to end, expected 5",
+    ]
+    for said in ("", "expected\nTraceback", "expected ready on"):
+        assert "x: expected a sentence" in starts.faults([Start("x", 2, said, 0.5)], 0.4)[0]
+    assert starts.faults([Start("x", 0, "expected a", 0.5)], 0.4) == ["x: expected exit code 2, found 0"]
+    assert starts.faults([Start("x", 2, "expected a", 6.0)], 2.0) == []  # a machine where nothing starts any sooner
 
 
 def test_a_request_that_is_dropped_at_the_end() -> None:

@@ -60,7 +60,7 @@ def test_a_rolling_restart_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_sigterm_loses_none_of_what_is_in_flight(tmp_path: Path) -> None:
-    assert drains.run(2, tmp_path).faults == []  # of one worker and of two
+    assert drains.run(3, tmp_path).faults == []  # of each kind of service
 
 
 def test_workers_end_with_their_supervisor(model: Path) -> None:
