@@ -28,6 +28,8 @@ from .sample import between, column_of, frame_of, marker_of, objects_of, seen_in
 __all__ = ["Signature", "reference", "sign"]
 
 UNSEEN = "\0unseen"
+FEW = 8
+"""Columns of a group that are asked one by one."""
 ASKED = 1000
 """Rows of the sample at most, where the pipeline is asked whether they have the same answers in two ways."""
 
@@ -381,11 +383,11 @@ def _cell(values: Mapping[str, float], signature: Signature, feature: Feature) -
 
 
 def _search(names: Sequence[str], takes: Callable[[Sequence[str]], bool]) -> set[str]:
-    """The names that are taken, by halving the groups that are not."""
+    """The names that are taken: of a group that is not, one by one where it is small, else by halves."""
     if not names or takes(names):
         return set(names)
-    if len(names) == 1:
-        return set()
+    if len(names) <= FEW:
+        return {name for name in names if len(names) > 1 and takes([name])}
     middle = len(names) // 2
     return _search(names[:middle], takes) | _search(names[middle:], takes)
 
