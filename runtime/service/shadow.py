@@ -29,6 +29,9 @@ WAITING = 256
 BYTES = 32 * 2**20
 """Bytes of the bodies that may wait."""
 
+REST = 3
+"""How many times as long as it worked the thread rests: it has a quarter of a processor at most, and of Python's lock."""
+
 _SCORES = ("predict_proba", "decision_function", "score_samples", "predict", "transform")
 """The methods whose answers are compared as numbers: the first that both models have."""
 
@@ -96,7 +99,7 @@ def _wide(array: NDArray[Any]) -> NDArray[Any]:
 
 
 class Shadow:
-    """Compares with the version that serves under an alias, in a thread of its own that rests as long as it works.
+    """Compares with the version that serves under an alias, in a thread of its own that mostly rests.
 
     name, alias: of the candidate. limit: bytes of a body, decompressed.
     """
@@ -173,8 +176,7 @@ class Shadow:
                 start = perf_counter()
                 self._compare(pair, asked)
                 self._done += len(asked.body)
-                # Never more than half of a processor, nor of Python's lock.
-                self._closing.wait(perf_counter() - start)
+                self._closing.wait(REST * (perf_counter() - start))
 
     def _compare(self, pair: "_Pair", asked: Asked) -> None:
         try:
