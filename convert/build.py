@@ -17,7 +17,8 @@ import spox
 from runtime.manifest import PROTOCOL, Category, Feature, Manifest, Output
 from runtime.proof import Proof
 
-from .errors import ConvertError
+from .culprit import culprit
+from .errors import ConvertError, ParityError
 from .lower import lacking, lower, offered
 from .lower.labels import Labels
 from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
@@ -30,6 +31,8 @@ from .source import check_fitted
 __all__ = ["Twin", "assemble", "build_graph", "convert"]
 
 TRAINED_WITH = ("scikit-learn", "numpy", "scipy", "pandas")
+FEW = 300
+"""Rows of the sample with which a step that answers otherwise is looked for."""
 CONVERTED_WITH = ("pipetwin", "onnx", "spox", "skl2onnx", "onnxruntime", "numpy")
 
 
@@ -118,6 +121,39 @@ def assemble(
     """
     check_fitted(pipeline)
     signature = sign(pipeline, sample)
+    try:
+        return _assembled(pipeline, signature, version, created, tolerance, enforce_range, fold, portable, report)
+    except ParityError as error:
+        # Each step by itself, for there may be one that differs.
+        path = culprit(pipeline, signature.given(signature.frame.iloc[:FEW]), _differs)
+        if not path:
+            raise
+        raise ParityError(f"pipeline{path}: {error}", error.worst) from error
+
+
+def _differs(step: Any, X: Any) -> bool:
+    """Whether the twin of one step of a pipeline answers otherwise."""
+    epoch = datetime.datetime.fromtimestamp(0, datetime.UTC)
+    try:
+        _assembled(step, sign(step, X), "v", epoch, None, False, True, False, lambda line: None)
+    except ParityError:
+        return True
+    except ConvertError:  # a step may have nothing to be asked for by itself
+        return False
+    return False
+
+
+def _assembled(
+    pipeline: Any,
+    signature: Signature,
+    version: str,
+    created: datetime.datetime,
+    tolerance: float | None,
+    enforce_range: bool,
+    fold: bool,
+    portable: bool,
+    report: Callable[[str], None],
+) -> Twin:
     report(f"signature: {len(signature.features)} features, {len(signature.frame):,} rows of sample")
     graph, scope, outputs, classes = build_graph(pipeline, signature, fold=fold)
     signature = replace(signature, features=tuple(_with_rules(feature, scope) for feature in signature.features))

@@ -21,6 +21,7 @@ from sklearn.pipeline import Pipeline
 
 from runtime.manifest import Feature
 
+from .culprit import culprit
 from .errors import SampleError, UnsupportedError
 from .lower import lacking, offered
 from .sample import between, column_of, frame_of, marker_of, objects_of, seen_in
@@ -142,10 +143,13 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     refusal = _refusal(pipeline, signature)
     if refusal is not None and getattr(sample, "dtype", None) == np.dtype(object):
         signature = replace(signature, boxed=True)
-        refusal = _refusal(pipeline, signature)
+    refusal = _refusal(pipeline, signature, rows=len(frame))
     if refusal is not None:
+        path = culprit(pipeline, signature.given(signature.frame), _raises)
+        reason = (str(refusal).splitlines() or [repr(refusal)])[0]
         raise SampleError(
-            f"expected rows that the pipeline takes, found that it raises on the sample: {refusal}"
+            f"expected rows that the pipeline takes, found that {f'pipeline{path}' if path else 'it'} raises on the "
+            f"sample: {reason}"
         ) from refusal
     signature = _same_markers(pipeline, signature)
     return replace(signature, features=_taken(pipeline, signature))
@@ -175,13 +179,23 @@ def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], fram
     return Signature(tuple(features), frame, named, tuple(chosen), named or (framed and not flat), flat)
 
 
-def _refusal(pipeline: Any, signature: Signature) -> Exception | None:
-    """What the pipeline raises on the first row of the sample."""
+def _refusal(pipeline: Any, signature: Signature, rows: int = 1) -> Exception | None:
+    """What the pipeline raises on the first rows of the sample."""
     try:
-        signature.ask(pipeline, _methods(pipeline)[0], signature.frame.iloc[[0]])
+        signature.ask(pipeline, _methods(pipeline)[0], signature.frame.iloc[:rows])
     except Exception as error:  # a pipeline raises whatever its steps do
         return error
     return None
+
+
+def _raises(step: Any, X: Any) -> bool:
+    """Whether a step of a pipeline raises for what it is given."""
+    try:
+        with reference():
+            getattr(step, "transform" if hasattr(step, "transform") else offered(step)[0])(X)
+    except Exception:
+        return True
+    return False
 
 
 def _as_numbers(pipeline: Any, asis: Signature, numbers: pd.DataFrame, names: Sequence[Any]) -> set[Any]:

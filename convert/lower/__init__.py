@@ -68,6 +68,13 @@ def _lower(estimator: Any, method: str, x: Matrix, at: str) -> Any:
         return result
     except UnsupportedError as error:
         raise error.within(at) from error.__cause__
+    except Exception as error:  # a lowering, of ours or a user's, that met what it does not know
+        name, reason = type(estimator).__name__, (str(error).splitlines() or [""])[0]
+        raise UnsupportedError(
+            f"expected {name} as its lowering knows it, found that this raises {type(error).__name__}: {reason}: "
+            "report it with how the step was fitted",
+            at,
+        ) from error
 
 
 def lacks(*classes: type, method: str) -> Callable[[Callable[[Any], str | None]], Callable[[Any], str | None]]:

@@ -29,9 +29,9 @@ def linear_projection(model: LinearDiscriminantAnalysis, x: Matrix) -> Matrix:
             "expected LinearDiscriminantAnalysis with solver 'svd' or 'eigen', found 'lsqr', with which scikit-learn "
             "cannot transform either: choose another"
         )
-    tensor = op.sub(x.tensor, op.const(model.xbar_)) if model.solver == "svd" else x.tensor
+    tensor = op.sub(x.tensor, _const(model.xbar_)) if model.solver == "svd" else x.tensor
     scalings = np.ascontiguousarray(model.scalings_[:, : model._max_components])
-    return x.new(op.matmul(tensor, op.const(scalings)))
+    return x.new(op.matmul(tensor, _const(scalings)))
 
 
 @lacks(LinearDiscriminantAnalysis, method="transform")
@@ -39,16 +39,21 @@ def has_no_projection(model: LinearDiscriminantAnalysis) -> str | None:
     return "scikit-learn itself has none with solver='lsqr'" if model.solver == "lsqr" else None
 
 
+def _const(values: Any) -> Var:
+    """As float64; what was fitted on float32 has been computed in float32, and is only now widened."""
+    return op.const(np.asarray(values, np.float64))
+
+
 def posteriors(model: QuadraticDiscriminantAnalysis, x: Matrix) -> Var:
     """The logarithm of each class's posterior but for a constant, float64 [N, classes]."""
     norms = []
     for mean, rotation, scaling in zip(model.means_, model.rotations_, model.scalings_, strict=True):
-        off = op.sub(x.tensor, op.const(mean))
-        turned = op.matmul(off, op.const(np.ascontiguousarray(rotation * scaling ** (-0.5))))
+        off = op.sub(x.tensor, _const(mean))
+        turned = op.matmul(off, _const(np.ascontiguousarray(rotation * scaling ** (-0.5))))
         norms.append(op.unsqueeze(row_sum(op.mul(turned, turned), len(scaling)), op.const([1])))
     spread = np.array([np.sum(np.log(scaling)) for scaling in model.scalings_])
-    half = op.mul(op.const(np.float64(-0.5)), op.add(op.concat(norms, axis=1), op.const(spread)))
-    return op.add(half, op.const(np.log(model.priors_)))
+    half = op.mul(op.const(np.float64(-0.5)), op.add(op.concat(norms, axis=1), _const(spread)))
+    return op.add(half, _const(np.log(model.priors_)))
 
 
 def _posteriors(model: QuadraticDiscriminantAnalysis, x: Matrix) -> Var:

@@ -47,7 +47,9 @@ def _gaussian(model: GaussianNB, x: Matrix) -> Var:
     off = op.sub(op.unsqueeze(x.tensor, op.const([1])), op.const(np.asarray(model.theta_, np.float64)))
     distances = running_sum(op.div(op.mul(off, off), op.const(np.asarray(model.var_, np.float64))))
     total = op.squeeze(distances, op.const([2]))
-    return op.add(op.const(np.log(model.class_prior_)), op.sub(op.const(constants), op.mul(half, total)))
+    # What was fitted on float32 has computed these in float32.
+    priors = op.const(np.asarray(np.log(model.class_prior_), np.float64))
+    return op.add(priors, op.sub(op.const(constants.astype(np.float64)), op.mul(half, total)))
 
 
 def _multinomial(model: MultinomialNB, x: Matrix) -> Var:

@@ -98,3 +98,19 @@ def test_what_has_no_lowering_is_refused_with_its_path() -> None:
 
     with pytest.raises(UnsupportedError, match=r"pipeline\['unknown'\].*register a lowering"):
         twin_of(make_pipeline(Unknown(), DecisionTreeClassifier()).fit(X, YES_NO), X)
+
+
+def test_a_lowering_that_raises_is_an_error_of_ours() -> None:
+    """With the step's path, the cause and what to do."""
+
+    class Odd(Winsorizer):
+        pass
+
+    @lowering(Odd, method="transform")
+    def odd(step: Odd, x: Matrix) -> Matrix:
+        return x.new(op.add(x.tensor, op.const(np.float32(1))))
+
+    assert odd is not None
+    with pytest.raises(UnsupportedError, match=r"pipeline\['odd'\]: expected Odd as its lowering knows it, found") as e:
+        twin_of(make_pipeline(Odd(), DecisionTreeClassifier()).fit(X, YES_NO), X)
+    assert e.value.__cause__ is not None

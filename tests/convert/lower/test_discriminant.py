@@ -75,3 +75,10 @@ def test_as_the_last_of_a_pipeline_without_a_projection() -> None:
     X, y = rows(3)
     model = make_pipeline(LinearDiscriminantAnalysis(solver="lsqr")).fit(X, y)
     assert "transform" not in levels(twin_of(model, X))
+
+
+@pytest.mark.parametrize("model", [QuadraticDiscriminantAnalysis(), LinearDiscriminantAnalysis()])
+def test_what_was_fitted_on_float32(model: Any) -> None:
+    """Its means are float32 then; the twin takes float64, as the pipeline does."""
+    X = np.random.default_rng(0).normal(size=(90, 3))
+    twin_of(model.fit(X.astype(np.float32), np.digitize(X[:, 0], [-0.5, 0.5])), X)

@@ -91,3 +91,9 @@ def test_log1p() -> None:
     graph = spox.build({"x": value}, {"y": log1p(value)})
     (found,) = onnxruntime.InferenceSession(graph.SerializeToString()).run(None, {"x": x})
     np.testing.assert_array_max_ulp(found, np.log1p(x), 4)
+
+
+def test_what_was_fitted_on_float32() -> None:
+    """Its priors are float32 then."""
+    X = np.random.default_rng(0).normal(size=(90, 3))
+    twin_of(GaussianNB().fit(X.astype(np.float32), np.digitize(X[:, 0], [-0.5, 0.5])), X)
