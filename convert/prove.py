@@ -25,7 +25,7 @@ from .lower.matrix import Scope
 from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
 from .paths import visits
 from .portable import check as check_portable
-from .settled import first_of_equals, merged, undecided
+from .settled import settle
 from .signature import Signature
 
 __all__ = ["prove"]
@@ -94,7 +94,7 @@ def prove(
     terms = _terms(scope, given)
     sizes = {method: float(found[:ordinary].max()) for method, found in terms.items()}
     floors |= {method: max(floors[method], size / 1000) for method, size in sizes.items()}
-    expected, open_ = _settled(pipeline, signature, frame, expected, floors, scope)
+    expected, open_ = settle(pipeline, signature, frame, expected, floors, scope)
     allowed = ULP if tolerance is None else max(tolerance, ULP)
     rows_of_canary, frame_of_canary, answers_of_canary = _canary(pipeline, signature, manifest, tables, floors, scope)
     again = twin.tensors.of(signature.given(frame_of_canary))
@@ -203,24 +203,6 @@ def _terms(scope: Scope, rows: Rows) -> dict[str, NDArray[np.float64]]:
     gauge = Session(scope.gauge, scope.widths)
     found = gauge.run_rows(rows, gauge.outputs)
     return {m: np.where(np.isfinite(size), size, 0.0) for m, size in zip(gauge.outputs, found, strict=True)}
-
-
-def _settled(
-    pipeline: Any,
-    signature: Signature,
-    frame: pd.DataFrame,
-    expected: dict[str, Any],
-    floors: dict[str, float],
-    scope: Scope,
-) -> tuple[dict[str, Any], NDArray[np.bool_]]:
-    """The answers, and the rows in which they are not this processor's: where its choice among equals was another
-    than the first, the twin is held to scikit-learn with the first."""
-    if not scope.among_equals:
-        return expected, np.zeros(len(frame), bool)
-    with first_of_equals():
-        settled = {method: signature.ask(pipeline, method, frame) for method in expected}
-    open_ = undecided(expected, settled, floors)
-    return {method: merged(answers, settled[method], open_) for method, answers in expected.items()}, open_
 
 
 def _widest(manifest: Manifest) -> int:
@@ -355,7 +337,7 @@ def _canary(
     frame = _taken(pipeline, signature, methods[0], frame)
     rows = tuple(rows[index] for index in frame.index)
     answers = {method: signature.ask(pipeline, method, frame) for method in methods}
-    answers, _ = _settled(pipeline, signature, frame, answers, floors, scope)
+    answers, _ = settle(pipeline, signature, frame, answers, floors, scope)
     tied = _tied(answers, floors)
     kept = np.arange(len(rows)) if tied is None or tied.all() else np.flatnonzero(~tied)
     return (

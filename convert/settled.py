@@ -11,12 +11,15 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
 import sklearn.impute._knn as knn
 from numpy.typing import NDArray
 
+from .lower.matrix import Scope
 from .parity import ULP, compare_labels, compare_numbers
+from .signature import Signature
 
-__all__ = ["first_of_equals", "merged", "undecided"]
+__all__ = ["first_of_equals", "settle"]
 
 
 class _Stable:
@@ -37,7 +40,25 @@ def first_of_equals() -> Iterator[None]:
         yield
 
 
-def undecided(expected: dict[str, Any], settled: dict[str, Any], floors: dict[str, float]) -> NDArray[np.bool_]:
+def settle(
+    pipeline: Any,
+    signature: Signature,
+    frame: pd.DataFrame,
+    expected: dict[str, Any],
+    floors: dict[str, float],
+    scope: Scope,
+) -> tuple[dict[str, Any], NDArray[np.bool_]]:
+    """The answers, and the rows in which they are not this processor's: where its choice among equals was another
+    than the first, the twin is held to scikit-learn with the first."""
+    if not scope.among_equals:
+        return expected, np.zeros(len(frame), bool)
+    with first_of_equals():
+        settled = {method: signature.ask(pipeline, method, frame) for method in expected}
+    open_ = _undecided(expected, settled, floors)
+    return {method: _merged(answers, settled[method], open_) for method, answers in expected.items()}, open_
+
+
+def _undecided(expected: dict[str, Any], settled: dict[str, Any], floors: dict[str, float]) -> NDArray[np.bool_]:
     """The rows that this processor answers otherwise than settled: [rows].
 
     expected, settled: by method, answers as a pipeline gives them. floors: by method, of those that answer numbers.
@@ -51,8 +72,8 @@ def undecided(expected: dict[str, Any], settled: dict[str, Any], floors: dict[st
     return np.asarray(np.any(parts, axis=0), bool)
 
 
-def merged(expected: Any, settled: Any, rows: NDArray[np.bool_]) -> Any:
+def _merged(expected: Any, settled: Any, rows: NDArray[np.bool_]) -> Any:
     """A method's answers, those of some rows settled."""
     if isinstance(expected, list):
-        return [merged(part, other, rows) for part, other in zip(expected, settled, strict=True)]
+        return [_merged(part, other, rows) for part, other in zip(expected, settled, strict=True)]
     return np.where(rows.reshape(-1, *[1] * (expected.ndim - 1)), settled, expected)
