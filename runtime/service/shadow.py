@@ -30,7 +30,7 @@ BYTES = 32 * 2**20
 """Bytes of the bodies that may wait."""
 
 REST = 3
-"""How many times as long as it worked the thread rests: it has a quarter of a processor at most, and of Python's lock."""
+"""How many times as long as it worked the thread rests: a quarter of a processor at most is its own."""
 
 _SCORES = ("predict_proba", "decision_function", "score_samples", "predict", "transform")
 """The methods whose answers are compared as numbers: the first that both models have."""
