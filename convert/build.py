@@ -191,11 +191,12 @@ def build_graph(
     """
     columns = [feature for feature in signature.features if feature.position is not None]
     x = spox.argument(spox.Tensor(np.float64, ("N", len(columns))))
-    scope = Scope(x, tuple(feature.missing for feature in columns), fold=fold)
+    names = tuple(feature.name for feature in columns)
+    scope = Scope(x, tuple(feature.missing for feature in columns), names, fold=fold)
     tensors = _lowered(pipeline, signature, scope)
     if scope.regrown:
         # An encoder met categories after another had built its table of the column: now all are known beforehand.
-        scope = Scope(x, scope.missing, tables=scope.tables, fold=fold)
+        scope = Scope(x, scope.missing, names, tables=scope.tables, fold=fold)
         tensors = _lowered(pipeline, signature, scope)
     outputs: list[Output] = []
     named: dict[str, spox.Var] = {}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from .errors import SampleError
 
-__all__ = ["between", "column_of", "frame_of", "marker_of", "objects_of", "seen_in"]
+__all__ = ["between", "column_of", "dicts_of", "frame_of", "marker_of", "objects_of", "seen_in"]
 
 EXACT = 2**53
 """Integers up to this are exact in float64; a column that goes beyond holds categories."""
@@ -136,3 +136,12 @@ def between(values: pd.Series) -> float:
     seen = np.unique(values.to_numpy(np.float64))
     seen = seen[np.isfinite(seen)]
     return float(np.nextafter(seen[-1], -np.inf)) if len(seen) < 2 else float(seen[-2] + (seen[-1] - seen[-2]) / np.pi)
+
+
+def dicts_of(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Rows as dicts of Python's own values, without the missing ones."""
+    columns = [frame[name].tolist() for name in frame.columns]
+    return [
+        {name: value for name, value in zip(frame.columns, row, strict=True) if value is not None and value == value}
+        for row in zip(*columns, strict=True)
+    ]

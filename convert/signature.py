@@ -24,7 +24,7 @@ from runtime.manifest import Feature
 from .culprit import culprit
 from .errors import SampleError, UnsupportedError
 from .lower import lacking, offered
-from .sample import between, column_of, frame_of, marker_of, objects_of, seen_in
+from .sample import between, column_of, dicts_of, frame_of, marker_of, objects_of, seen_in
 
 __all__ = ["Signature", "reference", "sign"]
 
@@ -57,6 +57,7 @@ class Signature:
     framed: whether it is asked with a DataFrame (else with an ndarray).
     markers: by feature, what stands for a missing category in the sample: None or NaN.
     flat: whether the pipeline takes a row of texts, not a table.
+    dicts: whether it takes dicts, in which a missing value has no key.
     boxed: whether an array of numbers alone is given as objects too, as it was fitted.
     """
 
@@ -66,6 +67,7 @@ class Signature:
     markers: tuple[Any, ...]
     framed: bool
     flat: bool = False
+    dicts: bool = False
     boxed: bool = False
 
     def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
@@ -82,6 +84,8 @@ class Signature:
         """Rows in the form that the pipeline was fitted with."""
         if self.framed:
             return frame
+        if self.dicts:
+            return dicts_of(frame)
         if self.flat:
             return frame.iloc[:, 0].to_numpy(object)
         if not self.boxed and not any(dtype.kind == "O" for dtype in frame.dtypes):  # what is dropped may hold text too
@@ -141,6 +145,10 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         columns |= {name: ("category", frame[name].astype(object)) for name in known_only}
         signature = _signature(pipeline, columns, framed)
     refusal = _refusal(pipeline, signature)
+    if refusal is not None and names is None and getattr(pipeline, "n_features_in_", None) is None:
+        dicts = replace(_signature(pipeline, columns, False), flat=False, dicts=True)
+        refusal = _refusal(pipeline, dicts)
+        signature = dicts if refusal is None else signature
     if refusal is not None and getattr(sample, "dtype", None) == np.dtype(object):
         signature = replace(signature, boxed=True)
     refusal = _refusal(pipeline, signature, rows=len(frame))

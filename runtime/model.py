@@ -258,12 +258,20 @@ class Model:
                 f"expected {', '.join(other) or 'a method'} to answer {len(rows)} canary rows as proven at level "
                 f"{self.proof.level}, found other answers from version {self.version}: do not serve it here"
             )
-        if not self._has_text:
-            row = self.session.row(self._read.tensors)
-        row.run()  # so that no request is the first
         with suppress(InputError):  # an example is no promise
-            self.cost = measured(row.run, self.answer, example(self.manifest))
+            row = example(self.manifest)
+            run = self._run_of(self.tensors.rows([row]))
+            run()  # so that no request is the first
+            self.cost = measured(run, self.answer, row)
         self.drift = Drift(self.manifest.columns)  # nobody has asked for anything yet
+
+    def _run_of(self, rows: Rows) -> Callable[[], object]:
+        """What runs the graph on one row as ``answer`` does, and nothing else."""
+        if self._has_text:
+            return lambda: self.session.run_rows(rows, self._read.tensors)
+        bound = self.session.row(self._read.tensors)
+        bound.input[:] = rows.matrix[0]
+        return bound.run
 
     def _answers_canary(self, method: str) -> bool:
         names = [feature.name for feature in self.manifest.inputs if feature.position is not None]

@@ -139,7 +139,7 @@ class Scope:
     """One conversion's own state.
 
     x: the graph's float64 matrix [N, columns].
-    missing: by column of it, whether it may hold NaN.
+    missing, names: by column of it, whether it may hold NaN, and what it is called.
     tables: by column, the categories whose codes are their places. They grow while encoders are lowered; the driver
         lowers again, with the full tables, if one grew after it was first used.
     texts: by column, the rules by which its texts are read, each with what they give the graph.
@@ -159,6 +159,7 @@ class Scope:
 
     x: Var
     missing: tuple[bool, ...]
+    names: tuple[str, ...] = ()
     tables: dict[int, dict[Any, int]] = field(default_factory=dict)
     texts: dict[int, list[tuple[TextRule, Sparse]]] = field(default_factory=dict)
     fold: bool = True

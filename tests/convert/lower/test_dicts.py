@@ -1,0 +1,83 @@
+"""Rows that are dicts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction import DictVectorizer, FeatureHasher
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from convert import SampleError, UnsupportedError
+from runtime import InputError
+from tests.convert.lower.twins import levels, model_of, twin_of
+
+RNG = np.random.default_rng(8)
+ROWS = [
+    {
+        "size": float(RNG.normal()),
+        "city": str(RNG.choice(["Bern", "Graz", "Łódź"])),
+        "new": bool(RNG.random() < 0.5),
+        "rooms": int(RNG.integers(1, 6)),
+    }
+    for _ in range(120)
+]
+GAPS = [{key: value for key, value in row.items() if RNG.random() < 0.8} for row in ROWS]
+LABELS = np.array(["no", "yes"])[[int(row["rooms"] in (3, 4, 5)) for row in ROWS]]
+NUMBERS = [{"a": row["size"], "b": row["rooms"], "c": row["new"]} for row in ROWS]
+
+
+@pytest.mark.parametrize("rows", [ROWS, GAPS], ids=["whole", "gaps"])
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("separator", ["=", "->"])
+def test_a_column_for_each_key_and_string(rows: list[dict[str, object]], sparse: bool, separator: str) -> None:
+    vectorizer = DictVectorizer(sparse=sparse, separator=separator).fit(rows)
+    twin = twin_of(vectorizer, rows)
+    assert levels(twin) == {"transform": "bit"}
+    model = model_of(twin)
+    expected = vectorizer.transform([{"size": 2.5, "city": "Wien"}, {}])
+    np.testing.assert_array_equal(
+        model.transform([{"size": 2.5, "city": "Wien"}, {}]), expected.toarray() if sparse else expected
+    )
+    assert all(feature.missing for feature in model.manifest.inputs)
+
+
+def test_models_behind_dicts() -> None:
+    for last in (LogisticRegression(), RandomForestClassifier(10, random_state=0)):
+        pipeline = make_pipeline(DictVectorizer(), last).fit(GAPS, LABELS)
+        model = model_of(twin_of(pipeline, GAPS))
+        np.testing.assert_array_equal(model.predict(GAPS), pipeline.predict(GAPS))
+        assert b'"prediction"' in model.predict_json(b'{"city": "Graz", "size": null}')
+        with pytest.raises(InputError, match="unknown field 'town'"):
+            model.predict([{"town": "Graz"}])
+
+
+def test_a_frame_as_the_sample() -> None:
+    pipeline = make_pipeline(DictVectorizer(), LogisticRegression()).fit(ROWS, LABELS)
+    model = model_of(twin_of(pipeline, pd.DataFrame(ROWS)))
+    np.testing.assert_array_equal(model.predict(ROWS), pipeline.predict(ROWS))
+
+
+@pytest.mark.parametrize("width", [2, 7, 2**16])
+@pytest.mark.parametrize("signed", [True, False])
+def test_hashed_numbers(width: int, signed: bool) -> None:
+    hasher = FeatureHasher(n_features=width, alternate_sign=signed)
+    pipeline = make_pipeline(hasher, LogisticRegression()).fit(NUMBERS, LABELS)
+    model = model_of(twin_of(pipeline, NUMBERS))
+    np.testing.assert_array_equal(model.predict(NUMBERS), pipeline.predict(NUMBERS))
+
+
+def test_what_is_refused() -> None:
+    vectorizer = DictVectorizer().fit(ROWS)
+    fewer = [{key: value for key, value in row.items() if key != "city"} for row in ROWS]
+    with pytest.raises(UnsupportedError, match=r"expected a sample with every key .*, found none for 'city=Bern'"):
+        twin_of(vectorizer, fewer)
+    with pytest.raises(SampleError, match="expected numbers, strings or booleans, found list in column 'tags'"):
+        twin_of(DictVectorizer().fit([{"tags": ["a", "b"]}]), [{"tags": ["a", "b"]}])
+    with pytest.raises(UnsupportedError, match="expected numbers for FeatureHasher, found strings under 'city'"):
+        twin_of(FeatureHasher(8), ROWS)
+    with pytest.raises(UnsupportedError, match="expected a DictVectorizer of float64, found float32"):
+        twin_of(DictVectorizer(dtype=np.float32).fit(ROWS), ROWS)
+    clash = [{"a": "b=c", "a=b": "c"}]
+    with pytest.raises(UnsupportedError, match="found two that make the same: rename a key"):
+        twin_of(DictVectorizer().fit(clash), clash)
