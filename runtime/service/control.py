@@ -56,7 +56,8 @@ class Control:
     """Belongs to one event loop; what other threads may call says so.
 
     plan: what serves. fault: why the first worker could not start, once that is known. served: the
-    process ids of workers that came to serve, for the supervisor, which forgets those that it has replaced.
+    process ids of workers that came to serve, refused: of those that could not load what they should, for the
+    supervisor, which forgets those that it has replaced.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -64,6 +65,7 @@ class Control:
         self.epoch = 1
         self.fault: str | None = None
         self.served: set[int] = set()
+        self.refused: set[int] = set()
         self._links: dict[int, _Link] = {}
         self._names = 0
         self._changed = asyncio.Event()
@@ -123,8 +125,9 @@ class Control:
                     link.load(self.epoch, self.plan)
             case Loaded(epoch, fault):
                 link.fault = fault
-                if not link.told and self.fault is None:
-                    self.fault = fault
+                if not link.told:
+                    self.refused.add(link.pid)
+                    self.fault = self.fault or fault
             case Swapped(epoch):
                 link.serves = epoch
                 self.served.add(link.pid)

@@ -166,8 +166,10 @@ class _Supervisor(Multiprocess):
     def _fine(self, child: Child) -> bool:
         """Whether a worker lives, answers, and serves or may still come to; ends it where not."""
         late = child.pid not in self._control.served and time.monotonic() > child.born + START_SECONDS
+        late = late or child.pid in self._control.refused
         if child.is_alive(HEALTHCHECK_SECONDS) and not late:
             return True
+        self._control.refused.discard(child.pid or 0)
         if child.exitcode is None:
             log.error("worker %d %s and is killed", child.pid, "did not come to serve" if late else "does not answer")
             child.kill()

@@ -8,11 +8,15 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 
-from runtime.service.supervisor import HEALTHCHECK_SECONDS
+from runtime.service.control import Control
+from runtime.service.plan import Plan
+from runtime.service.supervisor import HEALTHCHECK_SECONDS, START_SECONDS, _Supervisor
 
 from ...stress import drains, kills, oracle, restarts, swaps
 from ...stress.drains import Drain
@@ -196,3 +200,48 @@ def test_a_body_that_still_arrives_at_a_swap_is_answered_by_the_new_version(mode
         assert b'"prediction":[8.0,1.0]' in answers[1]
         assert b"x-model-version: v00001" in answers[1]
         assert metric(service.client, "ml_predictions_total", model_version="v00002") == 2
+
+
+def test_a_rolling_restart_that_cannot_succeed_leaves_the_workers_as_they_are(model: Path) -> None:
+    with running(model.parent, "--poll-seconds", "0") as service:
+        before = service.workers()
+        spoiled(model)
+        service.server.process.send_signal(signal.SIGHUP)
+        service.server.wait_for("a new worker did not come to serve: the others stay as they are")
+        assert service.client.post("/predict", json={"x": 1, "id": 1}).status_code == 200
+        assert service.workers() == before
+        assert service.ready() == 2
+
+
+def child(pid: int, *, age: float, lives: bool) -> Any:
+    """A worker as the supervisor has it."""
+    ended: list[str] = []
+    return SimpleNamespace(
+        pid=pid,
+        born=time.monotonic() - age,
+        exitcode=None,
+        is_alive=lambda timeout: lives,
+        kill=lambda: ended.append("killed"),
+        join=lambda: None,
+        ended=ended,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pid", "age", "lives", "fine"),
+    [
+        (1, START_SECONDS + 1, True, True),  # it serves
+        (1, 1, False, False),
+        (2, START_SECONDS / 2, True, True),  # it may still come to
+        (2, START_SECONDS + 1, True, False),
+        (3, 1, True, False),  # it said that it cannot
+    ],
+)
+def test_workers_that_do_not_come_to_serve_are_ended(pid: int, age: float, lives: bool, fine: bool) -> None:
+    supervisor = object.__new__(_Supervisor)
+    supervisor._control = Control(Plan({}))
+    supervisor._control.served.add(1)
+    supervisor._control.refused.add(3)
+    worker = child(pid, age=age, lives=lives)
+    assert supervisor._fine(worker) is fine
+    assert worker.ended == ([] if fine else ["killed"])
