@@ -32,6 +32,9 @@ BASE = "http://service"
 
 CLIENTS = 8
 
+BATCH = 200
+"""Cases that are made from one seed: hypothesis keeps what it has made, and takes longer over each further one."""
+
 SHARE = 0.1
 """So many of the requests are answered as good ones, and so many as bad ones, at least."""
 
@@ -69,12 +72,13 @@ def asked(document: dict[str, Any], port: int, count: int) -> list[Asked]:
     ]
     made: list[_Request] = []
     for group in _alike(operations, "get"):
-        made += _made(group, GenerationMode.POSITIVE, 20)
+        made += _made(group, GenerationMode.POSITIVE, 20, 0)
     posts = _alike(operations, "post")
     for left, group in enumerate(posts):
         share = -(-(count - len(made)) // (2 * (len(posts) - left) * len(group)))
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            made += _made(group, mode, share)
+        for start in range(0, share, BATCH):
+            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+                made += _made(group, mode, min(BATCH, share - start), start)
     with ThreadPoolExecutor(CLIENTS) as clients:
         parts = clients.map(partial(_sent, port), (made[start::CLIENTS] for start in range(CLIENTS)))
         return [one for part in parts for one in part]
@@ -91,11 +95,11 @@ def _alike(operations: Sequence[APIOperation[Any, Any, Any, Any]], method: str) 
     return list(groups.values())
 
 
-def _made(group: Sequence[Any], mode: GenerationMode, cases: int) -> list[_Request]:
-    """So many cases, or as many as there are, for every path of a group."""
+def _made(group: Sequence[Any], mode: GenerationMode, cases: int, number: int) -> list[_Request]:
+    """So many cases, or as many as there are, for every path of a group. number: of the seed."""
     made: list[_Request] = []
 
-    @seed(0)
+    @seed(number)
     @settings(
         max_examples=cases,
         database=None,
