@@ -83,7 +83,7 @@ class Signature:
     def given(self, frame: pd.DataFrame) -> Any:
         """Rows in the form that the pipeline was fitted with."""
         if self.framed:
-            return frame
+            return frame if self.named else _typed(frame)
         if self.dicts:
             return dicts_of(frame)
         if self.flat:
@@ -91,10 +91,14 @@ class Signature:
         if not self.boxed and not any(dtype.kind == "O" for dtype in frame.dtypes):  # what is dropped may hold text too
             # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
             return np.array(frame.to_numpy(np.float64), order="C")
-        cells = frame.astype(object)
-        # A column of labels has a type of its own, as a caller's array has.
-        typed = cells.infer_objects() if cells.shape[1] == 1 else cells
-        return (typed if all(dtype.kind in "biuf" for dtype in typed.dtypes) else cells).to_numpy()
+        return _typed(frame.astype(object)).to_numpy()
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A column of labels that are numbers has their type, as a caller's own has; what stands beside others is a mixture
+    and stays objects."""
+    typed = frame.infer_objects() if frame.shape[1] == 1 else frame
+    return typed if all(dtype.kind in "biuf" for dtype in typed.dtypes) else frame
 
 
 @contextlib.contextmanager
