@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow.interchange import from_dataframe
 
 from .errors import SampleError
 
@@ -34,8 +36,14 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
         frame = sample
     elif isinstance(sample, Sequence) and len(sample) and isinstance(sample[0], Mapping):
         frame = pd.DataFrame(list(sample))
+    elif isinstance(sample, Mapping):
+        frame = pd.DataFrame(sample)
     elif hasattr(sample, "to_pandas"):
         frame = sample.to_pandas()
+    elif hasattr(sample, "__arrow_c_stream__"):
+        frame = pa.table(sample).to_pandas()
+    elif hasattr(sample, "__dataframe__"):
+        frame = from_dataframe(sample).to_pandas()
     else:
         array = np.asarray(sample)
         if array.ndim != 2:

@@ -211,24 +211,40 @@ def _raises(step: Any, X: Any) -> bool:
 
 
 def _as_numbers(pipeline: Any, asis: Signature, numbers: pd.DataFrame, names: Sequence[Any]) -> set[Any]:
-    """The columns of objects that are numbers to the pipeline: it answers the same when they come as float64."""
-    method = _methods(pipeline)[0]
+    """The columns of objects that are numbers to the pipeline: it answers the same when they come as float64, by every
+    method, for labels alone may be the same by chance."""
     few = asis.frame.iloc[:ASKED]
+
+    def answers(frame: pd.DataFrame) -> list[Any]:
+        found = []
+        for index, method in enumerate(_methods(pipeline)):
+            try:
+                found.append(asis.ask(pipeline, method, frame))
+            except Exception:  # a pipeline raises whatever its steps do; a method may be without an answer
+                if not index:
+                    raise
+        return found
+
     try:
-        expected = asis.ask(pipeline, method, few)
-    except Exception:  # a pipeline raises whatever its steps do
+        expected = answers(few)
+    except Exception:
         return set(names)
 
     def same(chosen: Sequence[Any]) -> bool:
         try:
-            frame = few.copy()
-            for name in chosen:
-                frame[name] = numbers[name]
-            return _equal(asis.ask(pipeline, method, frame), expected)
+            return _equal(answers(_with(few, numbers, chosen)), expected)
         except Exception:
             return False
 
     return _search(names, same)
+
+
+def _with(frame: pd.DataFrame, other: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
+    """A frame with some of another's columns in place of its own."""
+    frame = frame.copy()
+    for name in names:
+        frame[name] = other[name]
+    return frame
 
 
 def _known_only(pipeline: Any, signature: Signature) -> list[Any]:
@@ -285,7 +301,7 @@ def _same_markers(pipeline: Any, signature: Signature) -> Signature:
 
 def _equal(one: Any, other: Any) -> bool:
     if isinstance(one, list):
-        return all(map(_equal, one, other))
+        return len(one) == len(other) and all(map(_equal, one, other))
     return bool(((one == other) | ((one != one) & (other != other))).all())
 
 

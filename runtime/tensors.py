@@ -1,5 +1,6 @@
 """Rows become the graph's matrix: the only file that knows column order, dtypes and missing values."""
 
+import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -86,6 +87,8 @@ class Tensors:
             return self.rows(data)
         if hasattr(data, "__getitem__") and (hasattr(data, "columns") or hasattr(data, "column_names")):
             return self._from_columns(data)
+        if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__dataframe__"):
+            return self._from_columns(_table(data))
         raise InputError("$", f"expected a DataFrame, an ndarray, a dict or a list of dicts, got {type(data).__name__}")
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> Rows:
@@ -333,7 +336,11 @@ def _coder(feature: Feature) -> Callable[[object], float]:
     def code(value: Any) -> float:
         if value.__class__ in _PLAIN:
             return float(look(value, UNKNOWN))
-        return np.nan if _is_missing(value) else float(look(value, UNKNOWN))
+        try:
+            return np.nan if _is_missing(value) else float(look(value, UNKNOWN))
+        except (TypeError, ValueError) as error:  # a list, which no table could have
+            kind = type(value).__name__
+            raise InputError(f"$.{feature.name}", f"expected string, number or boolean, got {kind}") from error
 
     return code
 
@@ -392,9 +399,26 @@ def _is_flat(data: Any) -> bool:
     return getattr(data, "ndim", None) == 1 or (hasattr(data, "to_list") and not hasattr(data, "columns"))
 
 
+def _table(data: Any) -> Any:
+    """A frame of a library that gives no column by name, through Arrow's stream of it or the dataframe interchange;
+    pyarrow reads both, and is imported for nothing else."""
+    try:
+        pyarrow = importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise InputError(
+            "$", f"expected pyarrow, to read a {type(data).__name__}, found none: install it, or give a dict of columns"
+        ) from error
+    if hasattr(data, "__arrow_c_stream__"):
+        return pyarrow.table(data)
+    return importlib.import_module("pyarrow.interchange").from_dataframe(data)
+
+
 def _objects(values: Any) -> list[Any]:
     if isinstance(values, list):
         return values
+    for name in ("to_pylist", "to_list"):  # an array of integers with gaps would be one of floats
+        if hasattr(values, name):
+            return list(getattr(values, name)())
     array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
     objects: list[Any] = array.tolist()
     return objects
@@ -404,6 +428,8 @@ def _floats(values: Any, feature: Feature) -> Matrix:
     """A column of numbers as float64; what is missing is NaN."""
     array = values.to_numpy() if hasattr(values, "to_numpy") else values
     try:
+        if isinstance(array, np.ndarray) and array.dtype.kind in "mM":
+            raise InputError(f"$.{feature.name}", "expected numbers, got dates: give what was given in training")
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
             # A string that reads as a number is no number, though NumPy would take it.
             array = [None if _is_missing(value) else value for value in _objects(array)]

@@ -234,3 +234,12 @@ def test_numbers_a_little_beyond_a_tiny_sample_are_taken() -> None:
     (feature,) = sign(make_pipeline(StandardScaler(), RandomForestClassifier(2)).fit(X, LABELS), X).features
     assert feature.limit is not None
     assert feature.limit > 100 * np.abs(X).max()
+
+
+def test_numbers_among_objects_are_judged_by_every_method() -> None:
+    """An imputer of NaN does not see None, though the labels may be the same."""
+    X = pd.DataFrame({"c": np.array([1, 1, 1, 2, None] * 12, object)})
+    words = make_pipeline(SimpleImputer(strategy="most_frequent"), OrdinalEncoder())
+    pipeline = make_pipeline(words, LogisticRegression()).fit(X, np.arange(ROWS) % 20 == 0)
+    assert len(set(pipeline.predict(X))) == 1
+    assert [feature.kind for feature in sign(pipeline, X).features] == ["category"]

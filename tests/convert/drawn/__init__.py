@@ -1,0 +1,1 @@
+"""Random tables and random pipelines over them, as Hypothesis strategies."""
