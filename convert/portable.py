@@ -17,11 +17,11 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
+from runtime.cells import UNKNOWN
 from runtime.manifest import Category, Feature, Manifest
 from runtime.model import Model, key
 from runtime.rows import Rows
 from runtime.session import INPUT
-from runtime.tensors import UNKNOWN
 
 from .errors import ParityError, UnsupportedError
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .cells import UNKNOWN
 from .manifest import Feature
-from .tensors import UNKNOWN
 
 __all__ = ["Counts", "Drift"]
 

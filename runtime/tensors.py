@@ -9,15 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .cells import KINDS, UNKNOWN, codes_of, floats, objects, terms_of
 from .errors import InputError
 from .manifest import Feature, Manifest
 from .rows import Rows, Terms
-from .text import counter
 
-__all__ = ["UNKNOWN", "Limits", "Tensors"]
-
-UNKNOWN = -1.0
-"""The code of a category that the table has not; a missing value is NaN."""
+__all__ = ["Limits", "Tensors", "between"]
 
 Matrix = NDArray[np.float64]
 
@@ -53,9 +50,9 @@ class Tensors:
         self._inputs = manifest.inputs
         self.names = {feature.name for feature in manifest.inputs}
         self._codes: dict[int, Callable[[object], float]] = {
-            index: _coder(feature) for index, feature in enumerate(self.columns) if feature.kind == "category"
+            index: codes_of(feature) for index, feature in enumerate(self.columns) if feature.kind == "category"
         }
-        self._texts = {index: _reader(feature) for index, feature in enumerate(self.columns) if feature.rules}
+        self._texts = {index: terms_of(feature) for index, feature in enumerate(self.columns) if feature.rules}
         self._kinds = [_allowed(feature) for feature in self.columns]
         # Limits are wide open where the pipeline takes anything, so that one comparison serves every column.
         self._low = np.array([_bounds(feature)[0] for feature in self.columns])
@@ -173,8 +170,8 @@ class Tensors:
             if row is not None:
                 raise InputError(
                     f"$[{row}].{feature.name}" if len(values) > 1 else f"$.{feature.name}",
-                    f"expected {' or '.join(sorted({_KINDS[kind] for kind in allowed} - {'null'}))}, "
-                    f"got {_KINDS.get(type(values[row]), 'another type')}",
+                    f"expected {' or '.join(sorted({KINDS[kind] for kind in allowed} - {'null'}))}, "
+                    f"got {KINDS.get(type(values[row]), 'another type')}",
                 )
         if code is None and feature.kind != "text":
             return values
@@ -244,13 +241,13 @@ class Tensors:
         for index, feature in enumerate(self.columns):
             values = column(feature.name)
             if index in self._texts:
-                matrix[:, index], found = self._texts[index](_objects(values))
+                matrix[:, index], found = self._texts[index](objects(values))
                 terms += found
             elif index in self._codes:
                 code = self._codes[index]
-                matrix[:, index] = [code(value) for value in _objects(values)]
+                matrix[:, index] = [code(value) for value in objects(values)]
             else:
-                matrix[:, index] = _floats(values, feature)
+                matrix[:, index] = floats(values, feature)
         return Rows(matrix, tuple(terms))
 
     def _checked(self, rows: Rows) -> Rows:
@@ -276,17 +273,6 @@ class Tensors:
 
 
 _ABSENT = object()
-
-_KINDS: dict[type, str] = {
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    str: "string",
-    type(None): "null",
-    list: "array",
-    dict: "object",
-}
-"""JSON's names of what its decoders make."""
 
 
 def _allowed(feature: Feature) -> frozenset[type]:
@@ -327,67 +313,6 @@ def _bounds(feature: Feature) -> tuple[float, float]:
     return -limit, limit
 
 
-def _coder(feature: Feature) -> Callable[[object], float]:
-    """A function from a value to its code. Equal numbers are one category whatever their type, as in NumPy; where
-    that matters, JSON's decoder has told the types apart before."""
-    codes = {value: float(code) for code, value in enumerate(feature.categories)}
-    look: Callable[..., Any] = codes.get
-
-    def code(value: Any) -> float:
-        if value.__class__ in _PLAIN:
-            return float(look(value, UNKNOWN))
-        try:
-            return np.nan if _is_missing(value) else float(look(value, UNKNOWN))
-        except (TypeError, ValueError) as error:  # a list, which no table could have
-            kind = type(value).__name__
-            raise InputError(f"$.{feature.name}", f"expected string, number or boolean, got {kind}") from error
-
-    return code
-
-
-def _reader(feature: Feature) -> Callable[[list[Any]], tuple[Matrix, list[Terms]]]:
-    """A function from texts to their codes [N] and what each rule finds in them.
-
-    A missing text has the code NaN and no terms. It raises InputError for what is no text.
-    """
-    counters = [counter(rule) for rule in feature.rules]
-    code = _coder(feature) if feature.categories else None
-
-    def read(texts: list[Any]) -> tuple[Matrix, list[Terms]]:
-        missing = [text.__class__ is not str and _is_missing(text) for text in texts]
-        for row, text in enumerate(texts):
-            if not isinstance(text, str) and not missing[row]:
-                path = f"$[{row}].{feature.name}" if len(texts) > 1 else f"$.{feature.name}"
-                raise InputError(path, f"expected string, got {_KINDS.get(type(text), 'another type')}")
-        given = ["" if gone else text for text, gone in zip(texts, missing, strict=True)] if any(missing) else texts
-        try:
-            terms = [count(given) for count in counters]
-        except UnicodeEncodeError as error:
-            raise InputError(f"$.{feature.name}", "expected text of whole characters, got half of one") from error
-        if code is not None:
-            return np.array([code(text) for text in texts], np.float64), terms
-        codes = np.full(len(texts), UNKNOWN)
-        for found in terms:
-            codes[found.starts[1:] > found.starts[:-1]] = 0.0
-        codes[missing] = np.nan
-        return codes, terms
-
-    return read
-
-
-_PLAIN = frozenset((str, int, bool))
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None:
-        return True
-    if value.__class__ in _PLAIN:
-        return False
-    if type(value).__name__ in ("NAType", "NaTType"):  # pandas.NA and NaT, without importing pandas
-        return True
-    return bool(value != value)
-
-
 def _is_rows(data: Sequence[Any]) -> bool:
     return not len(data) or isinstance(data[0], Mapping)
 
@@ -411,35 +336,3 @@ def _table(data: Any) -> Any:
     if hasattr(data, "__arrow_c_stream__"):
         return pyarrow.table(data)
     return importlib.import_module("pyarrow.interchange").from_dataframe(data)
-
-
-def _objects(values: Any) -> list[Any]:
-    if isinstance(values, list):
-        return values
-    for name in ("to_pylist", "to_list"):  # an array of integers with gaps would be one of floats
-        if hasattr(values, name):
-            return list(getattr(values, name)())
-    array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
-    objects: list[Any] = array.tolist()
-    return objects
-
-
-def _floats(values: Any, feature: Feature) -> Matrix:
-    """A column of numbers as float64; what is missing is NaN."""
-    array = values.to_numpy() if hasattr(values, "to_numpy") else values
-    try:
-        if isinstance(array, np.ndarray) and array.dtype.kind in "mM":
-            raise InputError(f"$.{feature.name}", "expected numbers, got dates: give what was given in training")
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-            # A string that reads as a number is no number, though NumPy would take it.
-            array = [None if _is_missing(value) else value for value in _objects(array)]
-            wrong = next((v for v in array if isinstance(v, str | bytes)), None)
-            if wrong is not None:
-                raise InputError(
-                    f"$[{array.index(wrong)}].{feature.name}", f"expected number, got {type(wrong).__name__}"
-                )
-        return np.asarray(array, np.float64)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"$.{feature.name}", "expected numbers, got values of another type") from error
