@@ -94,7 +94,8 @@ def scalers() -> Strategy:
             n_knots=st.sampled_from([2, 4]),
             degree=st.sampled_from([1, 3]),
             knots=st.sampled_from(["uniform", "quantile"]),
-            extrapolation=st.sampled_from(["error", "constant", "linear", "continue", "periodic"]),
+            # Not "error": behind a product a row is within the knots or not by a last bit, which the batch decides.
+            extrapolation=st.sampled_from(["constant", "linear", "continue", "periodic"]),
             include_bias=st.booleans(),
         ),
     )
