@@ -224,6 +224,10 @@ def build_graph(
     model.producer_name = "pipetwin"
     if sizes:
         scope.gauge = serialize(spox.build(scope.inputs, sizes, drop_unused_inputs=False), scope.ensembles)
+    # What trees ask that is not the request's matrix itself, where rows can be put on their thresholds all the same.
+    asked = {str(id(e.matrix)): e.matrix for e in scope.ensembles if e.matrix is not x and (e.sources >= 0).any()}
+    if asked:
+        scope.asked = serialize(spox.build(scope.inputs, asked, drop_unused_inputs=False), scope.ensembles)
     return serialize(model, scope.ensembles), scope, tuple(outputs), classes
 
 

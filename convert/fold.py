@@ -6,8 +6,10 @@ do not; bisection over the ordered bits of float64 finds it. Computing ``t * sca
 the threshold. Where g is a table (an encoder's), the comparison becomes membership in a set of codes.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -15,9 +17,10 @@ from numpy.typing import NDArray
 
 from .lower.matrix import Lookup, Raw
 
-__all__ = ["Mode", "Test", "Unfoldable", "of_lookup", "of_raw"]
+__all__ = ["Mode", "Test", "Tests", "Unfoldable", "of_lookup", "of_raw"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
@@ -52,26 +55,80 @@ class Test:
     constant: bool | None = None
 
 
-def of_raw(origin: Raw, thresholds: Floats, missing_left: Bools, may_be_missing: bool) -> list[Test]:
+@dataclass(frozen=True)
+class Tests:
+    """Many tests, as vectors: a large forest has a million of them.
+
+    mode, split, left, missing: as in Test. constant: 1, 0, or -1 for neither.
+    members: by place.
+    """
+
+    mode: Ints
+    split: Floats
+    left: Bools
+    missing: Bools
+    constant: Ints
+    members: dict[int, tuple[float, ...]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(tests: Sequence[Test]) -> Tests:
+        return Tests(
+            np.array([test.mode for test in tests], np.int64),
+            np.array([test.split for test in tests], np.float64),
+            np.array([test.left for test in tests], bool),
+            np.array([test.missing for test in tests], bool),
+            np.array([-1 if test.constant is None else int(test.constant) for test in tests], np.int64),
+            {place: test.members for place, test in enumerate(tests) if test.mode is Mode.MEMBER},
+        )
+
+    @staticmethod
+    def join(parts: Sequence[Tests]) -> Tests:
+        """All of them, one after the other; at least one part."""
+        starts = np.cumsum([0, *(len(part) for part in parts)]).tolist()
+        shifted = list(zip(parts, starts, strict=False))
+        return Tests(
+            np.concatenate([part.mode for part in parts]),
+            np.concatenate([part.split for part in parts]),
+            np.concatenate([part.left for part in parts]),
+            np.concatenate([part.missing for part in parts]),
+            np.concatenate([part.constant for part in parts]),
+            {start + place: found for part, start in shifted for place, found in part.members.items()},
+        )
+
+    def __len__(self) -> int:
+        return len(self.mode)
+
+    def __getitem__(self, place: int) -> Test:
+        constant = int(self.constant[place])
+        return Test(
+            Mode(int(self.mode[place])),
+            float(self.split[place]),
+            self.members.get(place, ()),
+            bool(self.left[place]),
+            bool(self.missing[place]),
+            None if constant < 0 else bool(constant),
+        )
+
+
+def of_raw(origin: Raw, thresholds: Floats, missing_left: Bools, may_be_missing: bool) -> Tests:
     """The tests that decide as ``origin(x) <= threshold`` for every float64 x, infinities and NaN included.
 
     missing_left: where a node sends what is still NaN after the steps.
     """
     splits = last_satisfying(origin, thresholds) if origin.rising else last_refused(origin, thresholds)
     at_missing = float(np.asarray(origin(np.array([np.nan])), np.float64)[0])
-    tests = []
-    for split, threshold, left_if_nan in zip(splits.tolist(), thresholds.tolist(), missing_left.tolist(), strict=True):
-        missing_goes_left = left_if_nan if np.isnan(at_missing) else at_missing <= threshold
-        yes_for_missing = missing_goes_left if origin.rising else not missing_goes_left
-        constant = None
-        if np.isnan(split) and not (may_be_missing and yes_for_missing):
-            constant = False
-        elif split == np.inf and (yes_for_missing or not may_be_missing):
-            constant = True
-        tests.append(
-            Test(Mode.LEQ, split, left=origin.rising, missing=yes_for_missing and may_be_missing, constant=constant)
-        )
-    return tests
+    missing_goes_left = missing_left if np.isnan(at_missing) else at_missing <= thresholds
+    yes_for_missing = missing_goes_left if origin.rising else ~missing_goes_left
+    constant = np.full(len(splits), -1)
+    constant[np.isnan(splits) & ~(may_be_missing & yes_for_missing)] = 0
+    constant[(splits == np.inf) & (yes_for_missing | (not may_be_missing))] = 1
+    return Tests(
+        np.full(len(splits), int(Mode.LEQ)),
+        splits,
+        np.full(len(splits), origin.rising),
+        yes_for_missing & may_be_missing,
+        constant,
+    )
 
 
 def of_lookup(left: Bools, missing_left: bool, origin: Lookup, size: int | None, may_be_missing: bool) -> Test:

@@ -1,6 +1,6 @@
 """The rows that a proof is made on: the sample, and synthetic rows where pipelines and graphs come apart."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from runtime.manifest import Feature
 
 from .documents import documents, odd_documents
-from .paths import Visit
+from .paths import Visits
 from .signature import UNSEEN, Signature
 
-__all__ = ["canary_rows", "draw"]
+__all__ = ["canary_rows", "draw", "edge_rows"]
 
 SEED = 20240229
 EDGE_ROWS = 150_000
 """At most this many rows for thresholds: three for each (on it, one ulp below, one above), all columns side by side."""
+WALKS = 20_000_000
+"""Times that such rows go through a tree: a large forest gets fewer of them, but three for each of its trees."""
 
 ODD_NUMBERS = (0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.0, -1.0, 2.0**24 + 1, -(2.0**24) - 1)
 """Zeros, subnormal and smallest normal numbers, and integers that float32 cannot hold."""
@@ -27,7 +29,8 @@ def draw(
     signature: Signature,
     tables: Mapping[int, list[Any]],
     edges: Mapping[int, NDArray[np.float64]],
-    visits: Iterable[Visit] = (),
+    visits: Visits | None = None,
+    trees: int = 0,
     seed: int = SEED,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Frames of probes by kind: sample, nodes, thresholds, edges, missing, categories,
@@ -35,13 +38,14 @@ def draw(
 
     tables: by position, the categories that the graph tells apart.
     edges: by position, the numbers next to which trees decide otherwise.
-    visits: rows of the sample that come to a node.
+    visits: rows of the sample that come to nodes: those to probe.
+    trees: in the graph, over all ensembles.
     """
     rng = np.random.default_rng(seed)
-    maker = _Maker(signature, tables, rng)
+    maker = _Maker(signature, tables, rng, edge_rows(trees))
     yield "sample", signature.frame
     for kind, frames in (
-        ("nodes", maker.nodes(visits)),
+        ("nodes", maker.nodes(visits) if visits is not None else ()),
         ("thresholds", maker.thresholds(edges)),
         ("edges", maker.numbers()),
         ("missing", maker.missing()),
@@ -53,11 +57,19 @@ def draw(
             yield kind, pd.concat(found, ignore_index=True)
 
 
+def edge_rows(trees: int) -> int:
+    """How many rows a proof over so many trees has for thresholds at most."""
+    return max(3 * trees, min(EDGE_ROWS, WALKS // max(trees, 1)))
+
+
 class _Maker:
-    def __init__(self, signature: Signature, tables: Mapping[int, list[Any]], rng: np.random.Generator) -> None:
+    def __init__(
+        self, signature: Signature, tables: Mapping[int, list[Any]], rng: np.random.Generator, edge_rows: int
+    ) -> None:
         self._signature = signature
         self._tables = tables
         self._rng = rng
+        self._edge_rows = edge_rows
         self._names = dict(zip((f.name for f in signature.features), signature.frame.columns, strict=True))
         self._live = [feature for feature in signature.features if feature.position is not None]
 
@@ -66,17 +78,10 @@ class _Maker:
         places = self._rng.integers(0, len(self._signature.frame), count)
         return self._signature.frame.iloc[places].reset_index(drop=True)
 
-    def nodes(self, visits: Iterable[Visit]) -> Iterator[pd.DataFrame]:
-        """For every threshold a row that comes to it, on the threshold and one ulp to either side."""
+    def nodes(self, visits: Visits) -> Iterator[pd.DataFrame]:
+        """For each node a row that comes to it, on its threshold and one ulp to either side."""
         by_position = {feature.position: feature for feature in self._live}
-        found = list(visits)
-        if not found:
-            return
-        column, split, row = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        # The same threshold in several trees is another node each time, but the same rows will do.
-        _, first = np.unique(np.stack([column, split.view(np.int64)]), axis=1, return_index=True)
-        chosen = self._rng.permutation(first)[: EDGE_ROWS // 3]
-        column, split, row = column[chosen], split[chosen], row[chosen]
+        _, column, split, row = visits
         for position in np.unique(column).tolist():
             feature = by_position[position]
             here = column == position
@@ -103,7 +108,7 @@ class _Maker:
         columns = list(values)
         for half in (columns[::2], columns[1::2]):
             if half:
-                count = min(max(len(values[name]) for name in half), EDGE_ROWS // 2)
+                count = min(max(len(values[name]) for name in half), self._edge_rows // 2)
                 frame = self._rows(count)
                 for name in half:
                     frame[self._names[name]] = np.resize(values[name], count)

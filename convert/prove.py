@@ -23,7 +23,7 @@ from . import probes
 from .errors import ParityError, UnsupportedError
 from .lower.matrix import Scope
 from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
-from .paths import visits
+from .paths import chosen, walked
 from .portable import check as check_portable
 from .settled import settle
 from .signature import Signature
@@ -41,8 +41,6 @@ WRITTEN = 2**17
 """Numbers that a method may answer to all of those rows whose answers become text: in the proof, or as JSON."""
 BODIES = 100
 """Rows that go through JSON as well."""
-WALKED = 20_000
-"""Rows of the sample that are walked through the trees to find one for every threshold."""
 REFUSALS = (ValueError, TypeError, LookupError, OverflowError)
 """What a pipeline raises for rows that it does not take."""
 SHOWN = 5
@@ -72,9 +70,9 @@ def prove(
     except BundleError as error:
         through = f" ({', '.join(scope.fallbacks)} went through skl2onnx)" if scope.fallbacks else ""
         raise UnsupportedError(f"expected a graph that the runtime can run{through}: {error}") from error
-    few = signature.frame.iloc[:WALKED]
-    walked = visits(graph, twin.tensors.of(signature.given(few)).matrix, probes.SEED)
-    frames = _affordable(list(probes.draw(signature, tables, edges, walked)), CELLS // _widest(manifest))
+    trees = sum(len(ensemble.arrays["tree_roots"]) for ensemble in scope.ensembles)
+    visits, nodes = chosen(walked(signature, twin, scope, probes.SEED), probes.edge_rows(trees) // 3, probes.SEED)
+    frames = _affordable(list(probes.draw(signature, tables, edges, visits, trees)), CELLS // _widest(manifest))
     methods = [output.method for output in manifest.outputs]
     frame = pd.concat([rows for _, rows in frames], ignore_index=True)
     try:
@@ -122,8 +120,10 @@ def prove(
         )
         excess.setdefault(method, comparison.excess)
 
-    for output in manifest.outputs:
-        compare(output, twin.answers(output, given))
+    # Trees are walked once for all methods.
+    for outputs_of in [manifest.outputs] if trees else [(output,) for output in manifest.outputs]:
+        for output, found in zip(outputs_of, twin.together(outputs_of, given), strict=True):
+            compare(output, found)
     for size in BATCHES:
         answers = _in_batches(twin, given[:AGAIN], size)
         for output in manifest.outputs:
@@ -160,6 +160,7 @@ def prove(
         versions=versions,
         graph_sha256=hashlib.sha256(graph).hexdigest(),
         left_out=scope.left_out,
+        sampled_nodes=(len(visits.tree), nodes) if len(visits.tree) < nodes else None,
     )
 
 

@@ -63,6 +63,8 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: of the generator that drew the synthetic ones.
     graph_sha256: the digest of the graph that it speaks of.
     left_out: the methods that the pipeline has and the twin has not, each with why.
+    sampled_nodes: where there were too many nodes of trees to put rows on the threshold of each, to how many that was
+        done, and of how many they were chosen by chance; every tree has some.
     """
 
     level: Literal["bit", "ulp", "tolerance"]
@@ -76,6 +78,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     versions: dict[str, str]
     graph_sha256: str
     left_out: dict[str, str] = {}
+    sampled_nodes: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         """A table, a line a method."""
@@ -111,6 +114,9 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             for method, o in self.outputs.items()
             if o.saturated
         ]
+        if self.sampled_nodes is not None:
+            probed, found = self.sampled_nodes
+            lines.append(f"trees: probed on the thresholds of {probed:,} of {found:,} nodes, some of every tree")
         lines += [f"left out: {method}, for {reason}" for method, reason in self.left_out.items()]
         return "\n".join([f"level {self.level}: {self.rows:,} rows ({kinds})", *lines])
 

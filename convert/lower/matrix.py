@@ -23,6 +23,7 @@ from runtime.manifest import TextRule
 from runtime.session import INPUT, text_inputs
 
 from ..errors import UnsupportedError
+from .packed import Ensemble
 from .sparse import Sparse, joined
 
 __all__ = ["MISSING", "UNKNOWN", "Categorical", "Column", "Lookup", "Matrix", "Monotone", "Number", "Raw", "Scope"]
@@ -153,6 +154,7 @@ class Scope:
         be.
     logged: the same by method.
     gauge: the graph that says how large they are, by method; None where no answer is such a sum.
+    asked: the graph of the matrices that tree ensembles ask, by their Var's id; None where all ask the request's.
     left_out: the methods that the pipeline has and the twin has not, each with why.
     ensembles: the attributes of the graph's tree ensembles, kept out of it until its bytes are made (``packed``).
     """
@@ -171,8 +173,9 @@ class Scope:
     logarithms: list[tuple[Var, float]] = field(default_factory=list)
     logged: dict[str, float] = field(default_factory=dict)
     gauge: bytes | None = None
+    asked: bytes | None = None
     left_out: dict[str, str] = field(default_factory=dict)
-    ensembles: list[Any] = field(default_factory=list)
+    ensembles: list[Ensemble] = field(default_factory=list)
     regrown: bool = False
     memo: dict[Any, Any] = field(default_factory=dict)
     _used: set[int] = field(default_factory=set)

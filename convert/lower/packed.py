@@ -7,6 +7,7 @@ sooner and lighter to make.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from spox import Var
 
 from ..errors import UnsupportedError
 
-__all__ = ["LIMIT", "check_size", "serialize", "stand_in"]
+__all__ = ["LIMIT", "Arrays", "Ensemble", "check_size", "serialize", "stand_in"]
 
 LIMIT = 2**31 - 1
 """The most bytes that protobuf reads."""
@@ -29,23 +30,42 @@ CHUNK = 1 << 20
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def check_size(nodes: int) -> None:
-    """Raises UnsupportedError where so many tree nodes cannot come to lie within protobuf's limit."""
-    if nodes * NODE > LIMIT:
+@dataclass(frozen=True)
+class Ensemble:
+    """One ensemble, kept out of the graph until its bytes are made.
+
+    matrix: of which its nodes ask, float64 [N, k].
+    arrays: int64 attributes become lists of integers, others tensors.
+    sources, signs: by column of the matrix, the request's column whose numbers it holds, as they are (1.0) or with
+        their sign changed (-1.0); -1 where it holds what was computed.
+    """
+
+    matrix: Var
+    arrays: Arrays
+    sources: NDArray[np.int64]
+    signs: NDArray[np.float64]
+
+
+def check_size(nodes: int, trees: int) -> None:
+    """Raises UnsupportedError where so many inner nodes cannot come to lie within protobuf's limit."""
+    most = int(LIMIT // NODE)
+    if nodes > most:
+        fit = f"about {trees * most // nodes:,} of them" if trees * most >= nodes else "no tree like them"
         raise UnsupportedError(
-            f"expected trees of at most {LIMIT // NODE:,} nodes, for protobuf ends at 2 GB, found {nodes:,}: train "
-            "fewer trees, or smaller ones (max_leaf_nodes, min_samples_leaf, max_depth)"
+            f"expected trees of at most {most:,} nodes that ask, for protobuf ends at 2 GB, found {nodes:,} in "
+            f"{trees:,} trees, of which {fit} would fit: train fewer trees, or smaller ones (max_leaf_nodes, "
+            "min_samples_leaf, max_depth)"
         )
 
 
-def stand_in(x: Var, arrays: Arrays, ensembles: list[Arrays], width: int) -> Var:
+def stand_in(ensemble: Ensemble, ensembles: list[Ensemble], width: int) -> Var:
     """A float64 tensor [N, width]: the sum of leaves of an ensemble whose attributes come with ``serialize``.
 
-    arrays: int64 attributes become lists of integers, others tensors; noted in ``ensembles``.
+    It is noted in ``ensembles``.
     """
-    ensembles.append(arrays)
+    ensembles.append(ensemble)
     return ml.tree_ensemble(
-        x,
+        ensemble.matrix,
         aggregate_function=1,  # sum
         leaf_targetids=[0],
         leaf_weights=np.array([len(ensembles) - 1.0]),
@@ -62,7 +82,7 @@ def stand_in(x: Var, arrays: Arrays, ensembles: list[Arrays], width: int) -> Var
     )
 
 
-def serialize(model: onnx.ModelProto, ensembles: Sequence[Arrays]) -> bytes:
+def serialize(model: onnx.ModelProto, ensembles: Sequence[Ensemble]) -> bytes:
     """A model's bytes with its ensembles in their places; the same model gives the same bytes.
 
     Raises UnsupportedError where they pass protobuf's limit.
@@ -89,13 +109,13 @@ def serialize(model: onnx.ModelProto, ensembles: Sequence[Arrays]) -> bytes:
     return b"".join(parts)
 
 
-def _arrays_of(node: onnx.NodeProto, ensembles: Sequence[Arrays]) -> Arrays | None:
+def _arrays_of(node: onnx.NodeProto, ensembles: Sequence[Ensemble]) -> Arrays | None:
     if node.op_type != "TreeEnsemble":
         return None
     tensors = {a.name: numpy_helper.to_array(a.t) for a in node.attribute if a.HasField("t")}
     if not np.isnan(tensors["nodes_splits"]).all():
         return None
-    return ensembles[int(tensors["leaf_weights"][0])]
+    return ensembles[int(tensors["leaf_weights"][0])].arrays
 
 
 def _node(node: onnx.NodeProto, arrays: Arrays) -> Iterator[bytes]:

@@ -56,10 +56,7 @@ def leaf_values(estimators: list[Any], x: Matrix, columns: Any = None) -> Var:
 
     columns: for each tree, where its features are among those of the matrix; None if they are the matrix's own.
     """
-    is_leaf = np.concatenate([tree.tree_.children_left < 0 for tree in estimators])
-    values = np.concatenate(
-        [tree.tree_.value.reshape(tree.tree_.node_count, -1)[tree.tree_.children_left < 0] for tree in estimators]
-    )
+    is_leaf, values = _leaves(estimators)
     # The leaves' values of all trees, each different row once.
     first, which = distinct(list(np.ascontiguousarray(values.T).view(np.int64)))
     place = np.zeros(len(is_leaf), np.int64)
@@ -68,18 +65,46 @@ def leaf_values(estimators: list[Any], x: Matrix, columns: Any = None) -> Var:
     return op.gather(op.const(np.ascontiguousarray(values[first])), leaves, axis=0)
 
 
+def _leaves(estimators: list[Any]) -> tuple[NDArray[np.bool_], Floats]:
+    """Of the nodes of all trees, which are leaves, and the values of these, [leaves, outputs * classes]."""
+    trees = [tree.tree_ for tree in estimators]
+    own = [tree.children_left < 0 for tree in trees]
+    values = [tree.value.reshape(tree.node_count, -1)[leaf] for tree, leaf in zip(trees, own, strict=True)]
+    return np.concatenate(own), np.concatenate(values)
+
+
 def mean_of_trees(estimators: list[Any], x: Matrix, columns: Any = None) -> Var:
     """A float64 tensor [N, outputs * classes]: added in the order of the trees, then divided by their number.
 
     columns: as for ``leaf_values``.
     """
-    if estimators[0].tree_.value.shape[1:] == (1, 1):
-        trees = _joined(estimators, columns)
-        values = np.concatenate([tree.tree_.value.ravel() for tree in estimators])
-        total = sum_of_leaves(x, trees, np.zeros(len(values), np.int64), values, 1, FLOAT32)
+    count = len(estimators)
+    is_leaf, values = _leaves(estimators)
+    width = values.shape[1]
+    exact = adds_up_exactly(values, count)
+    # Where a tree speaks for one class, as those do that were grown to the end, the ensemble itself adds the votes.
+    two = exact and width == 2 and estimators[0].n_outputs_ == 1 and bool((values.sum(axis=1) == 1).all())
+    if width == 1 or two or (exact and bool((np.count_nonzero(values, axis=1) == 1).all())):
+        weights = np.zeros(len(is_leaf))
+        targets = np.zeros(len(is_leaf), np.int64)
+        weights[is_leaf] = values[:, 1] if two else values.max(axis=1)
+        targets[is_leaf] = 0 if two else values.argmax(axis=1)
+        trees, targeted = _joined(estimators, columns), 1 if two else width
+        total = sum_of_leaves(x, trees, targets, weights, targeted, FLOAT32, in_any_order=exact)
+        if two:
+            total = op.concat([op.sub(op.const(np.float64(count)), total), total], axis=1)
     else:
-        total = in_order(leaf_values(estimators, x, columns), len(estimators))
-    return total if len(estimators) == 1 else op.div(total, op.const(np.float64(len(estimators))))
+        total = in_order(leaf_values(estimators, x, columns), count)
+    return total if count == 1 else op.div(total, op.const(np.float64(count)))
+
+
+def adds_up_exactly(values: Floats, count: int) -> bool:
+    """Whether no sum of so many of the values is ever rounded, so that their order does not matter.
+
+    They are then multiples of 2^-20, and so is their sum, which has no more than 53 bits.
+    """
+    scaled = values * 2.0**20
+    return bool((scaled == np.rint(scaled)).all() and np.abs(scaled).max(initial=0.0) * count <= 2.0**53)
 
 
 def _members(estimator: Any) -> list[Any]:

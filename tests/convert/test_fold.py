@@ -31,6 +31,7 @@ from sklearn.preprocessing import (
 from convert import fold
 from convert.build import build_graph
 from convert.fold import Mode, Unfoldable, last_refused, last_satisfying, of_lookup, of_raw
+from convert.lower import layout
 from convert.lower.matrix import Lookup, Monotone, Raw, Scope
 from convert.signature import sign
 from runtime.session import Session
@@ -99,7 +100,7 @@ def test_a_folded_threshold_decides_as_the_steps_do(
 ) -> None:
     """On the threshold, next to it, at infinity and for missing values; and so does a constant answer."""
     origin = Raw(0, tuple(chain))
-    (test,) = of_raw(origin, np.array([threshold]), np.array([missing_left]), may_miss)
+    test = of_raw(origin, np.array([threshold]), np.array([missing_left]), may_miss)[0]
     values = np.concatenate([near(test.split) if np.isfinite(test.split) else ODD, [np.nan] if may_miss else []])
     after = origin(values)
     expected = np.where(np.isnan(after), missing_left, after <= threshold)
@@ -218,6 +219,23 @@ def test_a_folded_graph_has_the_same_bits(pipeline: Any, sample: Any, million: b
     matrix = rows_at_edges(signature, scope, 1_000_000 if million else 30_000)
     found, expected = folded.run(matrix, ["predict"])[0], plain.run(matrix, ["predict"])[0]
     np.testing.assert_array_equal(found.view(np.int64), expected.view(np.int64))
+
+
+@pytest.mark.parametrize("encoder", [OneHotEncoder(sparse_output=False), OrdinalEncoder()], ids=["one-hot", "ordinal"])
+def test_a_folded_graph_as_large_ones_are_laid_out(encoder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thresholds turned around, beside tests for categories; in groups."""
+    frame = FRAME.fillna({"word": "?"})
+    pipeline = make_pipeline(encoded(encoder), RandomForestClassifier(25, max_depth=7, random_state=0))
+    pipeline.fit(frame, NUMBER > 0)
+    monkeypatch.setattr(layout, "TURNED", 1)
+    monkeypatch.setattr(layout, "GROUP", 100)
+    folded, plain, signature, scope = graphs(pipeline, frame)
+    monkeypatch.undo()
+    pristine = Session(build_graph(pipeline, signature, fold=False)[0])
+    matrix = rows_at_edges(signature, scope, 20_000)
+    expected = pristine.run(matrix, ["predict_proba"])[0].view(np.int64)
+    for other in (folded, plain):
+        np.testing.assert_array_equal(other.run(matrix, ["predict_proba"])[0].view(np.int64), expected)
 
 
 def test_labels_of_a_folded_forest() -> None:

@@ -41,9 +41,9 @@ def test_the_graph_is_one_that_onnx_checks_and_writes_again() -> None:
 
 def test_what_passes_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the work is done, and at the latest when it is written."""
-    packed.check_size(packed.LIMIT // packed.NODE)
-    with pytest.raises(UnsupportedError, match="fewer trees"):
-        packed.check_size(packed.LIMIT // packed.NODE + 1)
+    packed.check_size(packed.LIMIT // packed.NODE, 10)
+    with pytest.raises(UnsupportedError, match="in 10 trees, of which about 9 of them would fit: train fewer trees"):
+        packed.check_size(packed.LIMIT // packed.NODE + 1, 10)
     forest = RandomForestClassifier(3, random_state=0).fit(GAPS, THREE)
     monkeypatch.setattr(packed, "LIMIT", 1000)
     with pytest.raises(UnsupportedError, match="of at most 66 nodes"):
