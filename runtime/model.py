@@ -17,6 +17,7 @@ from .cost import Cost, measured
 from .drift import Drift
 from .errors import BundleError, CanaryError, InputError
 from .manifest import Category, Manifest, Output
+from .memory import give_back
 from .proof import Proof
 from .rows import Rows
 from .schema import Request, example
@@ -25,6 +26,9 @@ from .tensors import Limits, Tensors
 
 __all__ = ["Answer", "Model", "Response", "load"]
 
+LARGE = 2**20
+"""Bytes of a graph from which on what its parsing took is worth to be asked back."""
+
 
 def load(where: str | Path) -> "Model":
     """The model of a version folder, of a model folder (its ``production`` alias, else its newest version) or of
@@ -32,8 +36,12 @@ def load(where: str | Path) -> "Model":
 
     Raises ModelNotFoundError, or BundleError or one of its kinds.
     """
-    model = Model(read_bundle(find(where)))
+    bundle = read_bundle(find(where))
+    model, large = Model(bundle), len(bundle.graph) > LARGE
+    del bundle
     model.check()
+    if large:
+        give_back()
     return model
 
 

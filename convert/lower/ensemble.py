@@ -67,7 +67,12 @@ def sum_of_leaves(
 def _layout(x: Matrix, trees: Trees, targets: Ints, weights: Floats, cast: Monotone | None) -> Layout:
     check_size(int((trees.feature >= 0).sum()), len(trees.roots))
     asked = Asked.of(x, trees, cast)
-    return laid_out(asked, prune(trees, asked, targets, weights), targets, weights)
+
+    def beforehand(stumps: Layout) -> Var:
+        count = len(stumps.roots)
+        return _ensemble(x, stumps, np.repeat(np.arange(count), 3), np.tile([0.0, 0.0, 1.0], count), count)
+
+    return laid_out(asked, prune(trees, asked, targets, weights), targets, weights, beforehand)
 
 
 def _ensemble(x: Matrix, layout: Layout, targets: Ints, weights: Floats, width: int) -> Var:

@@ -221,21 +221,34 @@ def test_a_folded_graph_has_the_same_bits(pipeline: Any, sample: Any, million: b
     np.testing.assert_array_equal(found.view(np.int64), expected.view(np.int64))
 
 
-@pytest.mark.parametrize("encoder", [OneHotEncoder(sparse_output=False), OrdinalEncoder()], ids=["one-hot", "ordinal"])
-def test_a_folded_graph_as_large_ones_are_laid_out(encoder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thresholds turned around, beside tests for categories; in groups."""
-    frame = FRAME.fillna({"word": "?"})
-    pipeline = make_pipeline(encoded(encoder), RandomForestClassifier(25, max_depth=7, random_state=0))
-    pipeline.fit(frame, NUMBER > 0)
+@pytest.mark.parametrize("sets", [256, 0], ids=["beforehand", "by nodes"])
+@pytest.mark.parametrize(
+    ("pipeline", "sample"),
+    [
+        (make_pipeline(encoded(OneHotEncoder(sparse_output=False)), RandomForestRegressor(9, random_state=0)), FRAME),
+        (make_pipeline(encoded(OrdinalEncoder(encoded_missing_value=-1)), RandomForestRegressor(9)), FRAME),
+        (
+            HistGradientBoostingRegressor(categorical_features=[0], max_iter=20, min_samples_leaf=3),
+            np.column_stack([np.where(RNG.random(ROWS) < 0.1, np.nan, RNG.integers(0, 30, ROWS)), GAPS]),
+        ),
+    ],
+    ids=["one-hot", "ordinal", "sets"],
+)
+def test_a_folded_graph_as_large_ones_are_laid_out(
+    pipeline: Any, sample: Any, sets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thresholds turned around; tests for categories beside them, or asked beforehand; in groups."""
+    pipeline.fit(sample, NUMBER)
+    signature = sign(pipeline, sample)
+    plain = Session(build_graph(pipeline, signature, fold=False)[0])
     monkeypatch.setattr(layout, "TURNED", 1)
     monkeypatch.setattr(layout, "GROUP", 100)
-    folded, plain, signature, scope = graphs(pipeline, frame)
-    monkeypatch.undo()
-    pristine = Session(build_graph(pipeline, signature, fold=False)[0])
+    monkeypatch.setattr(layout, "SETS", sets)
+    graph, scope, _, _ = build_graph(pipeline, signature)
+    assert any((ensemble.signs < 0).any() for ensemble in scope.ensembles)
     matrix = rows_at_edges(signature, scope, 20_000)
-    expected = pristine.run(matrix, ["predict_proba"])[0].view(np.int64)
-    for other in (folded, plain):
-        np.testing.assert_array_equal(other.run(matrix, ["predict_proba"])[0].view(np.int64), expected)
+    found, expected = Session(graph).run(matrix, ["predict"])[0], plain.run(matrix, ["predict"])[0]
+    np.testing.assert_array_equal(found.view(np.int64), expected.view(np.int64))
 
 
 def test_labels_of_a_folded_forest() -> None:
