@@ -25,7 +25,8 @@ from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
 from .lower.packed import serialize
 from .portable import portable as portable_graph
 from .prove import prove
-from .signature import Signature, kind_of, sign
+from .reference import Signature
+from .signature import kind_of, sign
 from .source import check_fitted
 
 __all__ = ["Twin", "assemble", "build_graph", "convert"]

@@ -12,7 +12,7 @@ from runtime.session import Session
 from .fold import Mode
 from .lower.matrix import Scope
 from .lower.packed import Arrays, Ensemble
-from .signature import Signature
+from .reference import Signature
 
 __all__ = ["Visits", "chosen", "visits", "walked"]
 

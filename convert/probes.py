@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from runtime.manifest import Feature
 
+from .accepted import UNSEEN
 from .documents import documents, odd_documents
 from .paths import Visits
-from .signature import UNSEEN, Signature
+from .reference import Signature
 
 __all__ = ["canary_rows", "draw", "edge_rows"]
 

@@ -25,8 +25,8 @@ from .lower.matrix import Scope
 from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
 from .paths import chosen, walked
 from .portable import check as check_portable
+from .reference import Signature
 from .settled import settle
-from .signature import Signature
 
 __all__ = ["prove"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .lower.matrix import Scope
 from .parity import ULP, compare_labels, compare_numbers
-from .signature import Signature
+from .reference import Signature
 
 __all__ = ["first_of_equals", "settle"]
 

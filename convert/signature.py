@@ -4,118 +4,26 @@ What a feature takes (a missing value, an unseen category, an infinite number, h
 the steps: the pipeline is asked, with a row in which that is changed.
 """
 
-import contextlib
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
-from msgspec.structs import replace as replace_feature
 from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from runtime.manifest import Feature
 
+from .accepted import ASKED, accepted, search
 from .culprit import culprit
-from .errors import SampleError, UnsupportedError
-from .lower import lacking, offered
-from .sample import between, column_of, dicts_of, frame_of, marker_of, objects_of, seen_in
+from .errors import SampleError
+from .lower import offered
+from .reference import Signature, methods_of, reference
+from .sample import between, column_of, frame_of, marker_of, objects_of, seen_in
 
-__all__ = ["Signature", "reference", "sign"]
-
-UNSEEN = "\0unseen"
-FEW = 8
-"""Columns of a group that are asked one by one."""
-ASKED = 1000
-"""Rows of the sample at most, where the pipeline is asked whether they have the same answers in two ways."""
-
-CELLS = 2**24
-"""Numbers of such answers at most."""
-
-LARGEST = float(np.finfo(np.float64).max)
-FLOAT32_MAX = float(np.finfo(np.float32).max)
-LIMITS = (float(np.nextafter((2 - 2.0**-24) * 2.0**127, 0)), FLOAT32_MAX, 1e36, 1e30, 1e20, 1e15)
-"""Magnitudes that are tried in turn where a pipeline refuses the largest float64: the largest that float32 rounds to a
-finite number (trees see float32), then less where a scaler divides first."""
-
-FURTHER = (1e12, 1e6, 1e3, 10.0, 2.0)
-"""Then what was seen, so many times over: a scaler that divides by 1e-40 leaves none of the above."""
-
-
-@dataclass(frozen=True)
-class Signature:
-    """What goes into a pipeline.
-
-    features: in the order of its columns; the tables of categories are still empty.
-    frame: the sample as the reference sees it: float64 numbers, booleans, and categories as they are.
-    named: whether the pipeline was fitted with a DataFrame's names.
-    framed: whether it is asked with a DataFrame (else with an ndarray).
-    markers: by feature, what stands for a missing category in the sample: None or NaN.
-    flat: whether the pipeline takes a row of texts, not a table.
-    dicts: whether it takes dicts, in which a missing value has no key.
-    boxed: whether an array of numbers alone is given as objects too, as it was fitted.
-    """
-
-    features: tuple[Feature, ...]
-    frame: pd.DataFrame
-    named: bool
-    markers: tuple[Any, ...]
-    framed: bool
-    flat: bool = False
-    dicts: bool = False
-    boxed: bool = False
-
-    def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
-        """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
-        with reference():
-            answer = getattr(pipeline, method)(self.given(frame))
-        return dense(answer)
-
-    def marker(self, feature: Feature) -> Any:
-        """What stands for a missing category in a feature."""
-        return self.markers[[known.name for known in self.features].index(feature.name)]
-
-    def given(self, frame: pd.DataFrame) -> Any:
-        """Rows in the form that the pipeline was fitted with."""
-        if self.framed:
-            return frame if self.named else _typed(frame)
-        if self.dicts:
-            return dicts_of(frame)
-        if self.flat:
-            return frame.iloc[:, 0].to_numpy(object)
-        if not self.boxed and not any(dtype.kind == "O" for dtype in frame.dtypes):  # what is dropped may hold text too
-            # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
-            return np.array(frame.to_numpy(np.float64), order="C")
-        return _typed(frame.astype(object)).to_numpy()
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """A column of labels that are numbers has their type, as a caller's own has; what stands beside others is a mixture
-    and stays objects."""
-    typed = frame.infer_objects() if frame.shape[1] == 1 else frame
-    return typed if all(dtype.kind in "biuf" for dtype in typed.dtypes) else frame
-
-
-@contextlib.contextmanager
-def reference() -> Iterator[None]:
-    """scikit-learn at one thread, where the order of its sums is fixed, and without its warnings."""
-    with joblib.parallel_config(backend="sequential"), warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        yield
-
-
-def dense(answer: Any) -> Any:
-    """Sparse and pandas answers as ndarrays."""
-    if isinstance(answer, list):
-        return [dense(part) for part in answer]
-    if hasattr(answer, "toarray"):
-        return answer.toarray()
-    return answer.to_numpy() if hasattr(answer, "to_numpy") else np.asarray(answer)
+__all__ = ["kind_of", "sign"]
 
 
 def sign(pipeline: Any, sample: Any) -> Signature:
@@ -124,7 +32,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     sample: DataFrame, ndarray or list of dicts; rows it was trained on, or some of them.
     Raises SampleError where the sample does not fit, with the pipeline's own words where it refuses its sample.
     """
-    _methods(pipeline)  # first, for what answers nothing may take no rows and columns either
+    methods_of(pipeline)  # first, for what answers nothing may take no rows and columns either
     names = getattr(pipeline, "feature_names_in_", None)
     frame = frame_of(sample, names, getattr(pipeline, "n_features_in_", None))
     if not len(frame):
@@ -164,7 +72,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
             f"sample: {reason}"
         ) from refusal
     signature = _same_markers(pipeline, signature)
-    return replace(signature, features=_taken(pipeline, signature))
+    return replace(signature, features=accepted(pipeline, signature))
 
 
 def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], framed: bool) -> Signature:
@@ -194,7 +102,7 @@ def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], fram
 def _refusal(pipeline: Any, signature: Signature, rows: int = 1) -> Exception | None:
     """What the pipeline raises on the first rows of the sample."""
     try:
-        signature.ask(pipeline, _methods(pipeline)[0], signature.frame.iloc[:rows])
+        signature.ask(pipeline, methods_of(pipeline)[0], signature.frame.iloc[:rows])
     except Exception as error:  # a pipeline raises whatever its steps do
         return error
     return None
@@ -217,7 +125,7 @@ def _as_numbers(pipeline: Any, asis: Signature, numbers: pd.DataFrame, names: Se
 
     def answers(frame: pd.DataFrame) -> list[Any]:
         found = []
-        for index, method in enumerate(_methods(pipeline)):
+        for index, method in enumerate(methods_of(pipeline)):
             try:
                 found.append(asis.ask(pipeline, method, frame))
             except Exception:  # a pipeline raises whatever its steps do; a method may be without an answer
@@ -236,7 +144,7 @@ def _as_numbers(pipeline: Any, asis: Signature, numbers: pd.DataFrame, names: Se
         except Exception:
             return False
 
-    return _search(names, same)
+    return search(names, same)
 
 
 def _with(frame: pd.DataFrame, other: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
@@ -262,17 +170,8 @@ def _known_only(pipeline: Any, signature: Signature) -> list[Any]:
             row[names[name]] = other[name]
         return _refusal(pipeline, replace(signature, frame=row)) is None
 
-    taken = _search(list(names), takes)
+    taken = search(list(names), takes)
     return [column for name, column in names.items() if name not in taken]
-
-
-def _methods(pipeline: Any) -> tuple[str, ...]:
-    methods = offered(pipeline)
-    if not methods:
-        for reason in lacking(pipeline).values():
-            raise UnsupportedError(reason)
-        raise SampleError(f"expected a pipeline that predicts or transforms, found {type(pipeline).__name__}")
-    return methods
 
 
 def _same_markers(pipeline: Any, signature: Signature) -> Signature:
@@ -289,7 +188,7 @@ def _same_markers(pipeline: Any, signature: Signature) -> Signature:
             continue
         frame[name] = values.astype(object).where(~other, marker)
         rows = other[other].index[:100]
-        for method in _methods(pipeline):
+        for method in methods_of(pipeline):
             given = [signature.ask(pipeline, method, part.loc[rows]) for part in (signature.frame, frame)]
             if not _equal(*given):
                 raise SampleError(
@@ -314,124 +213,6 @@ def _ignored(pipeline: Any) -> set[int]:
     chosen = pipeline._transformer_to_input_indices
     read = {int(i) for name, step, _ in pipeline.transformers_ if step != "drop" for i in chosen[name]}
     return set(range(pipeline.n_features_in_)) - read
-
-
-def _taken(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
-    """The features with what the pipeline takes in each."""
-    methods = _methods(pipeline)
-
-    def takes(frame: pd.DataFrame) -> bool:
-        try:
-            signature.ask(pipeline, methods[0], frame)
-        except (ValueError, TypeError, LookupError, OverflowError, AttributeError):
-            return False  # an AttributeError: of None there are no small letters
-        return True
-
-    base = signature.frame.iloc[[0]]
-    live = [feature for feature in signature.features if feature.kind != "ignored"]
-
-    def accepted(kinds: Sequence[str], value: Callable[[Feature], Any]) -> set[str]:
-        names = [feature.name for feature in live if feature.kind in kinds]
-        by_name = dict(zip((f.name for f in signature.features), signature.frame.columns, strict=True))
-
-        def changed(chosen: Sequence[str]) -> bool:
-            frame = base.copy()
-            for feature in live:
-                if feature.name in chosen:
-                    cell = value(feature)
-                    dtype = object if feature.kind == "category" or cell is None else np.float64
-                    frame[by_name[feature.name]] = pd.Series([cell], dtype=dtype, index=frame.index)
-            return takes(frame)
-
-        return _search(names, changed)
-
-    numbers = ("number",)
-    missing = accepted(
-        ("number", "category", "boolean"), lambda f: signature.marker(f) if f.kind == "category" else np.nan
-    )
-    unknown = accepted(("category",), lambda f: UNSEEN)
-    if not _same_beside(pipeline, signature, methods[0], unknown):
-        unknown = set()
-    wide = accepted(numbers, lambda f: LARGEST) & accepted(numbers, lambda f: -LARGEST)
-    infinite = wide & accepted(numbers, lambda f: np.inf) & accepted(numbers, lambda f: -np.inf)
-    narrow = {feature.name for feature in live if feature.kind == "number"} - wide
-    low: dict[str, float] = {}
-    high: dict[str, float] = {}
-    tried = [dict.fromkeys(narrow, limit) for limit in LIMITS]
-    largest = {feature.name: max(map(abs, feature.seen or (0.0,))) for feature in live if feature.name in narrow}
-    tried += [{name: seen * times for name, seen in largest.items()} for times in FURTHER]
-    for limits in tried if narrow else ():
-        for bounds, sign_ in ((high, 1.0), (low, -1.0)):
-            values = {name: limit * sign_ for name, limit in limits.items() if name not in bounds}
-            taken = accepted(numbers, partial(_cell, values, signature))
-            bounds.update({name: value for name, value in values.items() if name in taken})
-    zeros = dict.fromkeys(narrow - low.keys(), 0.0)
-    taken = accepted(numbers, partial(_cell, zeros, signature))
-    low.update({name: 0.0 for name in zeros if name in taken})
-
-    def bounds_of(feature: Feature) -> dict[str, Any]:
-        seen = feature.seen or (0.0, 0.0)
-        # Zero is tried for what takes no negative number; what was seen is taken in any case.
-        lowest = min(low.get(feature.name, seen[0]), seen[0])
-        highest = max(high.get(feature.name, seen[1]), seen[1])
-        if feature.name not in narrow:
-            return {}
-        return {"limit": highest} if lowest == -highest else {"range": (lowest, highest)}
-
-    return tuple(
-        replace_feature(
-            feature,
-            missing=feature.name in missing,
-            infinite=feature.name in infinite,
-            unknown=feature.name in unknown or feature.kind != "category",
-            **bounds_of(feature),
-        )
-        for feature in signature.features
-    )
-
-
-def _same_beside(pipeline: Any, signature: Signature, method: str, unknown: set[str]) -> bool:
-    """Whether rows have their answers beside one of unseen categories too: a LabelBinarizer of two classes answers
-    one column, but two as soon as it sees a third label."""
-    if not unknown:
-        return True
-    frame = signature.frame.iloc[: _affordable(signature.ask(pipeline, method, signature.frame.iloc[:1]))]
-    odd = frame.iloc[[0]].copy()
-    for feature, column in zip(signature.features, frame.columns, strict=True):
-        if feature.name in unknown:
-            odd[column] = pd.Series([UNSEEN], dtype=object, index=odd.index)
-    try:
-        both = signature.ask(pipeline, method, pd.concat([frame, odd], ignore_index=True))
-    except (ValueError, TypeError, LookupError, OverflowError):
-        return False
-    alone = signature.ask(pipeline, method, frame)
-    if isinstance(both, list) or both.dtype.kind not in "fiu":
-        return True
-    same_width = both.shape[1:] == alone.shape[1:]
-    return same_width and np.allclose(both[: len(frame)], alone, equal_nan=True)
-
-
-def _affordable(answer: Any) -> int:
-    """How many rows to ask for, given one row's answer: of a vocabulary's width few."""
-    width = 1 if isinstance(answer, list) or answer.ndim < 2 else answer.shape[1]
-    return max(1, min(ASKED, CELLS // width))
-
-
-def _cell(values: Mapping[str, float], signature: Signature, feature: Feature) -> Any:
-    """The value for a feature that is asked, and for another what the sample's first row has."""
-    if feature.name in values:
-        return values[feature.name]
-    return signature.frame.iloc[0, [f.name for f in signature.features].index(feature.name)]
-
-
-def _search(names: Sequence[str], takes: Callable[[Sequence[str]], bool]) -> set[str]:
-    """The names that are taken: of a group that is not, one by one where it is small, else by halves."""
-    if not names or takes(names):
-        return set(names)
-    if len(names) <= FEW:
-        return {name for name in names if len(names) > 1 and takes([name])}
-    middle = len(names) // 2
-    return _search(names[:middle], takes) | _search(names[middle:], takes)
 
 
 def kind_of(pipeline: Any) -> Any:

@@ -9,7 +9,8 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 from convert import probes
-from convert.signature import UNSEEN, sign
+from convert.accepted import UNSEEN
+from convert.signature import sign
 from tests.convert.lower.twins import twin_of
 
 RNG = np.random.default_rng(1)

@@ -35,7 +35,7 @@ from convert.build import Twin
 from convert.errors import ConvertError, ParityError
 from convert.lower import offered
 from convert.parity import compare_labels, compare_numbers, near_ties
-from convert.signature import dense, reference
+from convert.reference import dense, reference
 from runtime.errors import InputError
 from tests.convert.lower.twins import model_of, twin_of
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
-from convert.signature import reference
+from convert.reference import reference
 
 from .models import TARGETS, models
 from .steps import preparations

@@ -1,0 +1,103 @@
+"""A pipeline as the reference: asked with rows in the form that it was fitted with, in float64, at one thread."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from runtime.manifest import Feature
+
+from .errors import SampleError, UnsupportedError
+from .lower import lacking, offered
+from .sample import dicts_of
+
+__all__ = ["Signature", "dense", "methods_of", "reference"]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes into a pipeline.
+
+    features: in the order of its columns; the tables of categories are still empty.
+    frame: the sample as the reference sees it: float64 numbers, booleans, and categories as they are.
+    named: whether the pipeline was fitted with a DataFrame's names.
+    framed: whether it is asked with a DataFrame (else with an ndarray).
+    markers: by feature, what stands for a missing category in the sample: None or NaN.
+    flat: whether the pipeline takes a row of texts, not a table.
+    dicts: whether it takes dicts, in which a missing value has no key.
+    boxed: whether an array of numbers alone is given as objects too, as it was fitted.
+    """
+
+    features: tuple[Feature, ...]
+    frame: pd.DataFrame
+    named: bool
+    markers: tuple[Any, ...]
+    framed: bool
+    flat: bool = False
+    dicts: bool = False
+    boxed: bool = False
+
+    def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
+        """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
+        with reference():
+            answer = getattr(pipeline, method)(self.given(frame))
+        return dense(answer)
+
+    def marker(self, feature: Feature) -> Any:
+        """What stands for a missing category in a feature."""
+        return self.markers[[known.name for known in self.features].index(feature.name)]
+
+    def given(self, frame: pd.DataFrame) -> Any:
+        """Rows in the form that the pipeline was fitted with."""
+        if self.framed:
+            return frame if self.named else _typed(frame)
+        if self.dicts:
+            return dicts_of(frame)
+        if self.flat:
+            return frame.iloc[:, 0].to_numpy(object)
+        if not self.boxed and not any(dtype.kind == "O" for dtype in frame.dtypes):  # what is dropped may hold text too
+            # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
+            return np.array(frame.to_numpy(np.float64), order="C")
+        return _typed(frame.astype(object)).to_numpy()
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A column of labels that are numbers has their type, as a caller's own has; what stands beside others is a mixture
+    and stays objects."""
+    typed = frame.infer_objects() if frame.shape[1] == 1 else frame
+    return typed if all(dtype.kind in "biuf" for dtype in typed.dtypes) else frame
+
+
+@contextlib.contextmanager
+def reference() -> Iterator[None]:
+    """scikit-learn at one thread, where the order of its sums is fixed, and without its warnings."""
+    with joblib.parallel_config(backend="sequential"), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def dense(answer: Any) -> Any:
+    """Sparse and pandas answers as ndarrays."""
+    if isinstance(answer, list):
+        return [dense(part) for part in answer]
+    if hasattr(answer, "toarray"):
+        return answer.toarray()
+    return answer.to_numpy() if hasattr(answer, "to_numpy") else np.asarray(answer)
+
+
+def methods_of(pipeline: Any) -> tuple[str, ...]:
+    """The inference methods that a pipeline offers.
+
+    Raises UnsupportedError with the reason where it has none with a graph, SampleError where it has none at all.
+    """
+    methods = offered(pipeline)
+    if not methods:
+        for reason in lacking(pipeline).values():
+            raise UnsupportedError(reason)
+        raise SampleError(f"expected a pipeline that predicts or transforms, found {type(pipeline).__name__}")
+    return methods
