@@ -41,6 +41,12 @@ endef
 .venv-serve/installed: requirements-serve.txt
 	$(call environment,.venv-serve,requirements-serve.txt)
 
+# Beside what .venv has: the same versions of what both need.
+.venv/boosters: .venv/installed requirements-boosters.txt
+	@echo "installing what requirements-boosters.txt pins into .venv"
+	@$(RUN) $(INSTALL) requirements-boosters.txt
+	@touch $@
+
 .venv-clients/installed: requirements-clients.txt
 	$(call environment,.venv-clients,requirements-clients.txt)
 
@@ -91,6 +97,9 @@ test-all: .venv/installed ## the tests, those that are slow too
 .PHONY: clients
 clients: .venv-clients/installed ## the environment of other servers' clients: with it `make test` drives them too
 
+.PHONY: boosters
+boosters: .venv/boosters ## LightGBM, XGBoost and CatBoost: with them `make test` converts their models too
+
 .PHONY: check
 check: .venv/installed ## formatting, lint, types
 	@$(RUN) -m ruff format --check .
@@ -120,6 +129,7 @@ lock: ## pin what pyproject.toml asks for, with hashes (needs uv); LOCK_FLAGS=--
 	@$(UV) --version >/dev/null 2>&1 || { echo "expected uv on PATH, found none; install it or name it: make lock UV=path/to/uv" >&2; exit 2; }
 	@$(COMPILE) --extra serve --output-file requirements-serve.txt >/dev/null
 	@$(COMPILE) --extra serve --extra convert --group dev --constraint requirements-serve.txt --output-file requirements-dev.txt >/dev/null
+	@$(COMPILE_ALL) --group boosters --constraint requirements-dev.txt --output-file requirements-boosters.txt >/dev/null
 	@$(COMPILE_CLIENTS) --output-file requirements-clients.txt >/dev/null
 
 COMPILE_ALL = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

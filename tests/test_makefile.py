@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements-serve.txt", "requirements-dev.txt")
+BESIDE, CLIENTS = "requirements-boosters.txt", "requirements-clients.txt"
 
 
 def make(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -73,7 +74,7 @@ def test_this_python_will_do(newcomer: Path) -> None:
     assert done.stdout == "-m venv --clear .venv\n"
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, BESIDE, CLIENTS])
 def test_a_lock_pins_by_hash_and_names_no_host(lock: str) -> None:
     """Whichever index pip is told to use serves these very files."""
     text = (ROOT / lock).read_text()
@@ -92,6 +93,13 @@ def test_what_serves_holds_no_training_stack() -> None:
     assert {name: develop[name] for name in serve} == serve
 
 
+def test_what_is_installed_beside_agrees_with_what_is_there() -> None:
+    develop, beside = pinned(LOCKS[1]), pinned(BESIDE)
+    both = develop.keys() & beside.keys()
+    assert {"numpy", "scipy", "pandas"} <= both
+    assert {name: beside[name] for name in both} == {name: develop[name] for name in both}
+
+
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     """A dependency that was added to pyproject.toml and not locked would be missing from a fresh clone."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -99,6 +107,6 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
     groups = project["dependency-groups"]
     serve = [*project["project"]["dependencies"], *extras["serve"]]
     develop = [*serve, *extras["convert"], *groups["train"], *groups["test"], *groups["lint"]]
-    for asked, lock in ((serve, LOCKS[0]), (develop, LOCKS[1])):
+    for asked, lock in ((serve, LOCKS[0]), (develop, LOCKS[1]), (groups["boosters"], BESIDE)):
         names = {re.split(r"[<>=!~\[; ]", requirement)[0].lower() for requirement in asked}
         assert not names - set(pinned(lock))
