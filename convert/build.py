@@ -26,11 +26,14 @@ from .lower.packed import serialize
 from .portable import portable as portable_graph
 from .prove import prove
 from .reference import Signature
+from .rows import note_rows
 from .signature import kind_of, sign
 from .source import check_fitted
 
 __all__ = ["Twin", "assemble", "build_graph", "convert"]
 
+LARGE = 1 << 14
+"""Nodes of trees from which on they are read from memory sooner for many rows together."""
 TRAINED_WITH = ("scikit-learn", "numpy", "scipy", "pandas")
 FEW = 300
 """Rows of the sample with which a step that answers otherwise is looked for."""
@@ -223,6 +226,8 @@ def build_graph(
     model = spox.build(scope.inputs, named, drop_unused_inputs=False)
     model.graph.name = "pipetwin"
     model.producer_name = "pipetwin"
+    if sum(len(ensemble.arrays["nodes_splits"]) for ensemble in scope.ensembles) >= LARGE:
+        note_rows(model)
     if sizes:
         scope.gauge = serialize(spox.build(scope.inputs, sizes, drop_unused_inputs=False), scope.ensembles)
     # What trees ask that is not the request's matrix itself, where rows can be put on their thresholds all the same.

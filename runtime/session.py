@@ -17,11 +17,16 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 
-__all__ = ["INPUT", "Row", "Session", "text_inputs"]
+__all__ = ["BLOCK", "INPUT", "MOST_ROWS", "ROWS", "Row", "Session", "text_inputs"]
 
 BLOCK = 1024
 """Rows in one run. A forest of 500 trees makes 500 leaf numbers a row on its way, so that the memory of a large
 batch is bounded by this; answers do not depend on it, for every operator that we emit treats rows alone."""
+
+ROWS = "rows"
+"""The key in a graph's metadata where it says that it may have more rows in one run."""
+MOST_ROWS = 8192
+"""Beyond this a run is no sooner, and a graph's word is not taken for it."""
 
 INPUT = "X"
 """The name of the graph's matrix."""
@@ -71,15 +76,18 @@ class Session:
         self._dtypes = {output.name: _DTYPES[output.type] for output in self._session.get_outputs()}
         self._shapes = {output.name: tuple(output.shape[1:]) for output in self._session.get_outputs()}
         self._mine = _Mine()
+        rows = self._session.get_modelmeta().custom_metadata_map.get(ROWS, "")
+        self._block = min(max(int(rows), BLOCK), MOST_ROWS) if rows.isdecimal() and len(rows) < 10 else BLOCK
 
     def run(self, matrix: NDArray[np.float64], outputs: Sequence[str]) -> list[NDArray[Any]]:
         """The outputs of those names for the rows of a C-contiguous float64 matrix [N, columns].
 
         Each has N as its first dimension; no rows give no rows.
         """
-        if len(matrix) <= BLOCK:
+        size = self._block
+        if len(matrix) <= size:
             return self._run(matrix, outputs)
-        blocks = [self._run(matrix[start : start + BLOCK], outputs) for start in range(0, len(matrix), BLOCK)]
+        blocks = [self._run(matrix[start : start + size], outputs) for start in range(0, len(matrix), size)]
         return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
 
     def run_rows(self, rows: Rows, outputs: Sequence[str]) -> list[NDArray[Any]]:

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
+from convert.lower.trees import adds_up_exactly
 from tests.convert.lower.samples import BINARY, FOUR, GAPS, MULTI_LABEL, NUMBER, THREE, TWO_NUMBERS, YES_NO, X
 from tests.convert.lower.twins import levels, twin_of
 
@@ -134,3 +135,35 @@ def test_many_trees_are_added_in_order() -> None:
     """Partial sums would give other last bits."""
     assert bits(RandomForestClassifier(700, max_depth=3, random_state=0).fit(X, THREE), X) == {"bit"}
     assert bits(RandomForestClassifier(700, max_depth=3, random_state=0).fit(X, MULTI_LABEL[:, :2]), X) == {"bit"}
+
+
+@pytest.mark.parametrize("target", [YES_NO, THREE], ids=["two", "three"])
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"class_weight": {}}, {"min_samples_leaf": 4}, {"max_leaf_nodes": 9, "bootstrap": False}],
+    ids=["pure", "weighted", "mixed", "few leaves"],
+)
+def test_votes_and_fractions(parameters: Any, target: Any) -> None:
+    """Leaves of one class are added by the ensemble itself, others behind it; scikit-learn's bits either way."""
+    if "class_weight" in parameters:
+        parameters = {"class_weight": {label: 0.3 * place + 0.1 for place, label in enumerate(np.unique(target))}}
+    forest = RandomForestClassifier(30, random_state=0, **parameters).fit(X, target)
+    assert bits(forest, X) == {"bit"}
+
+
+def test_leaves_of_one_class_are_no_leaf_numbers() -> None:
+    """Two classes need one number a leaf, three need one for each."""
+    for target, width in ((YES_NO, 1), (THREE, 3)):
+        twin = twin_of(RandomForestClassifier(30, random_state=0).fit(X, target), X)
+        (ensemble,) = twin.scope.ensembles
+        assert len(np.unique(ensemble.arrays["leaf_targetids"])) == width
+    mixed = twin_of(RandomForestClassifier(30, min_samples_leaf=4, random_state=0).fit(X, THREE), X)
+    assert len(np.unique(mixed.scope.ensembles[0].arrays["leaf_targetids"])) == 30
+
+
+def test_what_adds_up_exactly() -> None:
+    """Halves and whole numbers do; thirds do not, nor what passes 53 bits."""
+    assert adds_up_exactly(np.array([0.0, 0.5, 1.0, -3.0]), 1000)
+    assert not adds_up_exactly(np.array([1 / 3]), 1)
+    assert not adds_up_exactly(np.array([2.0**-21]), 1)
+    assert not adds_up_exactly(np.array([2.0**30, 1.0]), 1000)
