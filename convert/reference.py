@@ -2,8 +2,8 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import joblib
@@ -31,6 +31,7 @@ class Signature:
     flat: whether the pipeline takes a row of texts, not a table.
     dicts: whether it takes dicts, in which a missing value has no key.
     boxed: whether an array of numbers alone is given as objects too, as it was fitted.
+    categories: by column, pandas' categories of it, where the pipeline reads these rather than their values.
     """
 
     features: tuple[Feature, ...]
@@ -41,6 +42,7 @@ class Signature:
     flat: bool = False
     dicts: bool = False
     boxed: bool = False
+    categories: Mapping[Any, pd.Index] = field(default_factory=dict)
 
     def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
         """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
@@ -55,6 +57,8 @@ class Signature:
     def given(self, frame: pd.DataFrame) -> Any:
         """Rows in the form that the pipeline was fitted with."""
         if self.framed:
+            for name, known in self.categories.items():
+                frame = frame.assign(**{name: _categorical(frame[name], known)})
             return frame if self.named else _typed(frame)
         if self.dicts:
             return dicts_of(frame)
@@ -64,6 +68,12 @@ class Signature:
             # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
             return np.array(frame.to_numpy(np.float64), order="C")
         return _typed(frame.astype(object)).to_numpy()
+
+
+def _categorical(values: pd.Series, known: pd.Index) -> pd.Categorical:
+    """The values as pandas' categories; what is unseen is one more, for the pipeline to make of it what it does."""
+    unseen = [value for value in values.dropna().unique() if value not in known]
+    return pd.Categorical(values, known.append(pd.Index(unseen)) if unseen else known)
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -52,7 +52,8 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         numbers = _as_numbers(pipeline, _signature(pipeline, columns | asis, framed), signature.frame, objects)
         columns |= {name: column for name, column in asis.items() if name not in numbers}
         signature = _signature(pipeline, columns, framed)
-    known_only = [] if _refusal(pipeline, signature) else _known_only(pipeline, signature)
+    signature = _with_categories(pipeline, columns, signature, frame)
+    known_only = [] if signature.categories or _refusal(pipeline, signature) else _known_only(pipeline, signature)
     if known_only:
         columns |= {name: ("category", frame[name].astype(object)) for name in known_only}
         signature = _signature(pipeline, columns, framed)
@@ -97,6 +98,33 @@ def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], fram
     flat = not named and getattr(pipeline, "n_features_in_", None) is None
     flat = flat and len(columns) == 1 and {type(value) for value in frame.iloc[:, 0].dropna()} == {str}
     return Signature(tuple(features), frame, named, tuple(chosen), named or (framed and not flat), flat)
+
+
+def _with_categories(
+    pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], signature: Signature, frame: pd.DataFrame
+) -> Signature:
+    """The same, or one that gives pandas' categories as such, where the pipeline answers otherwise without them:
+    boosting libraries know a category by its place among them."""
+    categories = {
+        name: frame[name].cat.categories
+        for name in frame.columns
+        if isinstance(frame[name].dtype, pd.CategoricalDtype) and signature.framed
+    }
+    if not categories:
+        return signature
+    plain = {name: ("category", objects_of(frame[name])) for name in categories}
+    kept = replace(_signature(pipeline, {**columns, **plain}, True), categories=categories)
+    if _refusal(pipeline, kept):
+        return signature
+    few = slice(0, ASKED)
+    for method in methods_of(pipeline):
+        expected = kept.ask(pipeline, method, kept.frame.iloc[few])
+        try:
+            if not _equal(signature.ask(pipeline, method, signature.frame.iloc[few]), expected):
+                return kept
+        except Exception:  # a pipeline raises whatever its steps do
+            return kept
+    return signature
 
 
 def _refusal(pipeline: Any, signature: Signature, rows: int = 1) -> Exception | None:

@@ -13,6 +13,7 @@ from .ensemble import Trees, join, sum_of_leaves
 from .labels import Labels, argmax, probabilities_of, scalar
 from .links import expit, log1p, softmax
 from .matrix import Matrix, Monotone
+from .native import placed
 
 REGRESSORS = ("lightgbm.sklearn.LGBMRegressor", "lightgbm.sklearn.LGBMRanker")
 CLASSIFIER = "lightgbm.sklearn.LGBMClassifier"
@@ -27,13 +28,15 @@ IDENTITY = (
 
 
 class _Dump(NamedTuple):
-    """objective: its name; options: what follows it. trees: the structures. width: trees a stage."""
+    """objective: its name; options: what follows it. trees: the structures. width: trees a stage. categories: of each
+    column that had pandas'."""
 
     objective: str
     options: dict[str, str]
     trees: list[dict[str, Any]]
     width: int
     mean: bool
+    categories: list[list[Any]]
 
 
 def _dump(model: Any) -> _Dump:
@@ -41,11 +44,6 @@ def _dump(model: Any) -> _Dump:
     found = booster.dump_model()
     if any("leaf_coeff" in json.dumps(tree) for tree in found["tree_info"][:1]):
         raise UnsupportedError("expected constant leaves, found linear_tree=True: train without it")
-    if found.get("pandas_categorical"):
-        raise UnsupportedError(
-            "expected categories that are integer codes, found pandas categories: encode them with OrdinalEncoder and "
-            "name them in categorical_feature"
-        )
     name, *options = found.get("objective", "").split(" ")
     return _Dump(
         name,
@@ -53,6 +51,7 @@ def _dump(model: Any) -> _Dump:
         [tree["tree_structure"] for tree in found["tree_info"]],
         int(found["num_tree_per_iteration"]),
         bool(found["average_output"]),
+        found.get("pandas_categorical") or [],
     )
 
 
@@ -103,6 +102,7 @@ def _walk(root: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _seen(dump: _Dump, x: Matrix) -> Matrix:
     """The columns as nodes see them: tiny numbers are zero, zeros may be missing, categories are the whole part."""
+    x = placed(x, dump.categories) if dump.categories else x
     flushed = op.where(
         op.less_or_equal(op.abs(x.tensor), op.const(np.float64(ZERO))), op.const(np.float64(0)), x.tensor
     )

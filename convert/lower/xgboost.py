@@ -19,6 +19,7 @@ from .ensemble import FLOAT32, Trees, chosen_leaves, join
 from .labels import Labels, argmax, scalar
 from .matrix import Matrix, Monotone
 from .meta import column
+from .native import placed
 from .trees import as_float32
 
 REGRESSORS = tuple(f"xgboost.sklearn.{name}" for name in ("XGBRegressor", "XGBRFRegressor", "XGBRanker"))
@@ -29,12 +30,14 @@ IDENTITY = ("reg:squarederror", "reg:squaredlogerror", "reg:pseudohubererror", "
 
 
 class _Model(NamedTuple):
-    """objective: its name. start: the first term of each target. trees: as in the JSON. target: of each tree."""
+    """objective: its name. start: the first term of each target. trees: as in the JSON. target: of each tree.
+    categories: of each column that had pandas'."""
 
     objective: str
     start: NDArray[np.float32]
     trees: list[dict[str, Any]]
     target: NDArray[np.int64]
+    categories: list[list[Any]]
 
 
 def _read(model: Any) -> _Model:
@@ -54,7 +57,9 @@ def _read(model: Any) -> _Model:
         raise UnsupportedError("expected a number in a leaf, found vectors: train with one output per tree")
     objective = learner["objective"]["name"]
     start = _start(whole, int(learner["learner_model_param"]["num_feature"]))
-    return _Model(objective, start, trees, np.array(gradient["model"]["tree_info"], np.int64))
+    known = booster.get_categories(export_to_arrow=True).to_arrow()
+    categories = [values.to_pylist() for _, values in known or () if values is not None]
+    return _Model(objective, start, trees, np.array(gradient["model"]["tree_info"], np.int64), categories)
 
 
 def _stopped_early(model: Any) -> bool:
@@ -127,6 +132,7 @@ def _tree(tree: dict[str, Any]) -> Trees:
 def _seen(model: _Model, x: Matrix) -> Matrix:
     """The columns as nodes see them: of categories the whole part, after rounding to float32."""
     sets = {tree["split_indices"][node] for tree in model.trees for node in tree["categories_nodes"]}
+    x = placed(x, model.categories) if model.categories else x
     columns = [x.select([index]) for index in range(x.width)]
     for index in sets:
         rounded = as_float32(columns[index])

@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, THREE, YES_NO, X
+from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, THREE, YES_NO, X, categories
 from tests.convert.lower.twins import levels, twin_of
 
 lightgbm = pytest.importorskip("lightgbm")
@@ -67,6 +67,20 @@ def test_categories_that_are_codes() -> None:
     model.fit(CODES, BINARY ^ (CODES[:, 1] % 3 == 0), categorical_feature=[1])
     assert any("||" in str(tree) for tree in model.booster_.dump_model()["tree_info"])
     assert levels(twin_of(model, CODES))["predict"] == "bit"
+
+
+def test_categories_of_pandas() -> None:
+    """Strings and numbers that are categories, gaps among them, whatever their order in the sample; an unseen one is
+    missing, as in LightGBM."""
+    frame = categories()
+    target = (frame.a > 0) ^ (frame.c == "p") ^ (frame.d == 7)
+    model = lightgbm.LGBMClassifier(**COMMON, min_data_per_group=3, cat_smooth=1.0).fit(frame, target)
+    assert any("==" in str(tree) for tree in model.booster_.dump_model()["tree_info"])
+    frame["c"] = frame.c.cat.reorder_categories(["s", "r", "q", "p"])
+    twin = twin_of(model, frame)
+    assert levels(twin)["predict"] == "bit"
+    assert [feature.kind for feature in twin.manifest.inputs] == ["number", "category", "category"]
+    assert all(feature.unknown for feature in twin.manifest.inputs)
 
 
 def test_a_ranker_and_a_pipeline() -> None:

@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, TWO_NUMBERS, X
+from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, TWO_NUMBERS, X, categories
 from tests.convert.lower.twins import levels, twin_of
 
 xgboost = pytest.importorskip("xgboost")
@@ -63,6 +63,20 @@ def test_categories_that_are_codes(size: int) -> None:
     model = xgboost.XGBRegressor(**COMMON, feature_types=["q", "c"], enable_categorical=True, max_cat_to_onehot=size)
     model.fit(CODES, NUMBER + 5 * (CODES[:, 1] % 3))
     assert levels(twin_of(model, CODES)) == {"predict": "bit"}
+
+
+@pytest.mark.parametrize("size", [2, 50])
+def test_categories_of_pandas(size: int) -> None:
+    """Strings and numbers that are categories, gaps among them, whatever their order in the sample; an unseen one is
+    refused, as XGBoost refuses it."""
+    frame = categories()
+    target = 5.0 * (frame.c == "p") - 3.0 * (frame.d == 7) + frame.a
+    model = xgboost.XGBRegressor(**COMMON, enable_categorical=True, max_cat_to_onehot=size).fit(frame, target)
+    frame["c"] = frame.c.cat.reorder_categories(["s", "r", "q", "p"])
+    twin = twin_of(model, frame)
+    assert levels(twin) == {"predict": "bit"}
+    assert [feature.kind for feature in twin.manifest.inputs] == ["number", "category", "category"]
+    assert not any(feature.unknown for feature in twin.manifest.inputs if feature.kind == "category")
 
 
 def test_early_stopping_and_a_pipeline() -> None:
