@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.model import Model
 from runtime.session import Session
+from runtime.tensors import Tensors
 
 from .fold import Mode
 from .lower.matrix import Scope
@@ -65,12 +65,12 @@ def visits(ensembles: Sequence[Ensemble], matrices: Sequence[Floats], seed: int)
     return Visits(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def walked(signature: Signature, twin: Model, scope: Scope, seed: int) -> Visits:
+def walked(signature: Signature, tensors: Tensors, scope: Scope, seed: int) -> Visits:
     """The visits of the sample's rows to the trees of a graph."""
     asked = [ensemble for ensemble in scope.ensembles if (ensemble.sources >= 0).any()]
     widest = max((len(ensemble.sources) for ensemble in asked), default=1)
     few = signature.frame.iloc[: min(ROWS, max(1, NUMBERS // widest))]
-    rows = twin.tensors.of(signature.given(few))
+    rows = tensors.of(signature.given(few))
     matrices = {}
     if scope.asked is not None:
         session = Session(scope.asked, scope.widths)

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
 from runtime.manifest import Feature, Manifest, Output
+from runtime.memory import give_back
 from runtime.model import Model, plain
 from runtime.proof import Canary, OutputProof, Proof
 from runtime.rows import Rows
 from runtime.session import Session
+from runtime.tensors import Tensors
 
 from . import probes
 from .errors import ParityError, UnsupportedError
@@ -65,13 +67,18 @@ def prove(
     """
     tables = {position: list(table) for position, table in scope.tables.items()}
     edges = {position: np.concatenate(found) for position, found in scope.edges.items()}
+    trees = sum(len(ensemble.arrays["tree_roots"]) for ensemble in scope.ensembles)
     try:
+        # Before there is a session: each takes several times a large forest's size for a while.
+        found = walked(signature, Tensors(manifest), scope, probes.SEED)
+        visits, nodes = chosen(found, probes.edge_rows(trees) // 3, probes.SEED)
+        del found
+        give_back()
         twin = Model(Bundle(manifest, _unproven(graph), graph, ""))
+        give_back()
     except BundleError as error:
         through = f" ({', '.join(scope.fallbacks)} went through skl2onnx)" if scope.fallbacks else ""
         raise UnsupportedError(f"expected a graph that the runtime can run{through}: {error}") from error
-    trees = sum(len(ensemble.arrays["tree_roots"]) for ensemble in scope.ensembles)
-    visits, nodes = chosen(walked(signature, twin, scope, probes.SEED), probes.edge_rows(trees) // 3, probes.SEED)
     frames = _affordable(list(probes.draw(signature, tables, edges, visits, trees)), CELLS // _widest(manifest))
     methods = [output.method for output in manifest.outputs]
     frame = pd.concat([rows for _, rows in frames], ignore_index=True)

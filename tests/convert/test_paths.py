@@ -30,7 +30,7 @@ def visits_of(pipeline: Any, sample: Any) -> Visits:
     """Those of its own sample."""
     signature = sign(pipeline, sample)
     twin = twin_of(pipeline, sample)
-    return walked(signature, model_of(twin), twin.scope, 0)
+    return walked(signature, model_of(twin).tensors, twin.scope, 0)
 
 
 @pytest.mark.parametrize("turned", [10**9, 1])
