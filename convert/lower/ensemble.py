@@ -59,18 +59,10 @@ def sum_of_leaves(
     in_any_order: whether the weights add up to the same bits however they are added.
     """
     layout = _layout(x, trees, targets, weights, cast)
-    cuts = groups(layout, trees.roots)
-    if len(cuts) == 1 or (width > 1 and not in_any_order):
-        return _ensemble(x, layout, targets, weights, width)
-    if in_any_order:
-        return op.sum([_ensemble(x, layout.part(*cut), targets, weights, width) for cut in cuts])
-    # Each tree's value by itself, to be added in order over all groups; from zero, as the kernel does, for -0.0.
-    tree_of = np.repeat(np.arange(len(trees.roots)), np.diff([*trees.roots, len(trees.feature)]))
-    found = [
-        _ensemble(x, layout.part(own, nodes), tree_of - own.start, weights, own.stop - own.start) for own, nodes in cuts
-    ]
-    values = op.unsqueeze(op.concat(found, axis=1), op.const(np.array([2])))
-    return op.add(in_order(values, len(trees.roots)), op.const(np.float64(0)))
+    # Rounded sums stay in one ensemble: cut, they would need each tree's value by itself, and a row two thirds longer.
+    parts = [layout.part(*cut) for cut in groups(layout, trees.roots)] if in_any_order else [layout]
+    found = [_ensemble(x, part, targets, weights, width) for part in parts]
+    return found[0] if len(found) == 1 else op.sum(found)
 
 
 def _layout(x: Matrix, trees: Trees, targets: Ints, weights: Floats, cast: Monotone | None) -> Layout:
