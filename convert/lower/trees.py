@@ -82,20 +82,29 @@ def mean_of_trees(estimators: list[Any], x: Matrix, columns: Any = None) -> Var:
     is_leaf, values = _leaves(estimators)
     width = values.shape[1]
     exact = adds_up_exactly(values, count)
-    # Where a tree speaks for one class, as those do that were grown to the end, the ensemble itself adds the votes.
-    two = exact and width == 2 and estimators[0].n_outputs_ == 1 and bool((values.sum(axis=1) == 1).all())
-    if width == 1 or two or (exact and bool((np.count_nonzero(values, axis=1) == 1).all())):
-        weights = np.zeros(len(is_leaf))
-        targets = np.zeros(len(is_leaf), np.int64)
-        weights[is_leaf] = values[:, 1] if two else values.max(axis=1)
-        targets[is_leaf] = 0 if two else values.argmax(axis=1)
-        trees, targeted = _joined(estimators, columns), 1 if two else width
-        total = sum_of_leaves(x, trees, targets, weights, targeted, FLOAT32, in_any_order=exact)
-        if two:
-            total = op.concat([op.sub(op.const(np.float64(count)), total), total], axis=1)
-    else:
+    whole = exact and bool((values.sum(axis=1) == 1).all())
+    two = whole and width == 2
+    votes = whole and not two and bool(np.isin(values, (0, 1)).all())
+    if not (width == 1 or two or votes):
         total = in_order(leaf_values(estimators, x, columns), count)
-    return total if count == 1 else op.div(total, op.const(np.float64(count)))
+        return total if count == 1 else op.div(total, op.const(np.float64(count)))
+    weights = np.zeros(len(is_leaf))
+    targets = np.zeros(len(is_leaf), np.int64)
+    each = np.ones(width)
+    if votes:
+        # Where a tree speaks for one class, as those do that were grown to the end, the ensemble itself adds the votes,
+        # of the n-th class n each: onnxruntime 1.32 takes two leaves for one where their weights are equal, whatever
+        # their classes. A quotient of whole numbers is rounded once, so n votes through n trees are a vote through one.
+        targets[is_leaf] = values.argmax(axis=1)
+        each = np.arange(1.0, width + 1)
+        weights[is_leaf] = each[targets[is_leaf]]
+    else:
+        weights[is_leaf] = values[:, -1]
+    trees, targeted = _joined(estimators, columns), width if votes else 1
+    total = sum_of_leaves(x, trees, targets, weights, targeted, FLOAT32, in_any_order=exact)
+    if two:
+        total = op.concat([op.sub(op.const(np.float64(count)), total), total], axis=1)
+    return op.div(total, op.const(each * count)) if count > 1 or votes else total
 
 
 def adds_up_exactly(values: Floats, count: int) -> bool:

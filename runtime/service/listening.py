@@ -85,6 +85,8 @@ class Server(uvicorn.Server):
             self._follows.cancel()
         for server in self.servers:
             server.close()
+        for listener in sockets or ():
+            listener.close()  # while it was open, who connects would wait for an answer that nobody gives
         ends = monotonic() + min(self._patience, FIRST_SECONDS)
         while monotonic() < ends and not self.force_exit and any(_idle(one) for one in self.server_state.connections):
             await asyncio.sleep(0.01)

@@ -13,14 +13,14 @@ from runtime.session import Session
 LEQ, EQ, MEMBER = 0, 4, 6
 
 
-def ensemble(columns: int = 1, **nodes: Any) -> Session:
+def ensemble(columns: int = 1, targets: int = 1, **nodes: Any) -> Session:
     """A TreeEnsemble that sums, as the runtime loads it."""
     x = spox.argument(spox.Tensor(np.float64, ("N", columns)))
     nodes["nodes_modes"] = np.array(nodes["nodes_modes"], np.uint8)
     for name in ("nodes_splits", "leaf_weights", "membership_values"):
         if nodes.get(name) is not None:
             nodes[name] = np.array(nodes[name], np.float64)
-    y = ml.tree_ensemble(x, aggregate_function=1, n_targets=1, post_transform=0, **nodes)
+    y = ml.tree_ensemble(x, aggregate_function=1, n_targets=targets, post_transform=0, **nodes)
     return Session(spox.build({"X": x}, {"Y": y}).SerializeToString())
 
 
@@ -95,6 +95,26 @@ def test_two_tests_with_equal_leaves_share_the_first_ones_missing_track() -> Non
     assert ask(chain([0, 1], 14.0), 2.0, 1.0, 0.0, np.nan) == [15.0, 14.0, 9.0, 14.0]
     assert ask(chain([0, 1], 15.0), 2.0, 1.0, 0.0, np.nan) == [15.0, 15.0, 9.0, 9.0]  # the last should be 15.0
     assert ask(chain([1, 1], 15.0), 2.0, 1.0, 0.0, np.nan) == [15.0, 15.0, 9.0, 15.0]
+
+
+def test_two_tests_with_equal_weights_share_the_first_ones_target() -> None:
+    """BRANCH_EQ nodes are merged where the weights of their leaves are equal, whatever these are added to; the
+    converter has another weight for each class."""
+    for second, found in ((1.0, [[1.0, 0.0], [1.0, 0.0]]), (2.0, [[1.0, 0.0], [0.0, 2.0]])):  # expected: as the last
+        session = ensemble(
+            targets=2,
+            nodes_featureids=[0, 0],
+            nodes_modes=[EQ, EQ],
+            nodes_splits=[2.0, 1.0],
+            nodes_truenodeids=[0, 1],
+            nodes_trueleafs=[1, 1],
+            nodes_falsenodeids=[1, 2],
+            nodes_falseleafs=[0, 1],
+            tree_roots=[0],
+            leaf_targetids=[0, 1, 0],
+            leaf_weights=[1.0, second, 9.0],
+        )
+        assert session.run(np.array([[2.0], [1.0]]), ["Y"])[0].tolist() == found
 
 
 def test_where_loses_the_sign_of_a_chosen_zero() -> None:

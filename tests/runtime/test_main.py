@@ -146,7 +146,9 @@ def test_requests_that_were_accepted_are_answered_after_sigterm(root: Path) -> N
             end = time.monotonic() + DEADLINE
             while time.monotonic() < end:  # until nobody is let in any more
                 try:
-                    socket.create_connection((host, port), timeout=1).close()
+                    with socket.create_connection((host, port), timeout=DEADLINE) as other:
+                        other.sendall(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+                        other.recv(1)  # one after the other, or the kernel's queue of those who knock overflows
                 except ConnectionError:
                     break
             connection.sendall(body[4:])

@@ -226,7 +226,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "some rows": (lambda x: x[:100], "chooses rows|makes other rows"),
     "number of rows": (lambda x: x / len(x), "number of rows"),
     "branch": (lambda x: x if x[0, 0] > 0 else -x, "chooses rows"),
-    "values": (lambda x: x if (x > -99).all(axis=1) else -x, "values"),
+    "values": (lambda x: x if (x > -99).all() else -x, "reduces over rows"),
     "asarray": (lambda x: np.asarray(x) * 2, "numbers themselves"),
     "unknown": (lambda x: np.arctan(x), "numpy.arctan is not known"),
     "not numpy's": (lambda x: np.vectorize(lambda v: v + 1)(x), "@lowers"),
