@@ -1,7 +1,6 @@
 """The proof: every probe is put to the pipeline and to the runtime that will serve."""
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
-from runtime.manifest import Feature, Manifest, Output
+from runtime.manifest import Manifest, Output
 from runtime.memory import give_back
 from runtime.model import Model, plain
 from runtime.proof import Canary, OutputProof, Proof
@@ -22,6 +21,7 @@ from runtime.session import Session
 from runtime.tensors import Tensors
 
 from . import probes
+from .as_json import same_as_json
 from .errors import ParityError, UnsupportedError
 from .lower.matrix import Scope
 from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
@@ -152,7 +152,7 @@ def prove(
     # Without an excuse: at level bit a label that differs is no tie.
     level = "bit" if all(o.identical == o.rows for o in outputs.values()) else "ulp" if largest <= ULP else "tolerance"
     tolerated = 0.0 if level == "bit" else ULP if level == "ulp" else allowed
-    _same_over_json(twin, manifest, signature, frame, given)
+    same_as_json(twin, signature, frame, given, _few(BODIES, manifest))
     if elsewhere is not None:
         say(f"portable: {check_portable(elsewhere, twin, frame, given):,} rows identical in plain onnxruntime")
     return Proof(
@@ -246,53 +246,6 @@ def _joined(blocks: Sequence[Any]) -> Any:
     if isinstance(blocks[0], list):
         return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
     return np.concatenate(blocks)
-
-
-def _same_over_json(twin: Model, manifest: Manifest, signature: Signature, frame: pd.DataFrame, given: Rows) -> None:
-    """Raise ParityError if a row means something else as JSON than it does in a frame."""
-    finite = np.flatnonzero(~np.isinf(given.matrix).any(axis=1))
-    places = np.random.default_rng(probes.SEED).permutation(finite)[: _few(BODIES, manifest)]
-    rows = [
-        {
-            feature.name: _cell(feature, frame.iat[place, column])
-            for column, feature in enumerate(signature.features)
-            if feature.position is not None
-        }
-        for place in places.tolist()
-    ]
-    known = [i for i, row in enumerate(rows) if _types_as_declared(row, manifest)]
-    answer = json.loads(twin.predict_json(json.dumps([rows[i] for i in known]).encode()))
-    # What a model reads aloud: a PCA's manifest has score_samples before its transform.
-    outputs = (twin.manifest.output("predict"), twin.manifest.output("transform"))
-    read = next((output for output in outputs if output is not None), twin.manifest.outputs[0])
-    expected = plain(twin.answers(read, given[places[known]]))
-    found = [row[twin.name_of_answer] for row in answer[f"{twin.name_of_answer}s"]]
-    # JSON has no NaN and no infinity: they are null.
-    if json.loads(json.dumps(found)) != _nulls(expected):
-        raise ParityError("expected rows to mean the same as JSON and in a frame, found other answers")
-
-
-def _nulls(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_nulls(part) for part in value]
-    return None if value in ("nan", "inf", "-inf") else value
-
-
-def _cell(feature: Feature, value: Any) -> Any:
-    value = value.item() if isinstance(value, np.generic) else value
-    if value is None or value != value:
-        return None
-    return bool(value) if feature.kind == "boolean" else value
-
-
-def _types_as_declared(row: dict[str, Any], manifest: Manifest) -> bool:
-    """Whether JSON takes the row: an unseen category of another type than the table's is no valid request."""
-    for feature in manifest.columns:
-        if feature.kind == "category" and row[feature.name] is not None:
-            kinds = {type(category) for category in feature.categories} or {str}
-            if type(row[feature.name]) not in kinds:
-                return False
-    return True
 
 
 def _is_float(answers: Any) -> bool:
