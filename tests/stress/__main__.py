@@ -21,7 +21,7 @@ CHECKS = {
     "drains": Check("SIGTERMs with 32 requests in flight", drains.run, 20, 200),
     "restarts": Check("rolling restarts under load", restarts.run, 5, 100),
     "starts": Check("starts that cannot succeed", starts.run, 8, 40),
-    "memory": Check("swaps in one process, for what they leave behind", memory.run, 400, 2000),
+    "memory": Check("swaps in one process, for what they leave behind", memory.run, 1000, 2000),
     "series": Check("random paths", series.run, 100_000, 1_000_000),
     "overload": Check("rounds at ten times capacity", overload.run, 3, 30),
     "stalled": Check("connections that stall", stalled.run, 2000, 10_000),
