@@ -3,15 +3,16 @@
 import http.client
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from schemathesis import APIOperation, GenerationMode
+from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
 from runtime.manifest import Feature
@@ -67,27 +68,31 @@ def run(count: int, folder: Path) -> Result:
 
 def asked(document: dict[str, Any], port: int, count: int) -> list[Asked]:
     """Every operation of an OpenAPI document, asked by all its paths; so many requests, or a few more."""
-    operations = [
-        found.ok() for found in schemathesis.openapi.from_dict(document).get_all_operations() if isinstance(found, Ok)
-    ]
-    made: list[_Request] = []
-    for group in _alike(operations, "get"):
-        made += _made(group, GenerationMode.POSITIVE, 20, 0)
-    posts = _alike(operations, "post")
-    for left, group in enumerate(posts):
-        share = -(-(count - len(made)) // (2 * (len(posts) - left) * len(group)))
-        for start in range(0, share, BATCH):
-            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-                made += _made(group, mode, min(BATCH, share - start), start)
+    text = json.dumps(document)
+    jobs = [(text, "get", place, GenerationMode.POSITIVE, 20, 0) for place in range(len(_groups(text, "get")))]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as makers:
+        made = [one for part in makers.map(_made, *zip(*jobs, strict=True)) for one in part]
+        posts = _groups(text, "post")
+        left, jobs = count - len(made), []
+        for place, group in enumerate(posts):
+            share = -(-left // (2 * len(posts) * len(group)))
+            jobs += [
+                (text, "post", place, mode, min(BATCH, share - start), start)
+                for start in range(0, share, BATCH)
+                for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+            ]
+        made += [one for part in makers.map(_made, *zip(*jobs, strict=True)) for one in part]
     with ThreadPoolExecutor(CLIENTS) as clients:
         parts = clients.map(partial(_sent, port), (made[start::CLIENTS] for start in range(CLIENTS)))
         return [one for part in parts for one in part]
 
 
-def _alike(operations: Sequence[APIOperation[Any, Any, Any, Any]], method: str) -> list[list[Any]]:
+@cache
+def _groups(document: str, method: str) -> list[list[Any]]:
     """Operations that take the same: what is made for the first of a group is asked of all."""
+    found = schemathesis.openapi.from_dict(json.loads(document)).get_all_operations()
     groups: dict[str, list[Any]] = {}
-    for operation in operations:
+    for operation in (one.ok() for one in found if isinstance(one, Ok)):
         if operation.method == method:
             raw = operation.definition.raw
             takes = json.dumps([raw.get("requestBody", operation.path), raw.get("parameters")], sort_keys=True)
@@ -95,8 +100,12 @@ def _alike(operations: Sequence[APIOperation[Any, Any, Any, Any]], method: str) 
     return list(groups.values())
 
 
-def _made(group: Sequence[Any], mode: GenerationMode, cases: int, number: int) -> list[_Request]:
-    """So many cases, or as many as there are, for every path of a group. number: of the seed."""
+def _made(document: str, method: str, place: int, mode: GenerationMode, cases: int, number: int) -> list[_Request]:
+    """So many cases, or as many as there are, for every path of a group; by a process that may be one of several.
+
+    place: of the group. number: of the seed.
+    """
+    group = _groups(document, method)[place]
     made: list[_Request] = []
 
     @seed(number)
