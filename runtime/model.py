@@ -45,7 +45,7 @@ def load(where: str | Path) -> "Model":
     return model
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The answer to a request's body.
 
     body: JSON.
@@ -226,7 +226,7 @@ class Model:
             if self._must_know:
                 self.tensors.check_known(row.input[np.newaxis])
             answer, label = read.row(row.run(), 0, probabilities)
-            self.drift.note(row.input.copy())
+            self.drift.note(row.input)
             answer["model_version"] = self.version
             answer["latency_ms"] = (perf_counter_ns() - start) / 1e6
             return Answer(self._encode(answer), label, 1)

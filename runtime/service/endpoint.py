@@ -18,7 +18,7 @@ from .compression import inflated, is_compressed
 from .deadline import check_deadline, deadline
 from .exchange import Disconnected, Shared, read_body
 from .logs import failure, log
-from .metrics import Meter
+from .meters import Meter
 from .pool import inline_bytes
 from .problems import Refusal, refusal
 

@@ -1,31 +1,26 @@
 """What is counted: prometheus-client in a registry of its own, so that an application can hold several services."""
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from ..manifest import Category
-from ..model import Answer, Model, key
+from ..model import Model, key
 from .catalog import Catalog
+from .meters import Meter, Meters
 from .pool import inline_bytes
 
-__all__ = ["KINDS", "Meter", "Metrics"]
+__all__ = ["KINDS", "Metrics"]
 
 KINDS = (
     *("malformed", "range", "invalid", "too_large", "media_type", "parameter", "method", "internal"),
     *("overloaded", "deadline"),
 )
 """Every ``error_type`` there is."""
-
-BUCKETS = (
-    *(25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3),
-    *(25e-3, 50e-3, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
-)
-"""Upper bounds in seconds: one row takes tens of microseconds, a large batch may take seconds."""
 
 
 class Metrics:
@@ -39,19 +34,8 @@ class Metrics:
 
     def __init__(self, catalog: Callable[[], Catalog]) -> None:
         self.registry = CollectorRegistry()
-        self._predictions = Counter(
-            "ml_predictions",
-            "Predictions made, by the class predicted (value for a regressor, output for a transformer).",
-            ("model", "model_version", "prediction_class"),
-            registry=self.registry,
-        )
-        self._latency = Histogram(
-            "ml_prediction_latency_seconds",
-            "Time from a request's body to its answer, in the process.",
-            ("model",),
-            buckets=BUCKETS,
-            registry=self.registry,
-        )
+        self._meters = Meters()
+        self.registry.register(self._meters)
         self._errors = Counter(
             "ml_prediction_errors", "Requests refused or failed.", ("model", "error_type"), registry=self.registry
         )
@@ -64,13 +48,10 @@ class Metrics:
         self._models = _Models(catalog)
         self.registry.register(self._models)
 
-    def meter(self, name: str, model: Model) -> "Meter":
+    def meter(self, name: str, model: Model) -> Meter:
         """The counters of one model; those of the same name and version are the same counters."""
-        return Meter(
-            {label: self._predictions.labels(name, model.version, word) for label, word in _classes(model)},
-            self._latency.labels(name),
-            {kind: self._errors.labels(name, kind) for kind in KINDS},
-        )
+        errors = {kind: self._errors.labels(name, kind) for kind in KINDS}
+        return self._meters.meter(name, model.version, _classes(model), errors)
 
     def reloaded(self, model: str, outcome: str) -> None:
         """Count a reload; the outcome is one of ``reload.OUTCOMES``."""
@@ -86,41 +67,12 @@ class Metrics:
         return encode(self.registry), media_type
 
 
-class Meter:
-    """One model's counters, looked up beforehand: a prediction costs two increments, about 1.1 µs."""
-
-    __slots__ = ("_errors", "_latency", "_predictions", "_rows")
-
-    def __init__(
-        self, predictions: dict[Category | None, Counter], latency: Histogram, errors: dict[str, Counter]
-    ) -> None:
-        self._predictions = predictions
-        self._latency = latency
-        self._errors = errors
-        self._rows = predictions.get(None)
-
-    def answered(self, answer: Answer, seconds: float) -> None:
-        """Count a request that was answered."""
-        self._latency.observe(seconds)
-        if self._rows is not None:
-            self._rows.inc(answer.rows)
-        elif len(answer.labels) == 1:
-            self._predictions[answer.labels[0]].inc()
-        else:
-            for label, times in Tally(answer.labels).items():
-                self._predictions[label].inc(times)
-
-    def refused(self, kind: str) -> None:
-        """Count a request that was not; ``kind`` is one of KINDS."""
-        self._errors[kind].inc()
-
-
-def _classes(model: Model) -> Iterable[tuple[Category | None, str]]:
+def _classes(model: Model) -> Mapping[Category | None, str]:
     """The values of ``prediction_class``, by label; None where there are no labels. A classifier of several outputs
     counts each of them."""
     if not model.manifest.classes:
-        return [(None, "value" if model.name_of_answer == "prediction" else "output")]
-    return {label: key(label) for table in model.manifest.classes for label in table}.items()
+        return {None: "value" if model.name_of_answer == "prediction" else "output"}
+    return {label: key(label) for table in model.manifest.classes for label in table}
 
 
 class _Models(Collector):

@@ -11,7 +11,7 @@ from .access import Gate, Guarded, Policies, seen_by
 from .catalog import Catalog
 from .endpoint import Endpoint, Errors, Headers, Operation, Served, unreachable
 from .exchange import Shared
-from .metrics import Meter
+from .meters import Meter
 from .plan import MAIN
 from .problems import Refusal
 from .shadow import Shadow

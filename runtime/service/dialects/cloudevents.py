@@ -43,7 +43,7 @@ def events(make: Callable[[str, Model], Operation]) -> Callable[[str, Model], Op
                 reply = answered(asked._replace(body=_data(asked.body)))
                 event = {**_attributes(name), "datacontenttype": "application/json"}
                 body = encode({**event, "data": msgspec.Raw(reply.answer.body)})
-                return reply._replace(answer=reply.answer._replace(body=body), media_type=STRUCTURED)
+                return reply._replace(answer=msgspec.structs.replace(reply.answer, body=body), media_type=STRUCTURED)
             return answered(asked)
 
         return plain._replace(answer=answer)
