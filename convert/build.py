@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import spox
 
-from runtime.manifest import PROTOCOL, Category, Feature, Manifest, Output
+from runtime.manifest import Category, Feature, Manifest, Output, protocol_of
 from runtime.proof import Proof
 
 from .culprit import culprit
@@ -162,14 +162,15 @@ def _assembled(
     graph, scope, outputs, classes = build_graph(pipeline, signature, fold=fold)
     signature = replace(signature, features=tuple(_with_rules(feature, scope) for feature in signature.features))
     report(f"graph: {len(graph):,} bytes" + "".join(f"; folded {line}" for line in scope.folded))
+    inputs = tuple(_with_table(feature, scope) for feature in signature.features)
     manifest = Manifest(
-        protocol=PROTOCOL,
+        protocol=protocol_of(inputs),
         version=version,
         created=created.isoformat().replace("+00:00", "Z"),
         estimator=_words(pipeline),
         kind=kind_of(pipeline),
         named=signature.named,
-        inputs=tuple(_with_table(feature, scope) for feature in signature.features),
+        inputs=inputs,
         outputs=outputs,
         classes=classes,
         trained_with=_versions(TRAINED_WITH),
@@ -181,8 +182,7 @@ def _assembled(
     report(f"proof: level {proof.level} on {proof.rows:,} rows")
     if enforce_range:
         # Only now: the proof goes further than what will be let in.
-        inputs = tuple(_within_seen(feature) for feature in manifest.inputs)
-        manifest = msgspec.structs.replace(manifest, inputs=inputs)
+        manifest = msgspec.structs.replace(manifest, inputs=tuple(map(_within_seen, inputs)))
     return Twin(graph, manifest, proof, scope, elsewhere)
 
 

@@ -1,11 +1,12 @@
 """The bundle's manifest: what goes into the graph, what comes out of it, and what made it.
 
-The reader owns the format. To change it: raise PROTOCOL by one, keep reading the older number (a frozen reader of
-its own if the change is not an addition with a default), and freeze a bundle of the old protocol under
-``tests/formats/<number>/``, which is then read for ever.
+The reader owns the format. To change it, here or in proof.py: raise PROTOCOL by one, let ``protocol_of`` say which
+bundles need it, keep reading the older number (a frozen reader of its own if the change is not an addition with a
+default), and freeze a bundle by ``python -m tests.formats.freeze``, which is then read for ever.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -13,10 +14,10 @@ import msgspec
 from .errors import BundleError, ProtocolError
 from .pattern import DEFAULT, check_pattern
 
-__all__ = ["NAME", "PROTOCOL", "VERSION", "Category", "Feature", "Manifest", "Output", "TextRule"]
+__all__ = ["NAME", "PROTOCOL", "VERSION", "Category", "Feature", "Manifest", "Output", "TextRule", "protocol_of"]
 
-PROTOCOL = 1
-"""The newest protocol that this runtime reads."""
+PROTOCOL = 2
+"""The newest protocol that this runtime reads: 1, and 2 with texts."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 """The grammar of a model's name and of an alias."""
@@ -163,6 +164,12 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     def output(self, method: str) -> Output | None:
         """The output of a method, or None where the pipeline has no such method."""
         return next((output for output in self.outputs if output.method == method), None)
+
+
+def protocol_of(inputs: Iterable[Feature]) -> int:
+    """The oldest protocol whose readers understand such inputs: a bundle says that one, so that a runtime which is not
+    updated yet refuses what it could not answer, and nothing else."""
+    return 2 if any(feature.rules for feature in inputs) else 1
 
 
 class _Protocol(msgspec.Struct):

@@ -51,7 +51,7 @@ class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers: dict[str, list[Any]]
 
 
-class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Proof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What was compared, and how it came out.
 
     level: ``bit`` where every number of every method has the same bits, ``ulp`` where the differences stay within
