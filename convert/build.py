@@ -64,7 +64,7 @@ def convert(
     portable: also write ``portable.onnx``, for other ONNX runtimes: an input for each feature, categories as strings.
     report: called with one line a stage.
 
-    Raises ConvertError or one of its kinds; then nothing is written.
+    Raises ConvertError or one of its kinds; then nothing is written, but for a version whose alias could not be moved.
     """
     from .write import check_destination, write_bundle
 

@@ -6,6 +6,7 @@
 import argparse
 import contextlib
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from runtime import PipetwinError
 
 from . import registry
-from .errors import ParityError
+from .errors import ParityError, WriteError
 from .write import check_destination
 
 __all__ = ["main"]
@@ -34,8 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PipetwinError as error:
         _complain(str(error))
         return 2
+    except ModuleNotFoundError as error:
+        if "pipetwin[convert]" not in str(error):
+            raise
+        _complain(str(error))
+        return 2
     except KeyboardInterrupt:
-        _complain("interrupted, nothing was written")
+        _complain("interrupted; a version that was not written whole is not there")
         return 130
     return 0
 
@@ -46,7 +52,8 @@ def _convert(options: argparse.Namespace) -> None:
     if options.promote is not None:
         registry.check_alias(options.out, options.promote)
 
-    from .build import convert
+    from convert import convert  # first: it says what is not installed
+
     from .source import open_pipeline, read_sample
 
     with _progress() as say:
@@ -186,8 +193,13 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError as error:  # a full disk, or a reader that has gone, as head does
+        with open(os.devnull, "w") as nowhere:  # else Python writes what is pending once more, at its end
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        raise WriteError(f"expected to write to standard output, found: {error.strerror}") from error
 
 
 def _complain(text: str) -> None:

@@ -103,6 +103,8 @@ def read_sample(path: str | Path, target: str | None = None) -> Any:
         raise SampleError(f"expected a sample in one of {', '.join(readers)}, found {path}: write it as one of these")
     try:
         frame = read(path)
+    except FileNotFoundError as error:  # pyarrow's has no words but the path
+        raise SampleError(f"expected a sample in {path}, found no such file") from error
     except (OSError, ValueError, ImportError, NotImplementedError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
         raise SampleError(f"expected a sample in {path}, found: {reason}") from error
@@ -189,7 +191,8 @@ def _decompressed(stream: BinaryIO, file: Path) -> BinaryIO:
 
 def _summary(found: Imports) -> str:
     packages = sorted({name.module.partition(".")[0] for name in found.named})
-    return f"it imports {len(found.named)} names" + (f" from {', '.join(packages)}" if packages else "")
+    names = "1 name" if len(found.named) == 1 else f"{len(found.named)} names"
+    return f"it imports {names}" + (f" from {', '.join(packages)}" if packages else "")
 
 
 def _skops(file: Path) -> Any:

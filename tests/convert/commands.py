@@ -1,0 +1,41 @@
+"""What the tests of the command line share."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["CONVERT", "ROWS", "process", "started"]
+
+ROWS = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 2)), columns=["a", "b"]).assign(late=range(30))
+CONVERT = ("p.joblib", "--sample", "s.parquet", "--target", "late", "--out", "models/scaler", "--version", "v1")
+
+ROOT = Path(__file__).parents[2]
+
+
+def started(
+    folder: Path, *words: str, code: str = "", stdout: Any = subprocess.PIPE, first: Callable[[], object] | None = None
+) -> subprocess.Popen[str]:
+    """``python -m convert`` with those words in a folder, or a script; first: what the process does before."""
+    python = ["-c", code] if code else ["-m", "convert"]
+    return subprocess.Popen(
+        [sys.executable, *python, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=first,
+    )
+
+
+def process(folder: Path, *words: str, **how: Any) -> subprocess.CompletedProcess[str]:
+    """As ``started``, run to its end."""
+    with started(folder, *words, **how) as running:
+        out, err = running.communicate()
+    return subprocess.CompletedProcess(words, running.returncode, out, err)
