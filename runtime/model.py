@@ -6,7 +6,7 @@ from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 import numpy as np
@@ -137,6 +137,17 @@ class Model:
         self._read = _reader(self.manifest)
         predict = self.manifest.output("predict")
         self._counted = predict if predict is not None and predict.labels else None
+
+    def __copy__(self) -> "Model":
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"expected each process to load its own model, found {self.name!r} about to be pickled or copied: call "
+            "runtime.load with its folder where it is to answer"
+        )
 
     def within(self, limits: Limits) -> "Model":
         """The same model with limits to what the body of a request may hold; it shares everything else with this one,

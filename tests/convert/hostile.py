@@ -9,7 +9,10 @@ from typing import Any
 import joblib
 import numpy as np
 
-__all__ = ["ATTACKS", "Evil", "call", "name", "text"]
+from convert.pickles import audit, open_audited
+from convert.trust import resolve
+
+__all__ = ["ATTACKS", "Evil", "call", "name", "opened", "text"]
 
 
 def text(value: str) -> bytes:
@@ -107,3 +110,8 @@ ATTACKS: dict[str, Callable[[str], bytes]] = {
     **{f"joblib, {kind}": _compressed((kind, 3)) for kind in ("zlib", "gzip", "bz2", "lzma", "xz")},
 }
 """What makes a folder when it is opened, by how it does it."""
+
+
+def opened(data: bytes, *trust: str) -> Any:
+    """What is in a pickle, opened as a pipeline's file is."""
+    return open_audited(io.BytesIO(data), resolve(audit(io.BytesIO(data), "here"), "here", trust), "here")

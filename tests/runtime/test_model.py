@@ -1,9 +1,6 @@
 """Model is the pipeline's twin: shapes, dtypes, what it takes, and that many may ask it at once."""
 
 import json
-import multiprocessing
-import threading
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -323,50 +320,3 @@ def test_answers_that_json_cannot_say_are_null(every: dict[str, Model]) -> None:
 @pytest.mark.parametrize("body", [bytes, bytearray, memoryview])
 def test_bodies_of_any_buffer(every: dict[str, Model], body: Any) -> None:
     assert json.loads(every["twice"].predict_json(body(b'{"x": 1, "y": 2}')))["output"] == [2.0, 4.0]
-
-
-def test_many_threads_one_model(every: dict[str, Model]) -> None:
-    """Each thread asks with its own numbers and gets its own answers, one row and batches mixed."""
-    wrong: list[Any] = []
-    begin = threading.Barrier(8)
-
-    def ask(seed: int) -> None:
-        begin.wait()
-        for step in range(300):
-            x = float(seed * 1000 + step)
-            one = decoded(every["twice"], {"x": x, "y": -x})["output"]
-            many = decoded(every["twice"], [{"x": x, "y": 1}, {"x": 2, "y": x}])["outputs"]
-            table = every["twice"].transform([[x, x]])
-            if one != [2 * x, -2 * x] or many != [{"output": [2 * x, 2.0]}, {"output": [4.0, 2 * x]}]:
-                wrong.append((x, one, many))
-            if table.tolist() != [[2 * x, 2 * x]]:
-                wrong.append((x, table))
-
-    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
-
-
-def test_a_model_may_be_built_after_a_fork(root: Path, every: dict[str, Model]) -> None:
-    """A server that forks its workers after it has used a model itself, as gunicorn's preload does."""
-    every["twice"].transform([[1.0, 2.0]])
-    context = multiprocessing.get_context("fork")
-    answers = context.SimpleQueue()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads, which are the point here
-        children = [context.Process(target=_child, args=(root, answers)) for _ in range(3)]
-        for child in children:
-            child.start()
-    for child in children:
-        child.join(timeout=20)
-        assert child.exitcode == 0
-    assert [answers.get() for _ in children] == [[[2.0, 4.0]]] * 3
-
-
-def _child(root: Path, answers: Any) -> None:
-    model = load(root / "twice")
-    model.predict_json(b'{"x": 1, "y": 2}')
-    answers.put(model.transform([[1.0, 2.0]]).tolist())

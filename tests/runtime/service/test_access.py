@@ -1,29 +1,23 @@
 """Keys at the door: who is let in to what, in every dialect's own words, and what is shown to whom."""
 
 import json
-import logging
-import os
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import Model, SettingsError
+from runtime import Model
 from runtime.keys import key_line, read_keys
-from runtime.service import app, front, native
-from runtime.service.access import Gate, Policy, gate_of, policy_of
+from runtime.service import app
+from runtime.service.access import Gate
 from runtime.service.catalog import catalog
 from runtime.service.dialects.vertex import Vertex
 from runtime.service.endpoint import Endpoint
-from runtime.service.exchange import Shared
 from runtime.service.front import Front
 from runtime.service.logs import Line
 from runtime.service.problems import Refusal
-from runtime.service.routing import ModelRoute
-from runtime.service.serving import Serving
 
 from ..asgi import get, post, request
 
@@ -295,80 +289,6 @@ def test_the_schema_says_which_keys(service: Front, every: dict[str, Model]) -> 
             assert (operation.get("security") == []) == is_open
             assert ("401" in operation["responses"]) == ("security" not in operation)
     assert "security" not in get(app(every, access=None), "/schema").json()
-
-
-def test_a_route_without_a_policy_does_not_start(every: dict[str, Model], monkeypatch: pytest.MonkeyPatch) -> None:
-    from litestar import get as route
-
-    @route("/secret")
-    async def secret() -> None:
-        return None
-
-    monkeypatch.setattr(front, "GROUPS", (*front.GROUPS, lambda serving: [secret]))
-    with pytest.raises(TypeError, match=r"expected every route to state a policy, found \['/secret'\] without one"):
-        app(every)
-
-
-def test_a_route_of_a_dialect_without_a_policy_cannot_be_made(every: dict[str, Model]) -> None:
-    with pytest.raises(TypeError, match="policy"):
-        ModelRoute("/x", {"GET": native.predict}, native.problems)  # type: ignore[call-arg]
-    both = {"GET": native.predict, "POST": native.predict}
-    half = ModelRoute("/x", both, native.problems, {"GET": Policy.OPEN})
-    with pytest.raises(TypeError, match="expected /x to state a policy for each method, found others"):
-        Serving(catalog(every), Shared(1, None), [half])
-
-
-def test_a_method_that_a_route_has_not_is_not_open() -> None:
-    both = {"GET": Policy.OPEN, "POST": Policy.MODEL}
-    assert policy_of(both, "GET") is Policy.OPEN
-    assert policy_of(both, "BREW") is Policy.MODEL
-    assert policy_of({"GET": Policy.OPEN}, "BREW") is Policy.OPEN
-    assert policy_of(Policy.READ, "BREW") is Policy.READ
-
-
-def test_a_file_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    file = tmp_path / "keys"
-    file.write_text(key_line("a", "k-a"))
-    gate = gate_of(str(file), "")
-    assert gate is not None
-    with caplog.at_level(logging.INFO, "pipetwin"):
-        gate.refresh()
-        assert caplog.messages == []
-        new = tmp_path / "new"
-        new.write_text(key_line("a", "k-a") + "\n" + key_line("b", "k-b", admin=True))
-        new.replace(file)
-        gate.refresh()
-        assert [key.name for key in gate.keys] == ["a", "b"]
-        assert gate.administered
-        file.write_text("k-c")  # broken, and a key at that
-        gate.refresh()
-        gate.refresh()
-        os.unlink(file)
-        gate.refresh()
-        assert [key.name for key in gate.keys] == ["a", "b"]
-        file.write_text(key_line("b", "k-b"))
-        gate.refresh()
-        assert [key.name for key in gate.keys] == ["b"]
-    assert [message.partition(":")[0] for message in caplog.messages] == [
-        "2 keys are let in",
-        "the keys stay as they are",
-        "the keys stay as they are",
-        "1 keys are let in",
-    ]
-    assert "k-c" not in caplog.text
-    assert str(tmp_path) not in caplog.text
-
-
-def test_where_keys_come_from(tmp_path: Path) -> None:
-    assert gate_of("", "") is None
-    said = gate_of("", LINES)
-    assert said is not None
-    assert len(said.keys) == 3
-    said.refresh()
-    with pytest.raises(SettingsError, match="expected keys from a file or from PIPETWIN_API_KEYS, found both"):
-        gate_of(str(tmp_path / "keys"), LINES)
-    with pytest.raises(SettingsError, match="expected line 1 of PIPETWIN_API_KEYS to be"):
-        gate_of("", "k-all")
 
 
 @pytest.mark.parametrize(

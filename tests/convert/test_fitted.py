@@ -1,0 +1,80 @@
+"""What is fitted, what is not, and the path of the step that is not."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer, OneHotEncoder, StandardScaler
+
+from convert import SourceError
+from convert.source import check_fitted
+
+X = np.random.default_rng(0).normal(size=(40, 3))
+Y = (X[:, 0] > 0).astype(int)
+
+
+def failed_fit() -> KMeans:
+    """Its fit stopped midway: it knows what its input looks like, and nothing else."""
+    model = KMeans(100)
+    with pytest.raises(ValueError, match="should be >= n_clusters"):
+        model.fit(X)
+    assert model.n_features_in_ == 3
+    return model
+
+
+class Theirs(BaseEstimator):  # type: ignore[misc, unused-ignore]
+    """Nobody can say whether it is fitted."""
+
+    def fit(self, rows: Any) -> None: ...
+
+
+SCALER, MODEL = StandardScaler().fit(X), LogisticRegression().fit(X, Y)
+
+
+HALF = ColumnTransformer([("num", Pipeline([("s", StandardScaler())]), [0]), ("cat", OneHotEncoder(), [])]).fit(X)
+
+
+HALF.transformers_ = [("num", Pipeline([("s", StandardScaler())]), [0]), *HALF.transformers_[1:]]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "found"),
+    [
+        (LogisticRegression(), "LogisticRegression at pipeline"),
+        (failed_fit(), "KMeans at pipeline"),
+        (Pipeline([("s", SCALER), ("clf", LogisticRegression())]), "LogisticRegression at pipeline['clf']"),
+        (Pipeline([("s", StandardScaler()), ("clf", MODEL)]), "StandardScaler at pipeline['s']"),
+        (Pipeline([("p", ColumnTransformer([("n", SCALER, [0])]))]), "ColumnTransformer at pipeline['p']"),
+        (Pipeline([("p", HALF), ("clf", MODEL)]), "StandardScaler at pipeline['p']['num']['s']"),
+        (FeatureUnion([("a", SCALER), ("b", StandardScaler())]), "StandardScaler at pipeline['b']"),
+        (Pipeline([("s", SCALER), ("theirs", Theirs())]), "Theirs at pipeline['theirs']"),
+    ],
+)
+def test_an_unfitted_step_is_named_by_its_path(pipeline: Any, found: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        check_fitted(pipeline)
+    assert str(caught.value) == f"expected a fitted pipeline, found an unfitted {found}: call fit first"
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [({"model": SCALER}, "a dict"), (None, "a NoneType"), (LogisticRegression, "the class LogisticRegression")],
+)
+def test_what_is_no_pipeline_is_named(value: Any, found: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        check_fitted(value)
+    assert str(caught.value) == f"expected a trained scikit-learn pipeline, found {found}: give the pipeline itself"
+
+
+def test_what_needs_no_fit_is_fitted() -> None:
+    """Stateless steps, skipped ones, those that are given no columns, and other people's that scikit-learn cannot
+    judge."""
+    steps = [("n", Normalizer()), ("f", FunctionTransformer()), ("p", "passthrough"), ("x", None), ("t", Theirs())]
+    check_fitted(Pipeline([*steps, ("clf", MODEL)]))
+    check_fitted(ColumnTransformer([("num", StandardScaler(), [0]), ("cat", OneHotEncoder(), [])]).fit(X))
+    check_fitted(Pipeline([("scale", SCALER), ("clf", MODEL)]))
