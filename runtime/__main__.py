@@ -111,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         "private-metrics": "true or false: leave metrics to the admin address",
         "threads": "threads of each worker for long answers; by default as many as there are processors for it",
         "queue": f"requests that may wait for each thread, {default.queue} by default",
+        "batch-rows": "answer requests that come while all threads are at work together, up to so many rows; 0, by "
+        "default: each by itself",
         "workers": "processes that answer, 1 by default",
         "split": "divide the requests for a model among its aliases by percent: production=95,staging=5",
         "split-header": f"the header whose value decides which of them answers, {default.split_header} by default",

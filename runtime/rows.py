@@ -1,11 +1,12 @@
 """Rows on their way into a graph: the matrix, and beside it the terms of texts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Rows", "Terms"]
+__all__ = ["Rows", "Terms", "joined"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -52,3 +53,18 @@ class Rows:
 
     def __getitem__(self, rows: slice | NDArray[np.intp]) -> "Rows":
         return Rows(self.matrix[rows], tuple(terms[rows] for terms in self.terms))
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of several, one after the other; there is one at least, and all are of one manifest."""
+    rules = zip(*(part.terms for part in parts), strict=True)
+    return Rows(np.concatenate([part.matrix for part in parts]), tuple(_joined_terms(terms) for terms in rules))
+
+
+def _joined_terms(parts: Sequence[Terms]) -> Terms:
+    lengths = np.concatenate([np.diff(part.starts) for part in parts])
+    return Terms(
+        np.concatenate(([0], np.cumsum(lengths))),
+        np.concatenate([part.columns for part in parts]),
+        np.concatenate([part.values for part in parts]),
+    )

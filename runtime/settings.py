@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True):
     connections, requests: at once, of each worker; more are answered with 503.
     threads: of each worker, for what takes longer than handing it to a thread; 0 for as many as there are processors.
     queue: requests that may wait for each of these threads; more are answered with 503.
+    batch_rows: rows that requests which come while all threads are at work are answered in at most; 0: each by itself.
     workers: processes that answer.
     keys: a file of API keys, as hashes; api_keys: the same as text. Neither: everybody is let in.
     private_metrics: whether metrics are on the admin address alone.
@@ -71,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True):
     requests: int = 200
     threads: int = 0
     queue: int = QUEUE
+    batch_rows: int = 0
     workers: int = 1
     keys: str = ""
     api_keys: str = ""
@@ -180,6 +182,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "requests": (_size, "a number of requests, 1 or more"),
     "threads": (_threads, "an integer from 0 to 256"),
     "queue": (_queue, "an integer from 0 to 1000000"),
+    "batch_rows": (_queue, "an integer from 0 to 1000000"),
     "workers": (_workers, "an integer from 1 to 256"),
     "keys": (_text, "a file"),
     "api_keys": (_text, "lines of a file of keys"),

@@ -1,6 +1,6 @@
 """When a request is too late to be begun: its client has said how long it waits, and waits no more."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -35,10 +35,15 @@ def check_deadline(ends: float) -> None:
         raise Refusal(503, "deadline", "expected to begin within the request's timeout, found that it had passed")
 
 
-def check_timeout(said: Any, came: float) -> None:
+def check_timeout(said: Any, came: float, note: Callable[[float], None]) -> None:
     """The same for ``timeout`` among the parameters of the Open Inference Protocol: microseconds, as in Triton, where 0
-    is no timeout. Raises Refusal 400 for what is no whole number of them."""
+    is no timeout. Raises Refusal 400 for what is no whole number of them.
+
+    note: takes when work must have begun, where that is said.
+    """
     if type(said) is not int or said < 0:
         raise Refusal(400, "parameter", "expected parameters.timeout to be a whole number of microseconds")
     if said:
-        check_deadline(came + said / 1e6)
+        ends = came + said / 1e6
+        check_deadline(ends)
+        note(ends)

@@ -4,7 +4,7 @@ A dialect gives operations (bytes in, bytes out) and the shape of its errors; th
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from functools import partial
 from time import perf_counter
@@ -46,12 +46,14 @@ class Asked(NamedTuple):
     """What a request says.
 
     came: when, by ``perf_counter``.
+    until: takes the moment by which work on it must have begun, where its body says one.
     """
 
     headers: Headers
     query: bytes
     body: bytes
     came: float
+    until: Callable[[float], None] = lambda ends: None
 
 
 class Reply(NamedTuple):
@@ -94,16 +96,24 @@ class Failed(NamedTuple):
     body: bytes
 
 
+Joins = Callable[[HTTPScope, Asked, float | None], Awaitable[Reply] | None]
+"""What answers a request together with others: (scope, asked, when work must have begun) -> its answer; None for a
+request that is answered by itself."""
+
 Errors = Callable[[Refusal, bytes], Failed]
 """The shape of a dialect's errors: (refusal, request id) -> answer."""
 
 
 class Served(NamedTuple):
-    """The model that a path speaks of, by the name it is served under, and its counters."""
+    """The model that a path speaks of, by the name it is served under, and its counters.
+
+    joins: answers requests together, where that is asked for.
+    """
 
     name: str
     model: Model
     meter: Meter
+    joins: Joins | None = None
 
 
 class Endpoint:
@@ -130,7 +140,8 @@ class Endpoint:
         self._note = shared.note
         self._limit = shared.body_limit
         self._pool = shared.pool
-        self._inline = inline_bytes(served.model.cost) if served else sys.maxsize
+        self._joins = served.joins if served else None
+        self._inline = (-1 if served.joins else inline_bytes(served.model.cost)) if served else sys.maxsize
         self._meter = served.meter if served else None
         self._made_by = ((b"x-model-version", served.model.version.encode("ascii")),) if served else ()
         self._whose = (served.name, served.model.version) if served else None
@@ -164,8 +175,11 @@ class Endpoint:
             begun = perf_counter()
             asked = Asked(headers, scope["query_string"], body, start)
             if len(body) > by._inline or compressed:
-                work = partial(_answer, operation, asked, ends, self._limit if compressed else None)
-                answer, media_type, more, status = await self._pool.run(work)
+                answering = by._joins(scope, asked, ends) if by._joins is not None and not compressed else None
+                if answering is None:
+                    work = partial(_answer, operation, asked, ends, self._limit if compressed else None)
+                    answering = self._pool.run(work)
+                answer, media_type, more, status = await answering
             else:
                 if ends is not None:
                     check_deadline(ends)

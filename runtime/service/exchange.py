@@ -58,6 +58,7 @@ class Shared:
     limits: to what a body may hold.
     pool: answers what takes long.
     spans: traces requests; none: they are not.
+    batch_rows: rows that requests which come together are answered in at most; 0: each is answered by itself.
     split: among which aliases the requests for a model are divided.
     request_id: headers -> id.
     """
@@ -68,6 +69,7 @@ class Shared:
     pool: Pool = field(default_factory=lambda: Pool(cpus(), QUEUE))
     split: Split | None = None
     spans: Spans | None = None
+    batch_rows: int = 0
     request_id: Callable[[Mapping[bytes, bytes]], bytes] = field(default_factory=request_ids)
 
     def note(

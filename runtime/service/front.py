@@ -62,6 +62,7 @@ def configured(models: Models | Catalog, settings: Settings, access: Access, gat
         Pool(threads, settings.queue),
         Split(settings.split, settings.split_header.encode("ascii")) if settings.split else None,
         Spans() if settings.traces else None,
+        settings.batch_rows,
     )
     vertex = Vertex(settings.predict_route, settings.health_route)
     shadow = Shadow(*settings.shadow, settings.body_limit) if settings.shadow else None

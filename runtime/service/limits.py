@@ -12,7 +12,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .problems import Refusal
 
-__all__ = ["Bounds", "protocol"]
+__all__ = ["GONE", "Bounds", "protocol", "telling"]
+
+
+GONE = "pipetwin.gone"
+"""Among a scope's extensions: what tells whether the client has gone; may be called by any thread."""
 
 
 class Bounds(NamedTuple):
@@ -155,6 +159,17 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
             self.transport.close()
 
     return Bounded
+
+
+def telling(protocol: type[HttpToolsProtocol]) -> type[HttpToolsProtocol]:
+    """The same protocol, whose requests say whether their client has gone."""
+
+    class Telling(protocol):  # type: ignore[misc, valid-type]
+        def on_headers_complete(self) -> None:
+            self.scope["extensions"] = {GONE: self.transport.is_closing}
+            super().on_headers_complete()
+
+    return Telling
 
 
 def _answer(status: str, *more: str) -> bytes:

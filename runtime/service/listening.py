@@ -9,7 +9,7 @@ import uvicorn
 
 from ..settings import Settings
 from .front import Front
-from .limits import Bounds, protocol
+from .limits import Bounds, protocol, telling
 from .logs import log
 
 __all__ = ["DRAIN_SECONDS", "Server", "address"]
@@ -27,11 +27,12 @@ class Server(uvicorn.Server):
     nobody in and finishes what it has accepted. A second signal ends it at once."""
 
     def __init__(self, front: Front, settings: Settings) -> None:
+        http = protocol(_bounds(settings), front.refusing)
         super().__init__(
             uvicorn.Config(
                 front,
                 loop="uvloop",
-                http=protocol(_bounds(settings), front.refusing),
+                http=telling(http) if settings.batch_rows else http,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -3,7 +3,7 @@
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -22,6 +22,8 @@ KINDS = (
 )
 """Every ``error_type`` there is."""
 
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
 
 class Metrics:
     """The metrics of one service.
@@ -30,9 +32,12 @@ class Metrics:
     from KINDS, so that the number of series is known when the models are.
 
     catalog: answers the models that are served now.
+    inline: the largest body that the event loop answers itself, bytes; -1 where it answers none.
     """
 
-    def __init__(self, catalog: Callable[[], Catalog]) -> None:
+    def __init__(
+        self, catalog: Callable[[], Catalog], inline: Callable[[Model], int] = lambda model: inline_bytes(model.cost)
+    ) -> None:
         self.registry = CollectorRegistry()
         self._meters = Meters()
         self.registry.register(self._meters)
@@ -45,13 +50,22 @@ class Metrics:
             ("model", "outcome"),
             registry=self.registry,
         )
-        self._models = _Models(catalog)
+        self._batches: Histogram | None = None
+        self._models = _Models(catalog, inline)
         self.registry.register(self._models)
 
     def meter(self, name: str, model: Model) -> Meter:
         """The counters of one model; those of the same name and version are the same counters."""
         errors = {kind: self._errors.labels(name, kind) for kind in KINDS}
         return self._meters.meter(name, model.version, _classes(model), errors)
+
+    def batch(self, name: str) -> Callable[[int], None]:
+        """What takes the rows of each run of a model, where requests are answered together; elsewhere there is no such
+        metric."""
+        if self._batches is None:
+            text = "Rows of a run of the graph, where requests are answered together."
+            self._batches = Histogram("ml_batch_rows", text, ("model",), buckets=_ROWS, registry=self.registry)
+        return self._batches.labels(name).observe
 
     def reloaded(self, model: str, outcome: str) -> None:
         """Count a reload; the outcome is one of ``reload.OUTCOMES``."""
@@ -78,8 +92,9 @@ def _classes(model: Model) -> Mapping[Category | None, str]:
 class _Models(Collector):
     """What the models themselves know: who they are, and what they saw of each feature."""
 
-    def __init__(self, catalog: Callable[[], Catalog]) -> None:
+    def __init__(self, catalog: Callable[[], Catalog], inline: Callable[[Model], int]) -> None:
         self._catalog = catalog
+        self._inline = inline
         self._totals: Tally[tuple[str, str, str]] = Tally()
         self._leaving: list[tuple[str, Model]] = []
 
@@ -115,7 +130,7 @@ class _Models(Collector):
         catalog = self._catalog()
         for name, model in catalog.models.items():
             info.add_metric((name, model.version, model.manifest.kind, model.proof.level), 1)
-            inline.add_metric((name,), inline_bytes(model.cost) >= 0)
+            inline.add_metric((name,), self._inline(model) >= 0)
             cost.add_metric((name,), model.cost.row)
         counted = self._totals.copy()
         here = [(name, model) for name in catalog.models for model in catalog.of(name)]

@@ -12,8 +12,8 @@ from ..manifest import Feature
 from ..model import Model
 from .access import Policy, seen_by
 from .catalog import Catalog
+from .joinable import inline
 from .openapi import document
-from .pool import inline_bytes
 from .problems import Refusal
 from .serving import Serving
 from .trace import PREFIX
@@ -65,7 +65,7 @@ def models(serving: Serving) -> list[HTTPRouteHandler]:
     @get("/models/{name:str}", policy=Policy.MODEL)
     async def one(request: Request[Any, Any, Any]) -> Response[bytes]:
         name = request.path_params["name"]
-        return _json(_full(name, shown(serving, request).find(name)))
+        return _json(_full(name, shown(serving, request).find(name), serving.shared.batch_rows))
 
     return [every, one]
 
@@ -139,7 +139,7 @@ def _brief(name: str, model: Model) -> dict[str, Any]:
     }
 
 
-def _full(name: str, model: Model) -> dict[str, Any]:
+def _full(name: str, model: Model, batch_rows: int) -> dict[str, Any]:
     manifest, proof = model.manifest, model.proof
     return _brief(name, model) | {
         "inputs": [_feature(feature) for feature in manifest.inputs],
@@ -148,7 +148,7 @@ def _full(name: str, model: Model) -> dict[str, Any]:
         "proof": {"level": proof.level, "rows": proof.rows, "tolerance": proof.tolerance},
         "digest": model.digest,
         "execution": {
-            "inline": (most := inline_bytes(model.cost)) >= 0,
+            "inline": (most := inline(model, batch_rows)) >= 0,
             "inline_bytes": max(most, 0),
             "run_seconds": model.cost.run,
             "row_seconds": model.cost.row,

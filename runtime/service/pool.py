@@ -51,6 +51,18 @@ class Pool:
 
     async def run(self, work: Callable[[], T]) -> T:
         """What ``work`` returns or raises, called in a thread. Raises Refusal 503 where the queue is full."""
+        self.enter()
+        begun = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        self._begun.add(begun)
+        try:
+            return await begun
+        finally:
+            self._begun.discard(begun)
+            self._held -= 1
+
+    def enter(self) -> None:
+        """Take a place among those who are answered here or wait for it; whoever has one gives it back by ``leave``.
+        Raises Refusal 503 where there is none."""
         if self._held >= self._most:
             raise Refusal(
                 503,
@@ -59,13 +71,22 @@ class Pool:
                 headers=RETRY_AFTER,
             )
         self._held += 1
-        begun = asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._held -= 1
+
+    async def awaited(self, begun: "asyncio.Future[T]") -> T:
+        """What somebody with a place waits for; ``settled`` waits for it too."""
         self._begun.add(begun)
         try:
             return await begun
         finally:
             self._begun.discard(begun)
-            self._held -= 1
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Have a thread do something for those who have a place."""
+        self._executor.submit(work)
 
     async def settled(self) -> None:
         """Wait until everything is answered that had been let in before."""

@@ -3,19 +3,22 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ..keys import Key
 from ..model import Model
 from .access import Gate, Guarded, Policies, seen_by
 from .catalog import Catalog
-from .endpoint import Endpoint, Errors, Headers, Operation, Served, unreachable
+from .endpoint import Endpoint, Errors, Headers, Joins, Operation, Served, unreachable
 from .exchange import Shared
 from .meters import Meter
 from .plan import MAIN
 from .problems import Refusal
 from .shadow import Shadow
 from .split import Divided
+
+if TYPE_CHECKING:
+    from .batching import Batcher
 
 __all__ = ["ModelRoute", "Route", "Router", "ServiceRoute"]
 
@@ -80,6 +83,7 @@ class Router:
         gate: Gate | None = None,
         draining: Callable[[], bool] = lambda: False,
         shadow: Shadow | None = None,
+        batcher: "Callable[[str, Model], Batcher | None] | None" = None,
     ) -> None:
         self._limited = cache(lambda model: model.within(shared.limits))
         self._meter = meter
@@ -88,6 +92,7 @@ class Router:
         self._gate = gate
         self._draining = draining
         self._shadow = shadow
+        self._batcher = cache(lambda name, model: batcher(name, self._limited(model))) if batcher else None
         self._patterns = [(route, _pattern(route.path)) for route in routes if isinstance(route, ModelRoute)]
         self.paths: dict[str, Any] = {}
         self._endpoints: dict[tuple[str, str, str], Endpoint] = {}
@@ -113,7 +118,8 @@ class Router:
 
     def _endpoint(self, route: ModelRoute, path: str, alias: str, name: str, model: Model) -> Endpoint:
         made = {method: self._ready(make(name, self._limited(model))) for method, make in route.methods.items()}
-        endpoint = Endpoint(route.path, made, route.errors, self._shared, Served(name, model, self._meter(name, model)))
+        served = Served(name, model, self._meter(name, model), self._joins(route, name, model))
+        endpoint = Endpoint(route.path, made, route.errors, self._shared, served)
         self._endpoints[path, name, alias] = endpoint
         shadow = self._shadow
         if shadow is not None and name == shadow.name and "POST" in made and made["POST"].predicts:
@@ -121,6 +127,14 @@ class Router:
             if candidate is not None:
                 endpoint.after = shadow.beside(route.methods["POST"], self._limited(model), self._limited(candidate))
         return endpoint
+
+    def _joins(self, route: ModelRoute, name: str, model: Model) -> Joins | None:
+        """What answers a route's requests together with others for the same model, if anything does."""
+        batcher = self._batcher(name, model) if self._batcher is not None else None
+        if batcher is None:
+            return None
+        made = {method: make(name, batcher.model) for method, make in route.methods.items()}
+        return partial(batcher.joins, made)
 
     def succeed(self, before: "Router") -> None:
         """Take over the requests whose bodies still come in: once this router serves, no model that went answers. A

@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
+from ..model import Model
 from .access import Gate
 from .catalog import Catalog
 from .exchange import Shared
+from .joinable import inline, joined_bytes
 from .metrics import Metrics
 from .routing import Route, Router
 from .shadow import Shadow
+
+if TYPE_CHECKING:
+    from .batching import Batcher
 
 __all__ = ["Serving"]
 
@@ -41,7 +47,7 @@ class Serving:
         self.catalog = Catalog({})
         self.draining = False
         self.expose = self._expose
-        self.metrics = Metrics(lambda: self.catalog)
+        self.metrics = Metrics(lambda: self.catalog, lambda model: inline(model, shared.batch_rows))
         self.gate = gate
         self.private_metrics = private_metrics
         self.shadow = shadow
@@ -65,5 +71,20 @@ class Serving:
 
     def _router(self, catalog: Catalog) -> Router:
         return Router(
-            self.routes, catalog, cache(self.metrics.meter), self.shared, self.gate, lambda: self.draining, self.shadow
+            self.routes,
+            catalog,
+            cache(self.metrics.meter),
+            self.shared,
+            self.gate,
+            lambda: self.draining,
+            self.shadow,
+            self._batcher if self.shared.batch_rows else None,
         )
+
+    def _batcher(self, name: str, model: Model) -> "Batcher | None":
+        """What answers a model's requests together; None where they are answered as well by themselves."""
+        from .batching import Batcher  # greenlet is needed where batches are asked for, and nowhere else
+
+        if joined_bytes(model) < 0:
+            return None
+        return Batcher(model, self.shared.pool, self.shared.batch_rows, self.metrics.batch(name))

@@ -30,6 +30,24 @@ def request(
     gone: bool = False,
     received: list[dict[str, Any]] | None = None,
 ) -> Answer:
+    """One request, in an event loop of its own; the arguments are ``exchange``'s."""
+    return asyncio.run(
+        exchange(app, method, target, body, headers=headers, root_path=root_path, gone=gone, received=received)
+    )
+
+
+async def exchange(
+    app: Any,
+    method: str,
+    target: str,
+    body: bytes | Iterable[bytes] = b"",
+    *,
+    headers: Mapping[str, str] | None = None,
+    root_path: str = "",
+    gone: bool = False,
+    received: list[dict[str, Any]] | None = None,
+    extensions: dict[str, Any] | None = None,
+) -> Answer:
     """One request.
 
     target: path and query.
@@ -37,6 +55,7 @@ def request(
     headers: no others are sent.
     gone: the client disconnects after the body's last part instead of ending it.
     received: takes the messages, and gives them one by one.
+    extensions: of the scope.
     """
     path, _, query = target.partition("?")
     parts = [body] if isinstance(body, bytes) else list(body)
@@ -60,6 +79,7 @@ def request(
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in (headers or {}).items()],
         "client": ("127.0.0.1", 5),
         "server": ("127.0.0.1", 8000),
+        **({} if extensions is None else {"extensions": extensions}),
     }
 
     async def receive() -> dict[str, Any]:
@@ -68,7 +88,7 @@ def request(
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    await app(scope, receive, send)
     if not sent:
         return Answer(0, {}, b"")
     start, *rest = sent

@@ -248,5 +248,6 @@ def several(folder: Path, inputs: tuple[Feature, ...], **changes: Any) -> Path:
         "predict": [["ab"[a], "xy"[b]] for a, b in above.astype(int).tolist()],
         "predict_proba": [np.stack([1.0 - above[:, k], above[:, k]], axis=1).tolist() for k in (0, 1)],
     }
+    proof = {key: changes.pop(key) for key in list(changes) if key in Proof.__struct_fields__}
     made = manifest("classifier", inputs, outputs, classes=(("a", "b"), ("x", "y")), **changes)
-    return write(folder, text, made, rows=rows, answers=answers)
+    return write(folder, text, made, rows=rows, answers=answers, **proof)

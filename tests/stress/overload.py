@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import helper, numpy_helper
@@ -162,8 +162,9 @@ def _p99(values: Sequence[float]) -> float:
     return float(np.percentile(values, 99)) if values else float("nan")
 
 
-def slow(folder: Path) -> None:
-    """A model that squares a matrix for every request, whatever its rows, and then adds 1 as the oracle does."""
+def slow(folder: Path, **changes: Any) -> None:
+    """A model that squares a matrix for every request, whatever its rows, and then adds 1 as the oracle does; changes
+    are made to its proof."""
     nodes = [
         helper.make_node("ReduceSum", ["X"], ["sum"], keepdims=0),
         helper.make_node("Constant", [], ["ones"], value=numpy_helper.from_array(np.ones((SIZE, SIZE)))),
@@ -174,7 +175,7 @@ def slow(folder: Path) -> None:
         helper.make_node("Mul", ["largest", "none"], ["nothing"]),
         helper.make_node("Add", ["X", "nothing"], ["X2"]),
     ]
-    oracle.write(folder / "slow", 1, nodes=nodes)
+    oracle.write(folder / "slow", 1, nodes=nodes, **changes)
 
 
 _BODY = json.dumps(oracle.rows(1, 1)[0]).encode()

@@ -72,7 +72,7 @@ def infer(name: str, model: Model) -> Operation:
         text, reader = split(asked.headers, asked.body)
         request = shaped(text, _decoder)
         if "timeout" in request.parameters:
-            check_timeout(request.parameters["timeout"], asked.came)
+            check_timeout(request.parameters["timeout"], asked.came, asked.until)
         columns = {}
         for place, tensor in enumerate(request.inputs):
             if tensor.name in columns:
