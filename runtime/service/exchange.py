@@ -101,7 +101,7 @@ def check_media_type(headers: Mapping[bytes, bytes]) -> None:
     """Raise Refusal 415 for a body that says it is something other than plain JSON in UTF-8."""
     kind = headers.get(b"content-type")
     if kind is not None and kind != b"application/json" and not _JSON(kind):
-        raise Refusal(415, "media_type", "expected the content type application/json in UTF-8, found another")
+        raise Refusal(415, "media_type", "expected the header content-type: application/json, in UTF-8, found another")
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:

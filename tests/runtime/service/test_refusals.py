@@ -99,7 +99,7 @@ def test_media_types_that_are_json(flights_app: Front, kind: str) -> None:
 def test_media_types_that_are_not(flights_app: Front, kind: str) -> None:
     answer = post(flights_app, "/predict", ROW, headers={"content-type": kind})
     assert answer.status == 415
-    assert problem(answer)["detail"] == "expected the content type application/json in UTF-8, found another"
+    assert problem(answer)["detail"] == "expected the header content-type: application/json, in UTF-8, found another"
 
 
 @pytest.mark.parametrize(
