@@ -103,10 +103,13 @@ def _route(text: str) -> str:
     return "/" + text.strip("/")
 
 
-def _port(text: str) -> int:
-    if not 0 <= int(text) <= 65535:
-        raise ValueError
-    return int(text)
+def _integer(low: int, high: int) -> tuple[Callable[[str], int], str]:
+    def read(text: str) -> int:
+        if not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return read, f"an integer from {low} to {high}"
 
 
 def _size(text: str) -> int:
@@ -119,24 +122,6 @@ def _seconds(text: str) -> float:
     if not 0 <= float(text) <= 86_400:
         raise ValueError
     return float(text)
-
-
-def _workers(text: str) -> int:
-    if not 1 <= int(text) <= 256:
-        raise ValueError
-    return int(text)
-
-
-def _threads(text: str) -> int:
-    if not 0 <= int(text) <= 256:
-        raise ValueError
-    return int(text)
-
-
-def _queue(text: str) -> int:
-    if not 0 <= int(text) <= 1_000_000:
-        raise ValueError
-    return int(text)
 
 
 def _truth(text: str) -> bool:
@@ -168,7 +153,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "predict_route": (_route, "a path"),
     "health_route": (_route, "a path"),
     "host": (_text, "a host's name or address"),
-    "port": (_port, "an integer from 0 to 65535"),
+    "port": _integer(0, 65535),
     "body_limit": (_size, "a number of bytes, 1 or more"),
     "rows_limit": (_size, "a number of rows, 1 or more"),
     "text_limit": (_size, "a number of characters, 1 or more"),
@@ -180,10 +165,10 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "header_limit": (_size, "a number of bytes, 1 or more"),
     "connections": (_size, "a number of connections, 1 or more"),
     "requests": (_size, "a number of requests, 1 or more"),
-    "threads": (_threads, "an integer from 0 to 256"),
-    "queue": (_queue, "an integer from 0 to 1000000"),
-    "batch_rows": (_queue, "an integer from 0 to 1000000"),
-    "workers": (_workers, "an integer from 1 to 256"),
+    "threads": _integer(0, 256),
+    "queue": _integer(0, 1_000_000),
+    "batch_rows": _integer(0, 1_000_000),
+    "workers": _integer(1, 256),
     "keys": (_text, "a file"),
     "api_keys": (_text, "lines of a file of keys"),
     "private_metrics": (_truth, "true or false"),
@@ -192,7 +177,7 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "shadow": (_shadow, "a model and its alias, flights@staging say"),
     "traces": (_truth, "true or false"),
     "admin_host": (_text, "a host's name or address"),
-    "admin_port": (_port, "an integer from 0 to 65535"),
+    "admin_port": _integer(0, 65535),
 }
 
 VARIABLES = {name: f"PIPETWIN_{name.upper()}" for name in _READ}

@@ -9,7 +9,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 from spox import Var
 
 from . import lower, lowers
-from .labels import Labels, argmax, log, scalar
+from .labels import Labels, argmax, log_probabilities, scalar
 from .matrix import Matrix
 from .meta import member, numbers, one_hot, total
 from .trees import mean_of_trees
@@ -75,7 +75,7 @@ def bagged_labels(bagging: BaggingClassifier, x: Matrix) -> Labels:
 @lowers(BaggingClassifier, method="predict_log_proba")
 def bagged_log_probabilities(bagging: BaggingClassifier, x: Matrix) -> Any:
     if not hasattr(bagging.estimator_, "predict_log_proba"):
-        return log(x, lower(bagging, "predict_proba", x))
+        return log_probabilities(bagging, x)
     answers = _answers(bagging, "predict_log_proba", x)
     members = zip(answers, bagging.estimators_, strict=True)
     parts = [_spread(part, own.classes_, int(bagging.n_classes_), -np.inf) for part, own in members]

@@ -1,14 +1,12 @@
 """AdaBoost: a weighted vote, and a weighted median."""
 
-from typing import Any
-
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from sklearn.ensemble import AdaBoostClassifier, AdaBoostRegressor
 from spox import Var
 
 from . import lower, lowers
-from .labels import Labels, argmax, log, scalar
+from .labels import Labels, argmax, log_probabilities, scalar
 from .links import softmax
 from .matrix import Matrix
 from .meta import constant_rows, member, numbers, total, upright
@@ -53,9 +51,7 @@ def vote_probabilities(model: AdaBoostClassifier, x: Matrix) -> Var:
     return softmax(op.div(votes, op.const(np.float64(count - 1))))
 
 
-@lowers(AdaBoostClassifier, method="predict_log_proba")
-def vote_log_probabilities(model: AdaBoostClassifier, x: Matrix) -> Any:
-    return log(x, lower(model, "predict_proba", x))
+lowers(AdaBoostClassifier, method="predict_log_proba")(log_probabilities)
 
 
 @lowers(AdaBoostRegressor, method="predict")

@@ -10,9 +10,9 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from ..errors import UnsupportedError
-from . import lower, lowers
+from . import lowers
 from .ensemble import FLOAT32, Trees, chosen_leaves, in_order, join, sum_of_leaves
-from .labels import Labels, argmax, log, probabilities_of, scalar
+from .labels import Labels, argmax, log_probabilities, probabilities_of, scalar
 from .links import expit, softmax
 from .matrix import Matrix
 from .meta import upright
@@ -136,9 +136,7 @@ def probabilities(model: Any, x: Matrix) -> Var:
     return softmax(raw) if loss == "MultiClass" else probabilities_of(expit(raw))
 
 
-@lowers(CLASSIFIER, method="predict_log_proba")
-def log_probabilities(model: Any, x: Matrix) -> Any:
-    return log(x, lower(model, "predict_proba", x))
+lowers(CLASSIFIER, method="predict_log_proba")(log_probabilities)
 
 
 @lowers(CLASSIFIER, method="predict")

@@ -7,8 +7,8 @@ import spox.opset.ai.onnx.v21 as op
 from sklearn.multioutput import ClassifierChain, RegressorChain
 from spox import Var
 
-from . import lower, lowers
-from .labels import Labels, log
+from . import lowers
+from .labels import Labels, log_probabilities
 from .matrix import Matrix
 from .meta import column, member, numbers, upright
 
@@ -57,9 +57,7 @@ def chained_probabilities(chain: ClassifierChain, x: Matrix) -> Var:
     return _scores(chain, "predict_proba", x)
 
 
-@lowers(ClassifierChain, method="predict_log_proba")
-def chained_log_probabilities(chain: ClassifierChain, x: Matrix) -> Any:
-    return log(x, lower(chain, "predict_proba", x))
+lowers(ClassifierChain, method="predict_log_proba")(log_probabilities)
 
 
 @lowers(ClassifierChain, method="decision_function")

@@ -9,8 +9,8 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from spox import Var
 
 from ..errors import UnsupportedError
-from . import lower, lowers
-from .labels import Labels, log, scalar
+from . import lowers
+from .labels import Labels, log_probabilities, scalar
 from .matrix import Matrix
 
 
@@ -59,6 +59,4 @@ def dummy_probabilities(model: DummyClassifier, x: Matrix) -> Any:
     return outputs if model.n_outputs_ > 1 else outputs[0]
 
 
-@lowers(DummyClassifier, method="predict_log_proba")
-def dummy_log_probabilities(model: DummyClassifier, x: Matrix) -> Any:
-    return log(x, lower(model, "predict_proba", x))
+lowers(DummyClassifier, method="predict_log_proba")(log_probabilities)

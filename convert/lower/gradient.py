@@ -19,7 +19,7 @@ from spox import Var
 from ..errors import UnsupportedError
 from . import lower, lowers
 from .ensemble import FLOAT32, Trees, chosen_leaves, join, stump, sum_of_leaves
-from .labels import Labels, argmax, log, probabilities_of, scalar
+from .labels import Labels, argmax, log_probabilities, probabilities_of, scalar
 from .links import inverse_link, link
 from .matrix import Matrix, concat
 from .meta import column, numbers, upright
@@ -166,9 +166,7 @@ def boosted_probabilities(model: Any, x: Matrix) -> Var:
     return probabilities_of(inverse_link(model._loss.link, _raw(model, x)))
 
 
-@lowers(GradientBoostingClassifier, HistGradientBoostingClassifier, method="predict_log_proba")
-def boosted_log_probabilities(model: Any, x: Matrix) -> Var:
-    return log(x, lower(model, "predict_proba", x))
+lowers(GradientBoostingClassifier, HistGradientBoostingClassifier, method="predict_log_proba")(log_probabilities)
 
 
 @lowers(GradientBoostingClassifier, HistGradientBoostingClassifier, method="predict")

@@ -4,18 +4,15 @@ from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
-from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from spox import Var
 
 from ..errors import UnsupportedError
 from . import lower, lowers
 from .dummy import repeated
-from .ensemble import Trees, chosen_leaves
 from .labels import scalar
 from .matrix import Matrix
-
-Floats = NDArray[np.float64]
+from .places import places
 
 
 @lowers(IsotonicRegression, method="predict")
@@ -40,11 +37,11 @@ def _interpolated(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
 
 
 def _interpolate(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
-    places, values = model.X_thresholds_, model.y_thresholds_
-    if len(places) == 1:
+    thresholds, values = model.X_thresholds_, model.y_thresholds_
+    if len(thresholds) == 1:
         return scalar(repeated(values.astype(np.float64), x)), scalar(repeated(np.zeros(1), x))
     # A model that was trained on float32 sees, compares and computes in float32.
-    single = places.dtype == np.float32
+    single = thresholds.dtype == np.float32
     dtype = np.float32 if single else np.float64
     number = op.cast(x.tensor, to=np.float32) if single else x.tensor
     low, high = op.const(dtype(model.X_min_)), op.const(dtype(model.X_max_))
@@ -54,15 +51,17 @@ def _interpolate(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
         x = x.new(op.cast(number, to=np.float64))
     with np.errstate(all="ignore"):
         # As both compute the slopes; at the last threshold none is needed.
-        slopes = np.append(np.diff(values) / np.diff(places), dtype(0))
+        slopes = np.append(np.diff(values) / np.diff(thresholds), dtype(0))
     if not np.isfinite(slopes).all():
         raise UnsupportedError(
             "expected an IsotonicRegression with finite slopes, found thresholds too near each other: train it on "
             "numbers that are further apart"
         )
-    trees, interval = _search(places.astype(np.float64), strict=single)
-    at = chosen_leaves(x, trees, interval, None)
-    start, value, slope = (op.gather(op.const(table.astype(dtype)), at, axis=0) for table in (places, values, slopes))
+    # The first threshold is where a number below all of them is put too; a strict search never comes to the last.
+    edges = thresholds[1:].astype(np.float64)
+    at = places(x, [edges[:-1] if single else edges], ["left" if single else "right"])
+    tables = (thresholds, values, slopes)
+    start, value, slope = (op.gather(op.const(table.astype(dtype)), at, axis=0) for table in tables)
     line = op.add(op.mul(slope, op.sub(number, start)), value)
     if model.out_of_bounds != "clip":
         # Where scikit-learn would raise the answer is NaN too.
@@ -78,42 +77,3 @@ def _interpolate(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
 def isotonic_transform(model: IsotonicRegression, x: Matrix) -> Any:
     """The same; it is one-dimensional, so that nothing can come behind it."""
     return lower(model, "predict", x)
-
-
-def _search(places: Floats, *, strict: bool) -> tuple[Trees, NDArray[np.int64]]:
-    """A binary search as a balanced tree, and for each leaf the last place that is at most the number (else 0).
-
-    strict: the last place below the number instead.
-    """
-    feature: list[int] = []
-    threshold: list[float] = []
-    left: list[int] = []
-    right: list[int] = []
-    interval: list[int] = []
-
-    def grow(first: int, last: int) -> int:
-        node = len(feature)
-        leaf = last - first == 1
-        middle = (first + last) // 2
-        feature.append(-1 if leaf else 0)
-        # A tree asks x <= t, which is what a strict search needs; the other asks x < t.
-        split = places[middle] if strict else np.nextafter(places[middle], -np.inf)
-        threshold.append(0.0 if leaf else float(split))
-        interval.append(first)
-        left.append(-1)
-        right.append(-1)
-        if not leaf:
-            left[node] = grow(first, middle)
-            right[node] = grow(middle, last)
-        return node
-
-    grow(0, len(places) - strict)
-    trees = Trees(
-        roots=np.array([0]),
-        feature=np.array(feature),
-        threshold=np.array(threshold),
-        left=np.array(left),
-        right=np.array(right),
-        missing_left=np.zeros(len(feature), bool),
-    )
-    return trees, np.array(interval)

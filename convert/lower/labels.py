@@ -11,9 +11,10 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
+from . import lower
 from .matrix import Matrix
 
-__all__ = ["Labels", "argmax", "log", "probabilities_of", "scalar"]
+__all__ = ["Labels", "argmax", "log", "log_probabilities", "probabilities_of", "scalar"]
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,8 @@ def log(x: Matrix, probabilities: Var | list[Var]) -> Var | list[Var]:
     logarithms = [op.log(part) for part in parts]
     x.scope.logarithms += [(part, 1 / 1000) for part in logarithms]
     return logarithms if isinstance(probabilities, list) else logarithms[0]
+
+
+def log_probabilities(model: Any, x: Matrix) -> Var | list[Var]:
+    """``predict_log_proba`` of the many classifiers that take the logarithm of their own ``predict_proba``."""
+    return log(x, lower(model, "predict_proba", x))

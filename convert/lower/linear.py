@@ -19,7 +19,7 @@ from sklearn.linear_model._stochastic_gradient import BaseSGDRegressor
 from spox import Var
 
 from . import lower, lowers
-from .labels import Labels, argmax, log, probabilities_of, scalar
+from .labels import Labels, argmax, log_probabilities, probabilities_of, scalar
 from .links import expit, softmax
 from .matrix import Matrix
 from .sparse import Sparse
@@ -129,9 +129,7 @@ def sgd_probabilities(model: SGDClassifier, x: Matrix) -> Var:
     return op.div(op.where(none, one, own), op.where(none, count, total))
 
 
-@lowers(LogisticRegression, SGDClassifier, method="predict_log_proba")
-def linear_log_probabilities(model: Any, x: Matrix) -> Any:
-    return log(x, lower(model, "predict_proba", x))
+lowers(LogisticRegression, SGDClassifier, method="predict_log_proba")(log_probabilities)
 
 
 @lowers(SGDOneClassSVM, method="decision_function")

@@ -8,8 +8,8 @@ import spox.opset.ai.onnx.v21 as op
 from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 from spox import Var
 
-from . import lacks, lower, lowers
-from .labels import Labels, argmax, log, probabilities_of, scalar
+from . import lacks, lowers
+from .labels import Labels, argmax, log_probabilities, probabilities_of, scalar
 from .linear import BINARY, linear
 from .links import expit, softmax
 from .matrix import Matrix
@@ -50,9 +50,7 @@ def mlp_probabilities(model: MLPClassifier, x: Matrix) -> Var:
     return probabilities_of(_outputs(model, x))
 
 
-@lowers(MLPClassifier, method="predict_log_proba")
-def mlp_log_probabilities(model: MLPClassifier, x: Matrix) -> Any:
-    return log(x, lower(model, "predict_proba", x))
+lowers(MLPClassifier, method="predict_log_proba")(log_probabilities)
 
 
 @lowers(MLPClassifier, method="predict")

@@ -8,7 +8,7 @@ from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from spox import Var
 
 from . import lower, lowers
-from .labels import Labels, argmax, log, scalar
+from .labels import Labels, argmax, log_probabilities, scalar
 from .libsvm import decisions
 from .linear import sides
 from .matrix import Matrix
@@ -72,9 +72,7 @@ def svm_labels(model: Any, x: Matrix) -> Labels:
     return argmax(_votes(model, op.greater(_values(model, x), _number(0))), model.classes_)
 
 
-@lowers(SVC, NuSVC, method="predict_log_proba")
-def svm_log_probabilities(model: Any, x: Matrix) -> Any:
-    return log(x, lower(model, "predict_proba", x))
+lowers(SVC, NuSVC, method="predict_log_proba")(log_probabilities)
 
 
 @lowers(SVC, NuSVC, method="predict_proba")
