@@ -143,10 +143,20 @@ class Front:
         """An ASGI application that answers as this one does when it takes no request, for that reason: in the shape
         that the path's dialect has."""
         unmatched = Endpoint("unmatched", {}, native.problems, self.serving.shared).refusing(refused)
+        known: tuple[Any, dict[str, Any]] = (None, {})  # the paths that are served, and those of them that have refused
 
         async def refuse(scope: Any, receive: Any, send: Any) -> None:
-            endpoint = self.serving.paths.get(scope["path"]) or self.serving.router.find(scope["path"])
-            await (unmatched if endpoint is None else endpoint.refusing(refused))(scope, receive, send)
+            nonlocal known
+            paths, path = self.serving.paths, scope["path"]
+            if known[0] is not paths:
+                known = (paths, {})
+            refusing = known[1].get(path)
+            if refusing is None:
+                endpoint = paths.get(path) or self.serving.router.find(path)
+                refusing = unmatched if endpoint is None else endpoint.refusing(refused)
+                if path in paths:
+                    known[1][path] = refusing
+            await refusing(scope, receive, send)
 
         return refuse
 

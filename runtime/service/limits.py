@@ -7,8 +7,10 @@ uvicorn has no deadline for receiving a request: a client that sends a byte now 
 import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from httptools import parse_url
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .problems import Refusal
 
@@ -50,6 +52,7 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
         Refusal(431, "too_large", f"expected a target and headers of at most {header_limit} bytes, found larger ones")
     )
     begun = 0  # requests whose headers are here and which are not answered, of all connections
+    refused: list[tuple[asyncio.Transport, Any, bool]] = []  # each with whether it is the connection's last
     arriving = 0  # those of them whose bodies are on their way: nothing can be done about them yet
 
     class Bounded(HttpToolsProtocol):
@@ -60,6 +63,7 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
         _held = 0
         _begun = 0
         _arriving = False
+        _dropping = False
         _part = "header"
         _request = 0
         _timed: tuple[int, str] | None = None
@@ -97,7 +101,11 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
                     self._refused(large)
                     return
             if begun - arriving >= most and self.parser.get_method() == b"POST":  # health goes on
-                self._refused(overloaded)
+                answering = self.cycle is not None and not self.cycle.response_complete
+                if answering or self.flow.write_paused or self.expect_100_continue:
+                    self._refused(overloaded)
+                else:
+                    self._refused_soon()
                 return
             begun += 1
             self._begun += 1
@@ -117,6 +125,38 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
             super().on_headers_complete()
             self.app = front
 
+        def _refused_soon(self) -> None:
+            """Refuse a request without a task of its own: in overload nothing is made as often as refusals. Soon, not
+            now: libuv would read on from clients that ask again at once, before anybody is answered."""
+            url = parse_url(self.url)
+            path = url.path.decode("ascii")
+            self.scope["method"] = "POST"
+            self.scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
+            self._dropping = True
+            leaves = self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive()
+            if not refused:
+                self.loop.call_soon(self._refuse)
+            refused.append((self.transport, self.scope, leaves))
+
+        def _refuse(self) -> None:
+            """Answer everybody who is refused."""
+            for transport, scope, leaves in refused:
+                if transport.is_closing():
+                    continue
+                start, body = _told(overloaded, scope)
+                fields = [*self.server_state.default_headers, *start["headers"]]
+                if leaves and _CLOSE not in fields:
+                    fields.append(_CLOSE)
+                lines = [b"%s: %s\r\n" % field for field in fields]
+                transport.write(b"".join((STATUS_LINE[start["status"]], *lines, b"\r\n", body["body"])))
+                if _CLOSE in fields:
+                    transport.close()
+            refused.clear()
+
+        def on_body(self, body: bytes) -> None:
+            if not self._dropping:
+                super().on_body(body)
+
         def _hold(self, size: int) -> None:
             """Headers go on after these bytes, of which the first may be another request's."""
             self._held += size if self._held else 1
@@ -125,8 +165,12 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
                 self.transport.close()
 
         def on_message_complete(self) -> None:
-            super().on_message_complete()
             self._part = ""
+            if self._dropping:
+                self._dropping = False
+                super().on_response_complete()
+            else:
+                super().on_message_complete()
 
         def connection_lost(self, exc: Exception | None) -> None:
             nonlocal begun
@@ -154,7 +198,12 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
         def _late(self) -> None:
             if self.transport.is_closing():
                 return
-            if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            cycle = self.cycle
+            if self._part == "header":  # an answer now would be taken for that to the request before
+                silent = cycle is not None and not cycle.response_complete
+            else:
+                silent = self._dropping or bool(self.pipeline) or cycle.response_started
+            if not silent:
                 self.transport.write(_LATE)
             self.transport.close()
 
@@ -177,6 +226,23 @@ def _answer(status: str, *more: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
+def _told(app: Any, scope: Any) -> list[dict[str, Any]]:
+    """What an application sends that waits for nothing."""
+    messages: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        messages.append(message)
+
+    answering = app(scope, None, send)
+    try:
+        answering.send(None)
+    except StopIteration:
+        return messages
+    answering.close()
+    raise RuntimeError("expected a refusal that waits for nothing, found one that waits")
+
+
+_CLOSE = (b"connection", b"close")
 _FULL = _answer("503 Service Unavailable", "retry-after: 1")
 _LARGE = _answer("431 Request Header Fields Too Large")
 _LATE = _answer("408 Request Timeout")
