@@ -1,7 +1,7 @@
 # The runtime and one folder of models. No scikit-learn, no compiler, no pip; 10001 is nobody.
 #
 #   make image                                          every model below build/models
-#   docker build --build-arg MODELS=path/to/models .    another folder of models, below this one
+#   docker build --build-arg MODELS=path/to/models .    another folder of models, below this one (see .dockerignore)
 #   docker run -p 8000:8000 IMAGE                       or with an argument, as platforms that say `serve` do
 
 # Any image of CPython 3.11 to 3.14 with venv; `make image-check` gives one made from Debian's packages.
@@ -18,12 +18,13 @@ RUN python3 -m venv /build/pip && python3 -m venv --without-pip /venv \
 # What serving never imports: Litestar's command line, its examples and its test client; onnxruntime's shared library
 # for other languages (Python has its own) and its tools for neural networks; tests and headers.
 RUN /build/pip/bin/pip --python /venv/bin/python uninstall --quiet --yes \
-      faker polyfactory rich-click rich pygments markdown-it-py mdurl httpx httpcore protobuf flatbuffers \
+      faker polyfactory rich-click rich pygments markdown-it-py mdurl httpx httpcore certifi protobuf flatbuffers \
  && cd /venv/lib/python3*/site-packages \
  && rm -rf onnxruntime/capi/libonnxruntime.so* onnxruntime/transformers onnxruntime/quantization onnxruntime/tools \
       onnxruntime/datasets numpy/_core/include numpy/f2py numpy/_core/lib \
  && find . -type d -name tests -prune -exec rm -rf {} + \
  && find . -name '*.pyi' -delete
+COPY LICENSE /app/
 COPY runtime /app/runtime
 # Compiled here, since the last stage can be read only; by hash, so that the same files give the same image.
 RUN find /app /venv/lib -name __pycache__ -type d -prune -exec rm -rf {} + \

@@ -1,5 +1,6 @@
 """What is in deploy/ speaks of metrics, paths and users that are there."""
 
+import fnmatch
 import json
 import re
 import shutil
@@ -81,6 +82,28 @@ def test_the_alerts_fire_and_keep_silent() -> None:
     """Prometheus itself says so."""
     done = subprocess.run(["promtool", "test", "rules", RULE_TESTS], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def ignored(path: str) -> bool:
+    """Whether .dockerignore keeps a file out of a build: the last line that matches it, or a folder that it is in."""
+    places = [Path(path), *Path(path).parents[:-1]]
+    found = False
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        pattern = line.removeprefix("!").removeprefix("**/")
+        names = [place.name if "**/" in line else str(place) for place in places]
+        if not line.startswith("#") and any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            found = not line.startswith("!")
+    return found
+
+
+def test_the_build_sees_what_it_copies_and_no_secret() -> None:
+    """Also where the models are in another folder, as the Dockerfile says they may be."""
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert copied == ["requirements-serve.txt", "LICENSE", "runtime", "${MODELS}"]
+    for path in (*copied[:2], "runtime/model.py", "build/models/a/1/model.onnx", "released/a/1/model.onnx"):
+        assert not ignored(path), path
+    for path in (".git/config", ".venv/x", "deploy/keys", "build/flights/pipeline.joblib", "runtime/__pycache__/x.pyc"):
+        assert ignored(path), path
 
 
 def test_the_pod_runs_as_the_image_does() -> None:
