@@ -236,10 +236,13 @@ def _check_versions(found: Imports, file: Path) -> None:
 def _other_version(file: Path, estimator: str, version: str) -> SourceError:
     import sklearn
 
+    here = sklearn.__version__
+    # The extra takes one minor version, so that another patch of it can be installed, and nothing else.
+    patch = version.rpartition(".")[0] == here.rpartition(".")[0]
+    found = ascii(version)[1:-1]
     return SourceError(
-        f"expected a pipeline trained with scikit-learn {sklearn.__version__}, which is installed here, found "
-        f"{estimator} trained with {ascii(version)[1:-1]} in {file}: train it again, or convert it where that version "
-        "is installed"
+        f"expected a pipeline trained with scikit-learn {here}, which is installed here, found {estimator} trained "
+        f"with {found} in {file}: train it again" + (f", or install scikit-learn {found} here" if patch else "")
     )
 
 

@@ -19,14 +19,20 @@ ROOT = Path(__file__).parents[2]
 
 
 def started(
-    folder: Path, *words: str, code: str = "", stdout: Any = subprocess.PIPE, first: Callable[[], object] | None = None
+    folder: Path,
+    *words: str,
+    code: str = "",
+    stdout: Any = subprocess.PIPE,
+    first: Callable[[], object] | None = None,
+    **variables: str,
 ) -> subprocess.Popen[str]:
-    """``python -m convert`` with those words in a folder, or a script; first: what the process does before."""
+    """``python -m convert`` with those words in a folder, or a script; first: what the process does before; variables:
+    of its environment."""
     python = ["-c", code] if code else ["-m", "convert"]
     return subprocess.Popen(
         [sys.executable, *python, *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **variables},
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,

@@ -14,6 +14,7 @@ from sklearn.linear_model import LinearRegression
 from runtime import load
 from tests.runtime import bundles
 
+from ..formats.pipelines import PIPELINES
 from .commands import CONVERT, ROWS, process, started
 
 
@@ -79,6 +80,21 @@ def test_of_two_at_once_one_writes(files: Path) -> None:
     assert "found that models/scaler/v1 exists: a version is never changed" in ended[1][1]
     assert [entry.name for entry in (files / "models" / "scaler").iterdir()] == ["v1"]
     assert load("models/scaler").version == "v1"
+
+
+def test_another_process_writes_the_same_bytes(files: Path) -> None:
+    """Sets of stop words, say, lie otherwise in each process."""
+    made = PIPELINES["texts"](np.random.default_rng(0))
+    made.pipeline[0].named_transformers_["countvectorizer-1"].stop_words = {"the", "of", "and", "a", "or"}
+    joblib.dump(made.pipeline, "p.joblib")
+    made.sample.to_parquet("s.parquet")
+    words = ("p.joblib", "--sample", "s.parquet", "--version", "v1", "--out")
+    for seed in ("1", "2"):
+        done = process(files, *words, f"m{seed}", PYTHONHASHSEED=seed, SOURCE_DATE_EPOCH="1700000000")
+        assert (done.returncode, done.stderr) == (0, "")
+    one, two = ({file.name: file.read_bytes() for file in (files / name / "v1").iterdir()} for name in ("m1", "m2"))
+    assert one == two
+    assert b'"stop_words"' in one["manifest.json"]
 
 
 def test_a_disk_that_is_full_leaves_nothing(files: Path) -> None:
