@@ -5,7 +5,7 @@ What a request may do is decided for the route that answers it, never for a text
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from enum import Enum
 from typing import Any
@@ -15,7 +15,7 @@ from litestar.types import HTTPScope, Receive, Send
 from ..errors import SettingsError
 from ..keys import EVERY, Key, read_key_file, read_keys, whose
 from .catalog import Catalog
-from .endpoint import Endpoint, Errors
+from .endpoint import Endpoint, Errors, Fields
 from .exchange import Shared
 from .logs import failure, log
 from .problems import Refusal
@@ -38,9 +38,6 @@ class Policy(Enum):
 
 Policies = Policy | Mapping[str, Policy]
 """Of all methods of a route, or by method."""
-
-Pairs = Iterable[tuple[bytes, bytes]]
-"""A request's headers as they came, names in lower case."""
 
 LONGEST = 512
 """Bytes of what may be a key."""
@@ -76,7 +73,7 @@ class Gate:
         """Whether a key is for administration."""
         return any(key.admin for key in self.keys)
 
-    def admit(self, headers: Pairs, policy: Policy, model: str | None = None) -> Key | None:
+    def admit(self, headers: Fields, policy: Policy, model: str | None = None) -> Key | None:
         """The key of a request that may do what it asks for; None where nobody asks for one.
 
         model: that the route speaks of; None: it speaks of none, or there is none to speak of.
@@ -92,7 +89,7 @@ class Gate:
             raise Refusal(403, "forbidden", "expected a key for this model, found one for others")
         return key
 
-    def known(self, headers: Pairs) -> Key:
+    def known(self, headers: Fields) -> Key:
         """The key that a request sends. Raises Refusal 401."""
         sent: bytes | None = None
         for name, value in headers:
@@ -201,11 +198,16 @@ class Guarded:
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it before its body is read."""
-        method = scope["method"]
+        await self._admitted(scope["method"], scope["headers"])(scope, receive, send)
+
+    def at_once(self, method: str, fields: Fields, query: bytes, body: bytes) -> Any:
+        """As ``Endpoint.at_once``."""
+        return self._admitted(method, fields).at_once(method, fields, query, body)
+
+    def _admitted(self, method: str, fields: Fields) -> Any:
+        """What answers whoever sends these headers."""
         try:
-            key = self._gate.admit(scope["headers"], policy_of(self._policies, method), self._model)
+            key = self._gate.admit(fields, policy_of(self._policies, method), self._model)
         except Refusal as error:
-            answer: Any = Endpoint(self._route, {}, self._errors, self._shared).refusing(error)
-        else:
-            answer = self._behind(key)
-        await answer(scope, receive, send)
+            return Endpoint(self._route, {}, self._errors, self._shared).refusing(error)
+        return self._behind(key)

@@ -4,7 +4,7 @@ A dialect gives operations (bytes in, bytes out) and the shape of its errors; th
 """
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from copy import copy
 from functools import partial
 from time import perf_counter
@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..model import Answer, Model
 from .compression import inflated, is_compressed
 from .deadline import check_deadline, deadline
-from .exchange import Disconnected, Shared, read_body
+from .exchange import Disconnected, Shared, check_size, read_body
 from .logs import failure, log
 from .meters import Meter
 from .pool import inline_bytes
@@ -28,11 +28,13 @@ __all__ = [
     "Endpoint",
     "Errors",
     "Failed",
+    "Fields",
     "Headers",
     "Operation",
     "Operations",
     "Reply",
     "Served",
+    "Whole",
     "unreachable",
 ]
 
@@ -40,6 +42,9 @@ JSON = b"application/json"
 
 Headers = Mapping[bytes, bytes]
 """A request's headers, by their names in lower case."""
+
+Fields = Iterable[tuple[bytes, bytes]]
+"""A request's headers as they came; names in lower case."""
 
 
 class Asked(NamedTuple):
@@ -86,6 +91,14 @@ class Operation(NamedTuple):
 
 Operations = Mapping[str, Operation]
 """By method."""
+
+
+class Whole(NamedTuple):
+    """What is sent back for a request."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
 
 
 class Failed(NamedTuple):
@@ -159,64 +172,91 @@ class Endpoint:
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        start = perf_counter()
+        start, method = perf_counter(), scope["method"]
         headers = dict(scope["headers"])
         request_id = self._request_id(headers)
-        status, rows, by = 200, 0, self
+        by, operation = self, self._operations.get(method, self._other)
+        asked = Asked(headers, scope["query_string"], b"", start)
         try:
-            operation = self._operations.get(scope["method"], self._other)
             operation.check(headers)
             compressed = b"content-encoding" in headers and is_compressed(headers)
             ends = deadline(headers, start) if b"x-request-timeout-ms" in headers else None
-            body = await read_body(headers, receive, self._limit)
+            asked = asked._replace(body=await read_body(headers, receive, self._limit))
             while by.successor is not None:  # while the body came, other models came to serve
                 by = by.successor
-                operation = by._operations.get(scope["method"], by._other)
+                operation = by._operations.get(method, by._other)
             begun = perf_counter()
-            asked = Asked(headers, scope["query_string"], body, start)
-            if len(body) > by._inline or compressed:
+            if len(asked.body) > by._inline or compressed:
                 answering = by._joins(scope, asked, ends) if by._joins is not None and not compressed else None
                 if answering is None:
                     work = partial(_answer, operation, asked, ends, self._limit if compressed else None)
                     answering = self._pool.run(work)
-                answer, media_type, more, status = await answering
+                reply = await answering
             else:
-                if ends is not None:
-                    check_deadline(ends)
-                answer, media_type, more, status = operation.answer(asked)
-            if operation.predicts and by._meter is not None:
-                by._meter.answered(answer, perf_counter() - begun)
+                reply = _answer(operation, asked, ends, None)
+            by._count(operation, reply, perf_counter() - begun)
         except Disconnected:
             return
         except Exception as error:  # the edge: whatever happened, the client gets an answer
-            refused = _refused(error, request_id)
-            if operation.predicts and by._meter is not None:
-                by._meter.refused(refused.kind)
-            status, media_type, text = self._errors(refused, request_id)
-            more = refused.headers
-        else:
-            rows, text = answer.rows, answer.body
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    (b"content-type", media_type),
-                    (b"content-length", b"%d" % len(text)),
-                    (b"x-request-id", request_id),
-                    *by._made_by,
-                    *more,
-                ],
-            }
-        )
-        await send({"type": "http.response.body", "body": text, "more_body": False})
-        if by.after is not None and status == 200 and operation.predicts:
-            by.after(asked)
+            reply = by._failure(operation, error, request_id)
+        status, fields, body = by._whole(reply, request_id)
+        await send({"type": "http.response.start", "status": status, "headers": fields})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+        by._ended(method, operation, asked, reply, request_id)
+
+    def at_once(self, method: str, fields: Fields, query: bytes, body: bytes) -> Whole | None:
+        """The answer to a request whose body is here, made without waiting for anything; None where there is something
+        to wait for: a thread, for what takes long or is compressed."""
+        start, headers = perf_counter(), dict(fields)
+        if len(body) > self._inline or b"content-encoding" in headers:
+            return None
+        request_id = self._request_id(headers)
+        operation = self._operations.get(method, self._other)
+        asked = Asked(headers, query, body, start)
+        try:
+            operation.check(headers)
+            check_size(body, self._limit)
+            ends = deadline(headers, start) if b"x-request-timeout-ms" in headers else None
+            reply = _answer(operation, asked, ends, None)
+            self._count(operation, reply, perf_counter() - start)
+        except Exception as error:  # as above
+            reply = self._failure(operation, error, request_id)
+        whole = self._whole(reply, request_id)
+        self._ended(method, operation, asked, reply, request_id)
+        return whole
+
+    def _count(self, operation: Operation, reply: Reply, seconds: float) -> None:
+        if operation.predicts and self._meter is not None:
+            self._meter.answered(reply.answer, seconds)
+
+    def _failure(self, operation: Operation, error: Exception, request_id: bytes) -> Reply:
+        refused = _refused(error, request_id)
+        if operation.predicts and self._meter is not None:
+            self._meter.refused(refused.kind)
+        status, media_type, text = self._errors(refused, request_id)
+        return Reply(Answer(text, (), 0), media_type, refused.headers, status)
+
+    def _whole(self, reply: Reply, request_id: bytes) -> Whole:
+        body = reply.answer.body
+        fields = [
+            (b"content-type", reply.media_type),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", request_id),
+            *self._made_by,
+            *reply.headers,
+        ]
+        return Whole(reply.status, fields, body)
+
+    def _ended(self, method: str, operation: Operation, asked: Asked, reply: Reply, request_id: bytes) -> None:
+        """What remains when the answer is made, or sent."""
+        if self.after is not None and reply.status == 200 and operation.predicts:
+            self.after(asked)
         if self._logs:
-            if by._whose is None:
-                self._note(scope, request_id, self.route, status, start)
+            what = (method, asked.headers, request_id, self.route, reply.status, asked.came)
+            if self._whose is None:
+                self._note(*what)
             else:
-                self._note(scope, request_id, self.route, status, start, *by._whose, rows)
+                self._note(*what, *self._whose, reply.answer.rows)
 
 
 def _answer(operation: Operation, asked: Asked, ends: float | None, limit: int | None) -> Reply:

@@ -9,7 +9,7 @@ from itertools import count
 from secrets import token_hex
 from time import perf_counter
 
-from litestar.types import HTTPScope, Receive
+from litestar.types import Receive
 from msgspec import UNSET, UnsetType
 
 from ..settings import QUEUE, ROWS_LIMIT, TEXT_LIMIT
@@ -21,7 +21,7 @@ from .problems import Refusal
 from .spans import Spans
 from .split import Split
 
-__all__ = ["LIMITS", "Disconnected", "Shared", "check_media_type", "read_body", "request_ids"]
+__all__ = ["LIMITS", "Disconnected", "Shared", "check_media_type", "check_size", "read_body", "request_ids"]
 
 LIMITS = Limits(ROWS_LIMIT, TEXT_LIMIT)
 """What a body may hold, unless told otherwise."""
@@ -74,7 +74,8 @@ class Shared:
 
     def note(
         self,
-        scope: HTTPScope,
+        method: str,
+        headers: Mapping[bytes, bytes],
         request_id: bytes,
         route: str,
         status: int,
@@ -87,9 +88,9 @@ class Shared:
         text = request_id.decode("ascii")
         if self.access is not None:
             ms = round((perf_counter() - start) * 1e3, 3)
-            self.access(Line(datetime.now(UTC), text, scope["method"], route, status, ms, model, version, rows))
+            self.access(Line(datetime.now(UTC), text, method, route, status, ms, model, version, rows))
         if self.spans is not None:
-            self.spans(scope, text, route, status, start, model, version, rows)
+            self.spans(method, headers, text, route, status, start, model, version, rows)
 
     @property
     def notes(self) -> bool:
@@ -117,8 +118,7 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int
         raise Disconnected
     whole = message.get("body", b"")
     if not message.get("more_body"):
-        if len(whole) > limit:
-            raise _too_large(limit)
+        check_size(whole, limit)
         return whole
     body = bytearray(whole)  # not a list of parts: a million chunks of one byte must not cost more
     while len(body) <= limit:
@@ -128,9 +128,14 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
+    check_size(body, limit)
+    return bytes(body)
+
+
+def check_size(body: bytes | bytearray, limit: int) -> None:
+    """Raise Refusal 413 for a body beyond that many bytes."""
     if len(body) > limit:
         raise _too_large(limit)
-    return bytes(body)
 
 
 def _too_large(limit: int) -> Refusal:

@@ -15,7 +15,7 @@ from .access import Gate
 from .catalog import Catalog, Models, catalog
 from .cpus import cpus
 from .dialects.vertex import Vertex
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Fields, Whole
 from .exchange import LIMITS, Shared
 from .logs import Access, to_logging
 from .pool import Pool
@@ -138,6 +138,13 @@ class Front:
             return
         state = {**scope.get("state", {}), PREFIX: prefix}
         await self._rest({**scope, "path": path, "root_path": "", "state": state}, receive, send)
+
+    def at_once(self, target: bytes, fields: Fields, body: bytes) -> Whole | None:
+        """The answer to a POST, made without waiting for anything; None where that cannot be, or where another than
+        a path of predictions, plainly written, is asked."""
+        path, _, query = target.partition(b"?")
+        answers = self.serving.paths.get(path.decode("latin-1"))
+        return None if answers is None else cast("Whole | None", answers.at_once("POST", fields, query, body))
 
     def refusing(self, refused: Refusal) -> Any:
         """An ASGI application that answers as this one does when it takes no request, for that reason: in the shape

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from .direct import Direct
 from .problems import Refusal
 
 __all__ = ["GONE", "Bounds", "protocol", "telling"]
@@ -55,7 +56,7 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
     refused: list[tuple[asyncio.Transport, Any, bool]] = []  # each with whether it is the connection's last
     arriving = 0  # those of them whose bodies are on their way: nothing can be done about them yet
 
-    class Bounded(HttpToolsProtocol):
+    class Bounded(Direct):
         """One connection. A request that arrives in one piece, as nearly all do, sets no timer, and its headers are
         not measured where all of it is smaller than they may be."""
 

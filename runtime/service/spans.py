@@ -2,11 +2,11 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
-from litestar.types import HTTPScope
 from msgspec import UNSET, UnsetType
 
 from ..errors import SettingsError
@@ -55,7 +55,8 @@ class Spans:
 
     def __call__(
         self,
-        scope: HTTPScope,
+        method: str,
+        headers: Mapping[bytes, bytes],
         request_id: str,
         route: str,
         status: int,
@@ -67,11 +68,11 @@ class Spans:
         """Record a request that has been answered; ``start`` is the ``perf_counter`` at its beginning."""
         ends = time.time_ns()
         sent = {
-            name.decode(): value.decode("latin-1")
-            for name, value in scope["headers"]
-            if name in (b"traceparent", b"tracestate")
+            name.decode(): headers[name].decode("latin-1")
+            for name in (b"traceparent", b"tracestate")
+            if name in headers
         }
-        method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+        method = method if method in _METHODS else "_OTHER"
         attributes: dict[str, Any] = {
             "http.request.method": method,
             "http.route": route,

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import accumulate, count
 from typing import Any
@@ -12,6 +12,8 @@ from litestar.types import HTTPScope, Receive, Send
 from .problems import Refusal
 
 __all__ = ["Divided", "Split"]
+
+_Fields = Iterable[tuple[bytes, bytes]]
 
 _STEP = (math.sqrt(5) - 1) / 2
 """Multiples of the golden ratio's inverse, modulo 1, spread as evenly as those of any number: after n requests each
@@ -61,15 +63,21 @@ class Divided:
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        answers = self._plain if scope["method"] != "POST" else self._arms[self._split(self._point(scope["headers"]))]
-        await answers(scope, receive, send)
+        await self._chosen(scope["method"], scope["headers"])(scope, receive, send)
+
+    def at_once(self, method: str, fields: _Fields, query: bytes, body: bytes) -> Any:
+        """As ``Endpoint.at_once``."""
+        return self._chosen(method, fields).at_once(method, fields, query, body)
 
     def refusing(self, refused: Refusal) -> Any:
         """The same path when it takes no request, for that reason."""
         return self._plain.refusing(refused)
 
-    def _point(self, headers: Any) -> float:
-        for name, value in headers:
+    def _chosen(self, method: str, fields: _Fields) -> Any:
+        return self._plain if method != "POST" else self._arms[self._split(self._point(fields))]
+
+    def _point(self, fields: _Fields) -> float:
+        for name, value in fields:
             if name == self._split.header and value:
                 return self._split.point(self._name, value)
         return next(self._numbers) * _STEP % 1.0

@@ -49,7 +49,9 @@ class Traced:
             await send(message)
 
         await self._app(scope, receive, with_id)
-        self._shared.note(scope, request_id, scope.get("path_template", "unmatched"), status, start)
+        self._shared.note(
+            scope["method"], dict(scope["headers"]), request_id, scope.get("path_template", "unmatched"), status, start
+        )
 
 
 def id_of(request: Request[Any, Any, Any]) -> bytes:

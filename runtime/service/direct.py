@@ -1,0 +1,100 @@
+"""A request that is here whole is answered where it is parsed: without a task, an ASGI scope's messages, and a second
+write.
+
+uvicorn makes a task for each request, which begins when the event loop comes round to it and is told of the body by an
+event. For a prediction that takes microseconds that is half of its cost. So a POST that has come in one piece, as
+nearly all do, is answered at its last byte. Every other request (a body in parts, one that waits for a thread,
+HTTP/1.0, a connection that is to close) goes uvicorn's way, and is answered the same, for both ask the same endpoint.
+
+Measured for a row of 30 numbers and a logistic regression, wrk at 16 connections, two shared cores, processor time of the
+server a request, medians of 12 interleaved seconds: bare ASGI echo 33 µs; echo and a bare run of the session 63; this
+service uvicorn's way 102, this way 83.
+"""
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from .endpoint import Whole
+
+__all__ = ["Direct"]
+
+
+class Direct(HttpToolsProtocol):
+    """One connection of a server whose application is a ``Front``.
+
+    A second request in the same piece goes uvicorn's way, so that a client that sends a thousand at once has its turn
+    like everybody else, and so does one whose client does not read its answers, whose writing is paused.
+    """
+
+    _kept: bytes | None = None
+    """The body so far of a request whose headers uvicorn has not been told of yet."""
+    _turn = False
+    _defaults: object = None
+    _lines = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        self._turn = True
+        super().data_received(data)
+        if self._kept is not None:
+            self._leave()
+
+    def on_headers_complete(self) -> None:
+        """The headers of a request are here."""
+        if self._turn and self._plain():
+            self._kept = b""
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body is here."""
+        if self._kept is None:
+            super().on_body(body)
+        else:
+            self._kept += body
+
+    def on_message_complete(self) -> None:
+        """A request is here whole."""
+        self._turn = False
+        if self._kept is not None:
+            whole = self.config.loaded_app.at_once(self.url, self.headers, self._kept)
+            if whole is None:
+                self._leave()
+            else:
+                self._kept = None
+                self._write(whole)
+                self.on_response_complete()
+                return
+        super().on_message_complete()
+
+    def _plain(self) -> bool:
+        """Whether nothing of a request asks for more than its answer."""
+        parser = self.parser
+        return (
+            parser.get_method() == b"POST"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and not self.expect_100_continue
+            and self.app is self.config.loaded_app
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+            and parser.get_http_version() == "1.1"
+            and (b"connection", b"close") not in self.server_state.default_headers
+            and not self.transport.is_closing()
+        )
+
+    def _leave(self) -> None:
+        """Let uvicorn have a request after all."""
+        body, self._kept = self._kept, None
+        if self.transport.is_closing():  # what came was no request in the end
+            return
+        super().on_headers_complete()
+        if body:
+            super().on_body(body)
+
+    def _write(self, whole: Whole) -> None:
+        defaults = self.server_state.default_headers
+        if defaults is not self._defaults:  # uvicorn makes them anew every second, for the date
+            self._defaults = defaults
+            self._lines = b"".join(b"%s: %s\r\n" % pair for pair in defaults)
+        lines = [b"%s: %s\r\n" % pair for pair in whole.headers]
+        self.transport.write(b"".join((STATUS_LINE[whole.status], self._lines, *lines, b"\r\n", whole.body)))
