@@ -18,7 +18,7 @@ from runtime.manifest import Category, Feature, Manifest, Output, protocol_of
 from runtime.proof import Proof
 
 from .culprit import culprit
-from .errors import ConvertError, ParityError
+from .errors import ConvertError, ParityError, UnsupportedError
 from .lower import lacking, lower, offered
 from .lower.labels import Labels
 from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
@@ -211,7 +211,7 @@ def build_graph(
         answer = signature.ask(pipeline, method, example)
         labels = isinstance(result, Labels)
         if labels:
-            classes = tuple(tuple(_plain(label) for label in table) for table in result.classes)
+            classes = tuple(tuple(_label(label) for label in table) for table in result.classes)
             result = result.places
         elif isinstance(result, Matrix):
             result = result.tensor
@@ -283,6 +283,16 @@ def _within_seen(feature: Feature) -> Feature:
 
 def _plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
+
+
+def _label(label: Any) -> Category:
+    plain = _plain(label)
+    if not isinstance(plain, str | int | float):
+        raise UnsupportedError(
+            f"expected class labels that are strings, numbers or booleans, found {type(plain).__name__}: train it on "
+            "labels that JSON can say"
+        )
+    return plain
 
 
 def _dtype(answer: Any) -> str:

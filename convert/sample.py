@@ -44,6 +44,10 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
         frame = pa.table(sample).to_pandas()
     elif hasattr(sample, "__dataframe__"):
         frame = from_dataframe(sample).to_pandas()
+    elif hasattr(sample, "toarray"):
+        raise SampleError(
+            f"expected a dense sample, found a {type(sample).__name__}: give some of its rows, sample[:1000].toarray()"
+        )
     else:
         array = np.asarray(sample)
         if array.ndim != 2:

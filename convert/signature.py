@@ -37,7 +37,10 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     frame = frame_of(sample, names, getattr(pipeline, "n_features_in_", None))
     if not len(frame):
         raise SampleError("expected a sample of at least one row, found none: give rows the pipeline was trained on")
-    columns = {name: column_of(frame[name], str(name)) for name in frame.columns}
+    dropped = _ignored(pipeline)
+    columns = {
+        name: _column(frame[name], str(name), dropped=place in dropped) for place, name in enumerate(frame.columns)
+    }
     # Numbers in a column of objects are numbers to a scaler and categories to an encoder: the pipeline knows.
     objects = [
         name
@@ -74,6 +77,16 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         ) from refusal
     signature = _same_markers(pipeline, signature)
     return replace(signature, features=accepted(pipeline, signature))
+
+
+def _column(values: pd.Series, name: str, *, dropped: bool) -> tuple[Any, pd.Series]:
+    """As ``column_of``; of what is dropped unread, dates and what else JSON does not know may be there too."""
+    try:
+        return column_of(values, name)
+    except SampleError:
+        if not dropped:
+            raise
+        return "category", values.astype(str)
 
 
 def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], framed: bool) -> Signature:

@@ -99,6 +99,27 @@ def test_a_bundle_holds_nothing_of_the_sample(tmp_path: Path) -> None:
     assert not {row[0] for row in rows} & set(FRAME["alter"])
 
 
+@pytest.mark.parametrize("unread", [pd.Timestamp("2026-01-01"), b"bytes", (1, 2), pd.Period("2026"), 1j, None])
+def test_what_is_dropped_unread_may_be_anything(unread: Any, tmp_path: Path) -> None:
+    """A table as it comes from a database has dates that the pipeline leaves out."""
+    X = FRAME[["visits"]].assign(when=[unread] * ROWS)
+    columns = ColumnTransformer([("s", StandardScaler(), ["visits"])])
+    pipeline = make_pipeline(columns, DecisionTreeClassifier(max_depth=3)).fit(X, LABELS)
+    convert(pipeline, X, tmp_path / "m")
+    model = load(tmp_path / "m")
+    assert [feature.kind for feature in model.manifest.inputs] == ["number", "ignored"]
+    np.testing.assert_array_equal(model.predict(X), pipeline.predict(X))
+    answer = json.loads(model.predict_json(b'{"visits": 3, "when": "2026-01-01"}'))
+    assert answer["prediction"] == pipeline.predict(X.head(1).assign(visits=3))[0]
+
+
+def test_labels_that_json_cannot_say_are_refused(tmp_path: Path) -> None:
+    X = FRAME[["visits"]]
+    model = DecisionTreeClassifier(max_depth=2).fit(X, LABELS.astype(bytes))
+    with pytest.raises(UnsupportedError, match="class labels that are strings, numbers or booleans, found bytes: "):
+        convert(model, X, tmp_path / "m")
+
+
 def test_columns_are_chosen_by_every_way_of_naming_them() -> None:
     """By name, place, slice, mask, selector and callable; what is left over is passed on."""
     from tests.convert.lower.twins import model_of, twin_of

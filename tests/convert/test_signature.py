@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -160,6 +161,7 @@ def test_a_categorical_column_of_integers_may_have_gaps() -> None:
         (FRAME.drop(columns="city"), "expected the columns that the pipeline was fitted with, found none named 'city'"),
         (FRAME.iloc[:0], "expected a sample of at least one row, found none"),
         (np.zeros(3), "expected a sample of rows and columns, found 1 dimensions"),
+        (csr_matrix(np.eye(3)), r"expected a dense sample, found a csr_matrix: give .* sample\[:1000\].toarray\(\)"),
         (pd.concat([FRAME, FRAME[["age"]]], axis=1), "expected columns of different names, found 'age' twice"),
         (FRAME.assign(age=1j), "expected numbers, strings or booleans, found complex numbers in column 'age'"),
         (FRAME.assign(city=[b"x"] * ROWS), "expected numbers, strings or booleans, found bytes in column 'city'"),
