@@ -37,7 +37,7 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
     elif isinstance(sample, Sequence) and len(sample) and isinstance(sample[0], Mapping):
         frame = pd.DataFrame(list(sample))
     elif isinstance(sample, Mapping):
-        frame = pd.DataFrame(sample)
+        frame = _frame_of_dict(sample)
     elif hasattr(sample, "to_pandas"):
         frame = sample.to_pandas()
     elif hasattr(sample, "__arrow_c_stream__"):
@@ -51,7 +51,8 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
     else:
         array = np.asarray(sample)
         if array.ndim != 2:
-            raise SampleError(f"expected a sample of rows and columns, found {array.ndim} dimensions")
+            found = f"{array.ndim} dimensions" if array.ndim else f"a {type(sample).__name__}: give the rows themselves"
+            raise SampleError(f"expected a sample of rows and columns, found {found}")
         labels = names if names is not None and len(names) == array.shape[1] else None
         columns = labels if labels is not None else [f"x{i}" for i in range(array.shape[1])]
         # Objects stay objects, for pandas 3 would make NaN of None.
@@ -76,6 +77,16 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
             "object could not have it as a plain key; rename the column before fitting"
         )
     return frame.reset_index(drop=True)
+
+
+def _frame_of_dict(sample: Mapping[Any, Any]) -> pd.DataFrame:
+    """One row, or columns of equal length."""
+    if all(np.ndim(value) == 0 for value in sample.values()):
+        return pd.DataFrame([sample])
+    try:
+        return pd.DataFrame(sample)
+    except ValueError as error:
+        raise SampleError(f"expected a dict of columns of equal length as a sample, found: {error}") from error
 
 
 def _texts(sample: Any) -> pd.Series | None:

@@ -161,6 +161,9 @@ def test_a_categorical_column_of_integers_may_have_gaps() -> None:
         (FRAME.drop(columns="city"), "expected the columns that the pipeline was fitted with, found none named 'city'"),
         (FRAME.iloc[:0], "expected a sample of at least one row, found none"),
         (np.zeros(3), "expected a sample of rows and columns, found 1 dimensions"),
+        ("s.parquet", "expected a sample of rows and columns, found a str: give the rows themselves"),
+        (None, "expected a sample of rows and columns, found a NoneType: give the rows themselves"),
+        ({"age": [1, 2], "city": ["Ulm"]}, "expected a dict of columns of equal length as a sample, found: "),
         (csr_matrix(np.eye(3)), r"expected a dense sample, found a csr_matrix: give .* sample\[:1000\].toarray\(\)"),
         (pd.concat([FRAME, FRAME[["age"]]], axis=1), "expected columns of different names, found 'age' twice"),
         (FRAME.assign(age=1j), "expected numbers, strings or booleans, found complex numbers in column 'age'"),
@@ -175,6 +178,12 @@ def test_a_sample_that_does_not_fit_is_one_sentence(sample: Any, sentence: str) 
     """What was expected, what was found, where."""
     with pytest.raises(SampleError, match=sentence):
         sign(fitted(), sample)
+
+
+def test_a_dict_is_a_row_or_columns() -> None:
+    row = FRAME.dropna().iloc[0].to_dict()
+    assert len(sign(fitted(), row).frame) == 1
+    assert len(sign(fitted(), FRAME.to_dict("list")).frame) == ROWS
 
 
 def test_an_array_of_another_width_is_refused() -> None:
