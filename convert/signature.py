@@ -73,7 +73,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         reason = (str(refusal).splitlines() or [repr(refusal)])[0]
         raise SampleError(
             f"expected rows that the pipeline takes, found that {f'pipeline{path}' if path else 'it'} raises on the "
-            f"sample: {reason}"
+            f"sample: {reason}: give rows it was trained on, of the same types, which .parquet keeps and .csv does not"
         ) from refusal
     signature = _same_markers(pipeline, signature)
     return replace(signature, features=accepted(pipeline, signature))

@@ -156,6 +156,6 @@ def _age(folder: Path) -> tuple[str, str]:
 
 def _names(folder: Path) -> str:
     if not folder.is_dir():
-        return "no such folder"
+        return "a file" if folder.exists() else "no such folder"
     names = [entry.name for entry in sorted(folder.iterdir()) if (entry / MANIFEST).is_file()]
     return ", ".join(names) or "no version"

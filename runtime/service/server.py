@@ -1,6 +1,7 @@
 """The service in a process of its own, or in several: a port, a log, signals, models that are followed."""
 
 import asyncio
+import errno
 import socket
 import threading
 from collections.abc import Iterator
@@ -135,7 +136,11 @@ def _listen(listener: socket.socket, host: str, port: int, flag: str) -> None:
 
 
 def _taken(host: str, port: int, flag: str, error: OSError) -> SettingsError:
-    return SettingsError(
-        f"expected to listen on {host} port {port}, found: {error.strerror}; choose another port with {flag} or stop "
-        "what has it"
-    )
+    match error.errno:
+        case errno.EADDRINUSE:
+            hint = f"choose another port with {flag} or stop what has it"
+        case errno.EACCES:
+            hint = f"choose a port from 1024 on with {flag}"
+        case _:
+            hint = f"name an address of this machine with {flag.replace('port', 'host')}"
+    return SettingsError(f"expected to listen on {host} port {port}, found: {error.strerror}; {hint}")

@@ -243,6 +243,11 @@ def test_a_model_has_its_folders_name(tmp_path: Path, monkeypatch: pytest.Monkey
     assert load(tmp_path / "Not A Name" / "1").name == "default"
 
 
+def test_a_bundles_file_is_no_bundle(folder: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match=r"one of its versions in .*model.onnx, found a file"):
+        load(folder / "model.onnx")
+
+
 def test_models_are_the_folders_with_versions(root: Path) -> None:
     assert list(models(root)) == ["both", "cost", "costs", "flights", "twice"]
     assert models(root / "flights") == {}

@@ -218,8 +218,11 @@ def test_a_taken_port(root: Path) -> None:
         )
 
 
-def test_no_such_host(root: Path) -> None:
-    assert refused(str(root), "--host", "999.1.1.1").startswith("expected to listen on 999.1.1.1 port 8000, found: ")
+@pytest.mark.parametrize("host", ["999.1.1.1", "192.0.2.1"])  # no address, and one that no machine has
+def test_no_such_host(root: Path, host: str) -> None:
+    sentence = refused(str(root), "--port", "0", "--host", host)
+    assert sentence.startswith(f"expected to listen on {host} port 0, found: ")
+    assert sentence.endswith("; name an address of this machine with --host")
 
 
 @pytest.mark.parametrize(
