@@ -137,6 +137,8 @@ class Model:
         self._read = _reader(self.manifest)
         predict = self.manifest.output("predict")
         self._counted = predict if predict is not None and predict.labels else None
+        self._dtypes = {output.method: np.dtype(output.dtype) for output in self.manifest.outputs}
+        self._sets: dict[frozenset[str], tuple[str, ...]] = {}
 
     def __copy__(self) -> "Model":
         other = object.__new__(type(self))
@@ -178,13 +180,14 @@ class Model:
         return [self._answer(output, [found[name] for name in output.tensors]) for output in outputs]
 
     def _answer(self, output: Output, arrays: list[NDArray[Any]]) -> Any:
+        dtype = self._dtypes[output.method]
         if output.labels:
             (places,) = arrays
             if places.ndim == 1:
-                return self._labels[0][places].astype(output.dtype, copy=False)
+                return self._labels[0][places]
             columns = [labels[places[:, index]] for index, labels in enumerate(self._labels)]
-            return np.stack(columns, axis=1).astype(output.dtype, copy=False)
-        arrays = [array.astype(output.dtype, copy=False) for array in arrays]
+            return np.stack(columns, axis=1).astype(dtype, copy=False)
+        arrays = [array if array.dtype is dtype else array.astype(dtype) for array in arrays]
         return arrays[0] if len(arrays) == 1 else arrays
 
     def respond(self, rows: Rows, outputs: Sequence[Output]) -> "Response":
@@ -193,14 +196,7 @@ class Model:
         Raises InputError for more rows than a request may have.
         """
         self._limits.check_rows(len(rows))
-        asked = {output.method for output in outputs}
-        # In the manifest's order, so that there are few different sets of tensors however they are asked for.
-        wanted = tuple(
-            tensor
-            for output in self.manifest.outputs
-            if output.method in asked or output is self._counted
-            for tensor in output.tensors
-        )
+        wanted = self._wanted(frozenset([output.method for output in outputs]))
         if len(rows) == 1 and not self._has_text:
             row = self.session.row(wanted)
             row.input[:] = rows.matrix[0]
@@ -216,6 +212,19 @@ class Model:
                 labels += [table[place] for place in column]
         answers = [self._answer(output, [arrays[name] for name in output.tensors]) for output in outputs]
         return Response(answers, labels, len(rows))
+
+    def _wanted(self, methods: frozenset[str]) -> tuple[str, ...]:
+        """The tensors of these methods and of what is counted, in the manifest's order, so that there are few different
+        sets of tensors however they are asked for."""
+        wanted = self._sets.get(methods)
+        if wanted is None:
+            wanted = self._sets[methods] = tuple(
+                tensor
+                for output in self.manifest.outputs
+                if output.method in methods or output is self._counted
+                for tensor in output.tensors
+            )
+        return wanted
 
     def predict_json(self, body: bytes, *, probabilities: bool = False) -> bytes:
         """The answer to a body of ``POST /predict``, as JSON.

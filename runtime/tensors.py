@@ -58,6 +58,11 @@ class Tensors:
         self._low = np.array([_bounds(feature)[0] for feature in self.columns])
         self._high = np.array([_bounds(feature)[1] for feature in self.columns])
         self._missing = np.array([feature.missing for feature in self.columns], bool)
+        self._strict = [
+            index
+            for index, feature in enumerate(self.columns)
+            if not feature.unknown and (feature.kind == "category" or feature.categories)
+        ]
 
     def within(self, limits: Limits) -> "Tensors":
         """The same, with a limit to the strings that ``table`` takes."""
@@ -181,15 +186,14 @@ class Tensors:
 
     def check_known(self, matrix: Matrix) -> None:
         """Raise InputError for an unseen category where the pipeline takes none."""
-        for index, feature in enumerate(self.columns):
-            if not feature.unknown and (feature.kind == "category" or feature.categories):
-                (found,) = np.nonzero(matrix[:, index] == UNKNOWN)
-                if len(found):
-                    raise InputError(
-                        self._path(int(found[0]), index, len(matrix)),
-                        f"expected one of the {len(self.columns[index].categories)} categories seen in training, "
-                        "got another",
-                    )
+        for index in self._strict:
+            (found,) = np.nonzero(matrix[:, index] == UNKNOWN)
+            if len(found):
+                raise InputError(
+                    self._path(int(found[0]), index, len(matrix)),
+                    f"expected one of the {len(self.columns[index].categories)} categories seen in training, "
+                    "got another",
+                )
 
     def _known(self, row: Mapping[Any, Any], path: str) -> None:
         for name in row:
@@ -253,11 +257,10 @@ class Tensors:
     def _checked(self, rows: Rows) -> Rows:
         """The rows, if the pipeline takes them."""
         matrix = rows.matrix
-        missing = np.isnan(matrix)
-        if missing.any():
+        if not ((matrix >= self._low) & (matrix <= self._high)).all():  # NaN is not
+            missing = np.isnan(matrix)
             self._refuse(missing & ~self._missing, lambda _: "expected a value, got a missing one", "range")
-        outside = (matrix < self._low) | (matrix > self._high)
-        if outside.any():
+            outside = (matrix < self._low) | (matrix > self._high)
             self._refuse(outside, lambda feature: f"expected number {between(feature)}, got one outside", "range")
         self.check_known(matrix)
         return rows

@@ -87,7 +87,7 @@ class Shared:
         """Log and trace a request that has been answered; ``start`` is the ``perf_counter`` at its beginning."""
         text = request_id.decode("ascii")
         if self.access is not None:
-            ms = round((perf_counter() - start) * 1e3, 3)
+            ms = int((perf_counter() - start) * 1e6) / 1e3  # round() takes three times as long
             self.access(Line(datetime.now(UTC), text, method, route, status, ms, model, version, rows))
         if self.spans is not None:
             self.spans(method, headers, text, route, status, start, model, version, rows)

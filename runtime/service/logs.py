@@ -156,20 +156,18 @@ class Writer:
             lines.append(f'{{"event":"dropped","level":"warning","lines":{dropped}}}\n')
         parts = [line.encode() if isinstance(line, str) else self._encoder.encode(line) + b"\n" for line in lines]
         try:
-            for text in _batches(parts):
+            for text in _batches(b"".join(parts)):
                 while text:
                     text = text[os.write(self._descriptor, text) :]
         except OSError:  # nobody reads the log any more (a closed pipe, a full disk): serve on
             return
 
 
-def _batches(lines: list[bytes]) -> Iterator[bytes]:
-    """Lines joined to parts that a pipe takes whole (POSIX: PIPE_BUF), so that those of several workers, which write
-    to one pipe, do not mix."""
-    batch = b""
-    for line in lines:
-        if len(batch) + len(line) > select.PIPE_BUF:
-            yield batch
-            batch = b""
-        batch += line
-    yield batch
+def _batches(text: bytes) -> Iterator[bytes]:
+    """Lines in parts that a pipe takes whole (POSIX: PIPE_BUF), so that those of several workers, which write to one
+    pipe, do not mix; a longer line is a part of its own."""
+    start = 0
+    while start < len(text):
+        end = text.rfind(b"\n", start, start + select.PIPE_BUF) + 1 or text.find(b"\n", start) + 1
+        yield text[start:end]
+        start = end

@@ -67,6 +67,8 @@ def infer(name: str, model: Model) -> Operation:
     # Every output is a method's, or one array of it where the pipeline returns a list of them.
     known = {part.name: part for output in model.manifest.outputs for part in parts(model.manifest, output)}
     features = {feature.name: feature for feature in model.manifest.inputs}
+    plain = all(feature.kind not in ("category", "text") for feature in model.manifest.columns)
+    everything = [_Wanted(part) for part in known]
 
     def answer(asked: Asked) -> Reply:
         text, reader = split(asked.headers, asked.body)
@@ -79,8 +81,8 @@ def infer(name: str, model: Model) -> Operation:
                 raise InputError(f"$.inputs[{place}]", "expected each input once, found one twice")
             columns[tensor.name] = _values(tensor, reader, f"$.inputs[{place}]")
         reader.finish()
-        matrix = _matrix(model, features, request.inputs, columns)
-        wanted = request.outputs or [_Wanted(part) for part in known]
+        matrix = _matrix(model, features, request.inputs, columns, plain=plain)
+        wanted = request.outputs or everything
         for asked_for in wanted:
             if asked_for.name not in known:
                 offered = ", ".join(known)
@@ -161,11 +163,14 @@ def _typed(datatype: str, data: list[Any], where: str) -> NDArray[Any] | list[An
         raise InputError(where, f"expected numbers that {datatype} can hold, got one outside", fault="range") from error
 
 
-def _matrix(model: Model, features: dict[str, Feature], inputs: list[_Input], columns: dict[str, Any]) -> Rows:
-    """The rows of all inputs; features: by name. Raises InputError."""
+def _matrix(
+    model: Model, features: dict[str, Feature], inputs: list[_Input], columns: dict[str, Any], *, plain: bool
+) -> Rows:
+    """The rows of all inputs; features: by name; plain: whether all of them are numbers or booleans. Raises
+    InputError."""
     if len(inputs) == 1 and inputs[0].name in MATRIX and inputs[0].name not in features:
         values = columns[inputs[0].name]
-        if any(feature.kind in ("category", "text") for feature in model.tensors.columns):
+        if not plain:
             raise InputError("$.inputs[0]", "expected one input a column, for some hold no numbers; found one matrix")
         if len(inputs[0].shape) != 2 or inputs[0].datatype == "BYTES" or isinstance(values, list):
             raise InputError("$.inputs[0]", f"expected numbers of shape [N, {len(features)}], found another")
