@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from runtime.manifest import Feature, Manifest
-from runtime.model import Model, plain
+from runtime.model import Model
+from runtime.reading import plain
 from runtime.rows import Rows
 
 from . import probes

@@ -19,7 +19,8 @@ from spox import Var
 
 from runtime.cells import UNKNOWN
 from runtime.manifest import Category, Feature, Manifest
-from runtime.model import Model, key
+from runtime.model import Model
+from runtime.reading import key
 from runtime.rows import Rows
 from runtime.session import INPUT
 

@@ -14,8 +14,9 @@ from runtime.bundle import Bundle
 from runtime.errors import BundleError
 from runtime.manifest import Manifest, Output
 from runtime.memory import give_back
-from runtime.model import Model, plain
+from runtime.model import Model
 from runtime.proof import Canary, OutputProof, Proof
+from runtime.reading import plain
 from runtime.rows import Rows
 from runtime.session import Session
 from runtime.tensors import Tensors

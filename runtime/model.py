@@ -1,6 +1,5 @@
 """A bundle becomes the pipeline's twin: its methods for arrays and frames, and bytes to bytes for any web framework."""
 
-import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
@@ -19,6 +18,7 @@ from .errors import BundleError, CanaryError, InputError
 from .manifest import Category, Manifest, Output
 from .memory import give_back
 from .proof import Proof
+from .reading import reader
 from .rows import Rows
 from .schema import Request, example
 from .session import Session
@@ -134,7 +134,7 @@ class Model:
         self._must_know = any(not feature.unknown for feature in self.manifest.columns)
         self._has_text = bool(widths)
         self._labels = [np.array(table, _dtype(self.manifest, table)) for table in self.manifest.classes]
-        self._read = _reader(self.manifest)
+        self._read = reader(self.manifest)
         predict = self.manifest.output("predict")
         self._counted = predict if predict is not None and predict.labels else None
         self._dtypes = {output.method: np.dtype(output.dtype) for output in self.manifest.outputs}
@@ -335,84 +335,6 @@ class _Closed:
         raise RuntimeError("expected an open model, found one that was closed")
 
 
-class _Reader(NamedTuple):
-    """How answers are read from the graph's outputs.
-
-    tensors: the outputs to ask for.
-    row: (arrays, index, probabilities) -> one row's answer as a dict, and its labels.
-    """
-
-    tensors: tuple[str, ...]
-    row: Callable[[Sequence[NDArray[Any]], int, bool], tuple[dict[str, Any], Sequence[Category]]]
-
-
-def _reader(manifest: Manifest) -> _Reader:
-    predict, proba = manifest.output("predict"), manifest.output("predict_proba")
-    classes = manifest.classes
-    if predict is None:
-        output = manifest.output("transform") or manifest.outputs[0]
-        return _Reader(output.tensors, lambda arrays, index, _: ({"output": arrays[0][index].tolist()}, ()))
-    if not predict.labels:
-        return _Reader(predict.tensors, lambda arrays, index, _: ({"prediction": arrays[0][index].tolist()}, ()))
-    if predict.shape:
-        return _Reader(predict.tensors + (proba.tensors if proba else ()), _several(classes, proba))
-    (table,) = classes
-    names = [key(label) for label in table]
-
-    def one(
-        arrays: Sequence[NDArray[Any]], index: int, probabilities: bool
-    ) -> tuple[dict[str, Any], Sequence[Category]]:
-        place = arrays[0].item(index)
-        label = table[place]
-        answer: dict[str, Any] = {"prediction": label}
-        if proba is not None:
-            answer["probability"] = arrays[1].item(index, place)
-            if probabilities:
-                answer["probabilities"] = dict(zip(names, arrays[1][index].tolist(), strict=True))
-        return answer, (label,)
-
-    return _Reader(predict.tensors + (proba.tensors if proba else ()), one)
-
-
-def _several(classes: tuple[tuple[Category, ...], ...], proba: Output | None) -> Any:
-    """Reads a classifier of several outputs: a list of predictions, and of probabilities where each output has its
-    own array of them."""
-
-    def row(
-        arrays: Sequence[NDArray[Any]], index: int, probabilities: bool
-    ) -> tuple[dict[str, Any], Sequence[Category]]:
-        places = arrays[0][index].tolist()
-        labels = [table[place] for table, place in zip(classes, places, strict=True)]
-        answer: dict[str, Any] = {"prediction": labels}
-        if proba is not None and len(arrays) == 1 + len(classes):
-            scores = [array[index].tolist() for array in arrays[1:]]
-            answer["probability"] = [score[place] for score, place in zip(scores, places, strict=True)]
-            if probabilities:
-                answer["probabilities"] = [
-                    {key(label): value for label, value in zip(table, score, strict=True)}
-                    for table, score in zip(classes, scores, strict=True)
-                ]
-        return answer, labels
-
-    return row
-
-
-def key(label: Category) -> str:
-    """A label as a JSON object's key."""
-    return label if isinstance(label, str) else msgspec.json.encode(label).decode()
-
-
 def _dtype(manifest: Manifest, table: tuple[Category, ...]) -> Any:
     output = manifest.output("predict")
     return None if output is None or output.shape else output.dtype
-
-
-def plain(answers: Any) -> Any:
-    """Arrays as what JSON can hold: nested lists, with "nan", "inf" and "-inf" where a number is not finite."""
-    if isinstance(answers, np.ndarray):
-        return plain(answers.tolist())
-    if isinstance(answers, list):
-        return [plain(answer) for answer in answers]
-    if isinstance(answers, float) and not math.isfinite(answers):
-        return str(answers)
-    return answers

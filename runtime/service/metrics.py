@@ -9,7 +9,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from ..manifest import Category
-from ..model import Model, key
+from ..model import Model
+from ..reading import key
 from .catalog import Catalog
 from .meters import Meter, Meters
 from .pool import inline_bytes

@@ -3,7 +3,8 @@
 from typing import Any
 
 from ..manifest import Category, Manifest, Output
-from ..model import Model, key
+from ..model import Model
+from ..reading import key
 from ..schema import example, json_schema
 from .catalog import Catalog
 from .dialects.described import LISTS, OPEN, SCHEMAS, described, error_of

@@ -18,7 +18,7 @@ import pandas as pd
 from convert import convert
 from runtime import load
 from runtime.manifest import PROTOCOL
-from runtime.model import plain
+from runtime.reading import plain
 
 from .pipelines import PIPELINES, Frozen
 from .schema import current

@@ -14,7 +14,7 @@ import pytest
 
 from runtime import Model, load
 from runtime.manifest import PROTOCOL
-from runtime.model import plain
+from runtime.reading import plain
 
 from .freeze import FOLDER, freeze
 from .pipelines import PIPELINES

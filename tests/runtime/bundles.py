@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from runtime.bundle import sums
 from runtime.manifest import PROTOCOL, Category, Feature, Manifest, Output
-from runtime.model import plain
 from runtime.proof import Canary, OutputProof, Proof
+from runtime.reading import plain
 
 VERSION = "20261122T110305Z"
 TYPES = {"float64": TensorProto.DOUBLE, "int64": TensorProto.INT64}

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...manifest import Feature, Manifest, Output
-from ...model import Model, key
+from ...model import Model
+from ...reading import key
 
 __all__ = ["Part", "datatype_of", "metadata", "parts"]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ...errors import InputError
 from ...manifest import Output
-from ...model import Answer, Model, key
+from ...model import Answer, Model
+from ...reading import key
 from ...rows import Rows
 from ..access import Policy
 from ..endpoint import Asked, Operation, Reply
