@@ -3,8 +3,16 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from starlette.applications import Starlette
 
 from convert.cli import _converter, _registry
 from runtime import Model, load
@@ -131,3 +139,34 @@ def test_every_route_answers(model: Model) -> None:
             place = path.format(name="flights", version=model.version)
             answer = get(service, place) if method == "GET" else post(service, place, {"x": 1.0, "y": 2.0})
             assert answer.status == 200, path
+
+
+class Winsorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
+    """Cuts what lies far out, as the README's example."""
+
+    def fit(self, X: Any, y: Any = None) -> "Winsorizer":
+        self.low_, self.high_ = np.quantile(X, [0.05, 0.95], axis=0)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.clip(X, self.low_, self.high_)
+
+
+def test_the_code_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its blocks one after the other, the last first, for the pipeline has an estimator of its own."""
+    monkeypatch.chdir(tmp_path)
+    convert_it, embed, extend = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(80, 2)), columns=["a", "b"])
+    told: dict[str, Any] = {
+        "Winsorizer": Winsorizer,
+        "sample": frame,
+        "frame": frame,
+        "body": b'{"a": 0.5, "b": 7}',
+        "other_asgi_app": Starlette(),
+    }
+    exec(extend, told)
+    told["pipeline"] = make_pipeline(StandardScaler(), Winsorizer(), LogisticRegression()).fit(frame, frame["a"] > 0)
+    exec(convert_it, told)
+    exec(embed, told)
+    assert post(told["other_asgi_app"], "/score/predict", {"a": 0.5, "b": 7}).json()["prediction"] is True
+    assert get(told["site"], "/health").status == 200
