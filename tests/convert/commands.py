@@ -3,17 +3,19 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["CONVERT", "ROWS", "process", "started"]
+__all__ = ["CONVERT", "MAIN", "ROWS", "process", "started"]
 
 ROWS = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 2)), columns=["a", "b"]).assign(late=range(30))
 CONVERT = ("p.joblib", "--sample", "s.parquet", "--target", "late", "--out", "models/scaler", "--version", "v1")
+
+MAIN = "import sys\nfrom convert.cli import main\nsys.exit(main())"
+"""The command, for what is to be done before it in its process."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,11 +25,10 @@ def started(
     *words: str,
     code: str = "",
     stdout: Any = subprocess.PIPE,
-    first: Callable[[], object] | None = None,
     **variables: str,
 ) -> subprocess.Popen[str]:
-    """``python -m convert`` with those words in a folder, or a script; first: what the process does before; variables:
-    of its environment."""
+    """``python -m convert`` with those words in a folder; code: what is run in its place; variables: of its
+    environment."""
     python = ["-c", code] if code else ["-m", "convert"]
     return subprocess.Popen(
         [sys.executable, *python, *words],
@@ -36,7 +37,6 @@ def started(
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=first,
     )
 
 

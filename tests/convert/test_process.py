@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import signal
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from runtime import load
 from tests.runtime import bundles
 
 from ..formats.pipelines import PIPELINES
-from .commands import CONVERT, ROWS, process, started
+from .commands import CONVERT, MAIN, ROWS, process, started
 
 
 def test_the_exit_code_is_the_process_s(files: Path) -> None:
@@ -61,7 +60,8 @@ def test_a_pipeline_that_is_trained_and_converted_predicts_alike(files: Path) ->
 def test_an_interrupt_ends_it_and_leaves_nothing(files: Path) -> None:
     """Ctrl-C while it works, with whatever Ctrl-C does where the tests run."""
     before = sorted(files.rglob("*"))
-    with started(files, *CONVERT, first=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as running:
+    code = f"import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{MAIN}"
+    with started(files, *CONVERT, code=code) as running:
         assert running.stdout is not None
         assert running.stdout.readline().startswith("open: ")
         running.send_signal(signal.SIGINT)
@@ -100,7 +100,8 @@ def test_another_process_writes_the_same_bytes(files: Path) -> None:
 def test_a_disk_that_is_full_leaves_nothing(files: Path) -> None:
     """As a limit to the size of a file."""
     before = sorted(files.rglob("*"))
-    done = process(files, *CONVERT, first=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600)))
+    code = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))\n{MAIN}"
+    done = process(files, *CONVERT, code=code)
     assert (done.returncode, done.stderr) == (
         2,
         "python -m convert: expected to write models/scaler/v1, found: File too large\n",
@@ -127,7 +128,7 @@ def test_output_that_nobody_takes_is_one_sentence(where: str, found: str, files:
 
 @pytest.mark.parametrize("missing", ["spox", "sklearn", "pandas"])
 def test_without_the_convert_extra_one_sentence_says_what_to_do(missing: str, files: Path) -> None:
-    code = f"import sys; sys.modules[{missing!r}] = None\nfrom convert.cli import main\nsys.exit(main())"
+    code = f"import sys\nsys.modules[{missing!r}] = None\n{MAIN}"
     done = process(files, *CONVERT, code=code)
     sentence = f"expected the convert extra, found no {missing}: pip install 'pipetwin[convert]'"
     assert (done.returncode, done.stderr) == (2, f"python -m convert: {sentence}\n")
@@ -136,5 +137,5 @@ def test_without_the_convert_extra_one_sentence_says_what_to_do(missing: str, fi
 
 
 def test_a_module_that_is_no_part_of_the_extra_keeps_its_trace(files: Path) -> None:
-    code = "import sys; sys.modules['convert.parity'] = None\nfrom convert.cli import main\nsys.exit(main())"
+    code = f"import sys\nsys.modules['convert.parity'] = None\n{MAIN}"
     assert process(files, *CONVERT, code=code).stderr.startswith("Traceback")
