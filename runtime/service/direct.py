@@ -46,11 +46,13 @@ class Direct(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body is here."""
+        """A part of a body is here; a second one (chunks, of which there may be many) is uvicorn's to put together."""
+        if self._kept:
+            self._leave()
         if self._kept is None:
             super().on_body(body)
         else:
-            self._kept += body
+            self._kept = body
 
     def on_message_complete(self) -> None:
         """A request is here whole."""
