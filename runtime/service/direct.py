@@ -11,14 +11,15 @@ the server a request, medians of 12 interleaved seconds: bare ASGI echo 33 µs; 
 this service uvicorn's way 102, this way 83.
 """
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from .endpoint import Whole
+from .framing import Framed
 
 __all__ = ["Direct"]
 
 
-class Direct(HttpToolsProtocol):
+class Direct(Framed):
     """One connection of a server whose application is a ``Front``.
 
     A second request in the same piece goes uvicorn's way, so that a client that sends a thousand at once has its turn

@@ -13,6 +13,8 @@ from httptools import parse_url
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .direct import Direct
+from .framing import PIPELINED, FramingError
+from .logs import failure, log
 from .problems import Refusal
 
 __all__ = ["GONE", "Bounds", "protocol", "telling"]
@@ -53,7 +55,7 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
         Refusal(431, "too_large", f"expected a target and headers of at most {header_limit} bytes, found larger ones")
     )
     begun = 0  # requests whose headers are here and which are not answered, of all connections
-    refused: list[tuple[asyncio.Transport, Any, bool]] = []  # each with whether it is the connection's last
+    refused: list[tuple[Any, Any, bool]] = []  # each with whether it is the connection's last
     arriving = 0  # those of them whose bodies are on their way: nothing can be done about them yet
 
     class Bounded(Direct):
@@ -65,6 +67,7 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
         _begun = 0
         _arriving = False
         _dropping = False
+        _refusals = 0  # of this connection, that are still to go out
         _part = "header"
         _request = 0
         _timed: tuple[int, str] | None = None
@@ -95,13 +98,15 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
 
         def on_headers_complete(self) -> None:
             nonlocal begun
+            self.check_upgrade()
             self._part = "body"
             if self._large or self._held:
                 self._large, self._held = False, 0
                 if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > header_limit:
                     self._refused(large)
                     return
-            if begun - arriving >= most and self.parser.get_method() == b"POST":  # health goes on
+            full = begun - arriving >= most or self._refusals  # what goes out later keeps its place
+            if full and self.parser.get_method() == b"POST":  # health goes on
                 answering = self.cycle is not None and not self.cycle.response_complete
                 if answering or self.flow.write_paused or self.expect_100_continue:
                     self._refused(overloaded)
@@ -129,30 +134,49 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
         def _refused_soon(self) -> None:
             """Refuse a request without a task of its own: in overload nothing is made as often as refusals. Soon, not
             now: libuv would read on from clients that ask again at once, before anybody is answered."""
+            self._refusals += 1
+            if self._refusals > PIPELINED:
+                raise FramingError
             url = parse_url(self.url)
             path = url.path.decode("ascii")
             self.scope["method"] = "POST"
+            self.scope["query_string"] = url.query or b""
             self.scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
             self._dropping = True
             leaves = self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive()
             if not refused:
                 self.loop.call_soon(self._refuse)
-            refused.append((self.transport, self.scope, leaves))
+            refused.append((self, self.scope, leaves))
 
         def _refuse(self) -> None:
             """Answer everybody who is refused."""
-            for transport, scope, leaves in refused:
-                if transport.is_closing():
-                    continue
-                start, body = _told(overloaded, scope)
-                fields = [*self.server_state.default_headers, *start["headers"]]
-                if leaves and _CLOSE not in fields:
-                    fields.append(_CLOSE)
-                lines = [b"%s: %s\r\n" % field for field in fields]
-                transport.write(b"".join((STATUS_LINE[start["status"]], *lines, b"\r\n", body["body"])))
-                if _CLOSE in fields:
-                    transport.close()
+            waiting = refused.copy()
             refused.clear()
+            for connection, scope, leaves in waiting:
+                connection._refusals = 0
+                if not connection.transport.is_closing():
+                    connection._tell(scope, leaves)
+
+        def _tell(self, scope: Any, leaves: bool) -> None:
+            try:
+                start, body = _told(overloaded, scope)
+            except Exception as error:  # whatever it is, the others are to be told
+                log.error("refusing a request failed: %s", failure(error))
+                self.transport.close()
+                return
+            fields = [*self.server_state.default_headers, *start["headers"]]
+            if leaves and _CLOSE not in fields:
+                fields.append(_CLOSE)
+            lines = [b"%s: %s\r\n" % field for field in fields]
+            self.transport.write(b"".join((STATUS_LINE[start["status"]], *lines, b"\r\n", body["body"])))
+            if _CLOSE in fields:
+                self.transport.close()
+
+        def send_400_response(self, msg: str) -> None:
+            if self._refusals:  # which go out before that
+                self.loop.call_soon(self.transport.close)
+            else:
+                super().send_400_response(msg)
 
         def on_body(self, body: bytes) -> None:
             if not self._dropping:

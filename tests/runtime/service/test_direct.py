@@ -166,7 +166,6 @@ OTHERWISE = {
     "HTTP/1.0": request(version="1.0"),
     "the last on its connection": request("/predict", BODY, "connection: close"),
     "one that asks whether to go on": request("/predict", BODY, "expect: 100-continue"),
-    "an upgrade": request("/predict", BODY, "connection: upgrade", "upgrade: h2c"),
     "a compressed body": request("/predict", BODY, "content-encoding: gzip"),
     "a body in chunks": b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
     b'8\r\n{"x": 1,\r\n8\r\n "y": 2}\r\n0\r\n\r\n',
