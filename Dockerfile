@@ -32,6 +32,8 @@ RUN find /app /venv/lib -name __pycache__ -type d -prune -exec rm -rf {} + \
 
 FROM ${BASE}
 ARG MODELS=build/models
+# Python's own images bring pip along; Debian's Python has none.
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/ensurepip
 LABEL org.opencontainers.image.title="pipetwin" \
       org.opencontainers.image.description="scikit-learn pipelines served as their exact ONNX twins" \
       org.opencontainers.image.licenses="Apache-2.0" \
