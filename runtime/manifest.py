@@ -188,6 +188,8 @@ def read_manifest(text: bytes, where: str) -> Manifest:
                 f"expected a bundle of protocol {PROTOCOL} or older, found {protocol} in {where}: "
                 "update pipetwin where the model is served"
             )
+        if protocol < 1:
+            raise BundleError(f"expected a bundle of protocol 1 to {PROTOCOL}, found {protocol} in {where}")
         manifest = msgspec.json.decode(text, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BundleError(f"expected a bundle's manifest in {where}, found: {error}") from error

@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import logging
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import yaml
 
 from runtime import Model, load
 from runtime.service.catalog import catalog
+from runtime.service.logs import Formatter, Line
 from runtime.service.metrics import Metrics
 from runtime.settings import VARIABLES
 
@@ -104,6 +106,13 @@ def test_the_build_sees_what_it_copies_and_no_secret() -> None:
         assert not ignored(path), path
     for path in (".git/config", ".venv/x", "deploy/keys", "build/flights/pipeline.joblib", "runtime/__pycache__/x.pyc"):
         assert ignored(path), path
+
+
+def test_the_page_names_every_field_of_a_log_line() -> None:
+    text = (DEPLOY / "README.md").read_text()
+    told = text[text.index("- **Logs.**") : text.index("- **Updates.**")]
+    fields = {"event", *Line.__struct_fields__, *json.loads(Formatter().format(logging.makeLogRecord({})))}
+    assert fields | {"error"} == set(re.findall(r"`([a-z_]+)`", told))
 
 
 def test_the_pod_runs_as_the_image_does() -> None:

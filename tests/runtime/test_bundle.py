@@ -70,6 +70,13 @@ def test_a_newer_protocol_is_refused(folder: Path) -> None:
         load(folder)
 
 
+@pytest.mark.parametrize("protocol", [0, -1])
+def test_a_protocol_that_never_was_is_refused(folder: Path, protocol: int) -> None:
+    rewrite(folder, "manifest.json", protocol=protocol)
+    with pytest.raises(BundleError, match=f"expected a bundle of protocol 1 to {PROTOCOL}, found {protocol} in "):
+        load(folder)
+
+
 def test_a_newer_protocol_may_look_otherwise(folder: Path) -> None:
     (folder / "manifest.json").write_bytes(msgspec.json.encode({"protocol": PROTOCOL + 1, "shape": "new"}))
     (folder / "SHA256SUMS").write_bytes(sums({name: (folder / name).read_bytes() for name in FILES[:3]}))

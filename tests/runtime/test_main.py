@@ -7,9 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -172,11 +172,8 @@ def test_many_connections_at_once(root: Path) -> None:
                     if found != [2 * x, -2 * x]:
                         wrong.append((x, found))
 
-        threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(ask, range(8)))
         assert wrong == []
         assert (
             'ml_predictions_total{model="twice",model_version="20261122T110305Z",prediction_class="output"} 200.0'

@@ -7,6 +7,7 @@ import pickle  # noqa: TID251
 import threading
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,8 @@ def test_many_threads_one_model(every: dict[str, Model]) -> None:
             if table.tolist() != [[2 * x, 2 * x]]:
                 wrong.append((x, table))
 
-    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(8)))
     assert wrong == []
 
 
