@@ -111,7 +111,11 @@ def test_the_build_sees_what_it_copies_and_no_secret() -> None:
 def test_the_page_names_every_field_of_a_log_line() -> None:
     text = (DEPLOY / "README.md").read_text()
     told = text[text.index("- **Logs.**") : text.index("- **Updates.**")]
-    fields = {"event", *Line.__struct_fields__, *json.loads(Formatter().format(logging.makeLogRecord({})))}
+    fields = {
+        "event",
+        *Line.__struct_fields__,
+        *json.loads(Formatter().format(logging.makeLogRecord({"name": "pipetwin"}))),
+    }
     assert fields | {"error"} == set(re.findall(r"`([a-z_]+)`", told))
 
 
