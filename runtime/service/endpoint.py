@@ -152,6 +152,7 @@ class Endpoint:
         self._logs = shared.notes
         self._note = shared.note
         self._limit = shared.body_limit
+        self._room = shared.room
         self._pool = shared.pool
         self._joins = served.joins if served else None
         self._inline = (-1 if served.joins else inline_bytes(served.model.cost)) if served else sys.maxsize
@@ -181,7 +182,7 @@ class Endpoint:
             operation.check(headers)
             compressed = b"content-encoding" in headers and is_compressed(headers)
             ends = deadline(headers, start) if b"x-request-timeout-ms" in headers else None
-            asked = asked._replace(body=await read_body(headers, receive, self._limit))
+            asked = asked._replace(body=await read_body(headers, receive, self._limit, self._room))
             while by.successor is not None:  # while the body came, other models came to serve
                 by = by.successor
                 operation = by._operations.get(method, by._other)

@@ -21,10 +21,23 @@ from .problems import Refusal
 from .spans import Spans
 from .split import Split
 
-__all__ = ["LIMITS", "Disconnected", "Shared", "check_media_type", "check_size", "read_body", "request_ids"]
+__all__ = [
+    "LIMITS",
+    "ROOM",
+    "Disconnected",
+    "Room",
+    "Shared",
+    "check_media_type",
+    "check_size",
+    "read_body",
+    "request_ids",
+]
 
 LIMITS = Limits(ROWS_LIMIT, TEXT_LIMIT)
 """What a body may hold, unless told otherwise."""
+
+ROOM = 256 * 2**20
+"""Bytes of all bodies that are here in part, where four of the largest are not more."""
 
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}").fullmatch
 _JSON = re.compile(rb'\s*application/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?', re.IGNORECASE).fullmatch
@@ -49,6 +62,29 @@ def request_ids() -> Callable[[Mapping[bytes, bytes]], bytes]:
     return request_id
 
 
+class Room:
+    """What all bodies may take together that are here in part: a stalled client costs memory as long as it has time for
+    its body.
+
+    most: bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+
+    def take(self, size: int) -> None:
+        """Raises Refusal 503 where there is no room for so many bytes."""
+        if self.held + size > self.most:
+            raise Refusal(
+                503,
+                "overloaded",
+                f"expected bodies on their way of at most {self.most} bytes together, found more: try again later",
+                headers=((b"retry-after", b"1"),),
+            )
+        self.held += size
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What every endpoint of a service shares.
@@ -71,6 +107,11 @@ class Shared:
     spans: Spans | None = None
     batch_rows: int = 0
     request_id: Callable[[Mapping[bytes, bytes]], bytes] = field(default_factory=request_ids)
+    room: Room = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make room for bodies: for several of the largest, and for many that are smaller."""
+        object.__setattr__(self, "room", Room(max(ROOM, 4 * self.body_limit)))
 
     def note(
         self,
@@ -105,10 +146,10 @@ def check_media_type(headers: Mapping[bytes, bytes]) -> None:
         raise Refusal(415, "media_type", "expected the header content-type: application/json, in UTF-8, found another")
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int, room: Room) -> bytes:
     """The request's whole body, at most ``limit`` bytes whatever its Content-Length says.
 
-    Raises Refusal 413 as soon as it is known to be larger, and Disconnected.
+    Raises Refusal 413 as soon as it is known to be larger, 503 where there is no room for it, and Disconnected.
     """
     length = headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > 18 or int(length) > limit):
@@ -121,13 +162,19 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int
         check_size(whole, limit)
         return whole
     body = bytearray(whole)  # not a list of parts: a million chunks of one byte must not cost more
-    while len(body) <= limit:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Disconnected
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            break
+    held = 0
+    try:
+        while len(body) <= limit:
+            room.take(len(body) - held)
+            held = len(body)
+            message = await receive()
+            if message["type"] != "http.request":
+                raise Disconnected
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+    finally:
+        room.held -= held
     check_size(body, limit)
     return bytes(body)
 

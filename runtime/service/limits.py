@@ -27,7 +27,8 @@ GONE = "pipetwin.gone"
 class Bounds(NamedTuple):
     """header_seconds: from the connection, or from a request's first byte, to the end of its headers.
     body_seconds: from there to the end of its body. header_limit: bytes of its target and its fields. connections,
-    requests: at once, of one process; a request counts as long as it has arrived and is not answered."""
+    requests: at once, of one process; a request counts as long as it has arrived and is not answered, and while others
+    wait that arrived with it."""
 
     header_seconds: float
     body_seconds: float
@@ -56,6 +57,7 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
     )
     begun = 0  # requests whose headers are here and which are not answered, of all connections
     refused: list[tuple[Any, Any, bool]] = []  # each with whether it is the connection's last
+    turned = 0  # those that were answered in this turn of the event loop: others have waited for them
     arriving = 0  # those of them whose bodies are on their way: nothing can be done about them yet
 
     class Bounded(Direct):
@@ -105,7 +107,7 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
                 if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > header_limit:
                     self._refused(large)
                     return
-            full = begun - arriving >= most or self._refusals  # what goes out later keeps its place
+            full = begun - arriving + turned >= most or self._refusals  # what goes out later keeps its place
             if full and self.parser.get_method() == b"POST":  # health goes on
                 answering = self.cycle is not None and not self.cycle.response_complete
                 if answering or self.flow.write_paused or self.expect_100_continue:
@@ -190,12 +192,22 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
                 self.transport.close()
 
         def on_message_complete(self) -> None:
+            nonlocal turned
             self._part = ""
             if self._dropping:
                 self._dropping = False
                 super().on_response_complete()
-            else:
-                super().on_message_complete()
+                return
+            before = begun
+            super().on_message_complete()
+            if begun < before:  # answered at once
+                if not turned:
+                    self.loop.call_soon(self._turn_over)
+                turned += 1
+
+        def _turn_over(self) -> None:
+            nonlocal turned
+            turned = 0
 
         def connection_lost(self, exc: Exception | None) -> None:
             nonlocal begun

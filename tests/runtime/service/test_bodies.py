@@ -1,5 +1,7 @@
 """What a body may hold: rows and characters of a string, exactly, in every dialect."""
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -7,11 +9,13 @@ import pytest
 from runtime import Model
 from runtime.service import app
 from runtime.service.front import Front
+from runtime.service.limits import Bounds
 from runtime.tensors import Limits
 
 from ..asgi import post, problem
 from ..conftest import ROW
 from ..dialects.forms import binary, columns, infer, infer_binary, tensors
+from .wire import listening
 
 
 @pytest.fixture
@@ -77,3 +81,36 @@ def test_a_model_has_limits_only_where_it_is_served(flights: Model) -> None:
     app(flights, limits=Limits(rows=1, text=1))
     assert flights.predict_json(b"[]")
     assert len(flights.predict([ROW] * 5)) == 5
+
+
+def test_bodies_on_their_way_have_so_much_room_together(flights: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else stalled clients would have the memory of a whole body each."""
+    monkeypatch.setattr("runtime.service.exchange.ROOM", 0)
+    service = app(flights, body_limit=10_000, access=None)
+    room = service.serving.shared.room
+    body = json.dumps([ROW] * 60).encode()
+    assert room.most == 40_000
+    assert 8_000 < len(body) < 10_000
+
+    async def talk() -> list[int]:
+        server = await listening(service, Bounds(20, 20, 10_000, 100, 100))
+        pairs = [await asyncio.open_connection(*server.sockets[0].getsockname()) for _ in range(6)]
+        for index, (_, writer) in enumerate(pairs):
+            writer.write(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body[:-1])
+            while room.held < min(index + 1, 4) * (len(body) - 1):
+                await asyncio.sleep(0.001)
+        refused = [await reader.readuntil(b"\r\n\r\n") for reader, _ in pairs[4:]]
+        assert all(b"\r\nretry-after: 1\r\n" in head for head in refused)
+        pairs[0][1].transport.abort()  # who goes makes room, as does who is done
+        found = []
+        for reader, writer in pairs[1:4]:
+            writer.write(body[-1:])
+            found.append(int((await reader.readuntil(b"\r\n\r\n")).split()[1]))
+        while room.held:
+            await asyncio.sleep(0.001)
+        for _, writer in pairs:
+            writer.transport.abort()
+        server.close()
+        return [int(head.split()[1]) for head in refused] + found
+
+    assert asyncio.run(asyncio.wait_for(talk(), 20)) == [503, 503, 200, 200, 200]

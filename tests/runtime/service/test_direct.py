@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
@@ -199,6 +199,7 @@ def test_long_work_waits_for_a_thread(front: Front) -> None:
     assert whole.count(b'"output"') == 5000
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_pieces_make_no_difference(front: Front, data: st.DataObject) -> None:
     """However requests are cut, each is answered once, in order."""

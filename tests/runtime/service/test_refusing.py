@@ -1,6 +1,8 @@
 """A service that takes no request says so in each dialect's shape, and still asks for keys first."""
 
 import asyncio
+import json
+import re
 
 import pytest
 
@@ -122,3 +124,29 @@ def test_a_client_that_does_not_read_its_refusals_is_not_read_from(flights_app: 
         return sent
 
     assert asyncio.run(talk()) < 10**8
+
+
+def test_so_many_are_answered_in_one_turn_of_the_event_loop(flights_app: Front) -> None:
+    """Whoever comes with a thousand others would wait for all of them."""
+    body = json.dumps(ROW).encode()
+
+    async def talk() -> list[int]:
+        server = await listening(flights_app, Bounds(5, 5, 10_000, 100, 5))
+        pairs = [await asyncio.open_connection(*server.sockets[0].getsockname()) for _ in range(20)]
+        for turn in range(2):
+            found = []
+            for _, writer in pairs:
+                writer.write(POST % len(body) + body)  # written at once, and read when this task waits
+            for reader, _ in pairs:
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+                length = re.search(rb"content-length: (\d+)", head)
+                assert length is not None
+                await reader.readexactly(int(length[1]))
+                found.append(int(head.split()[1]))
+            assert set(found) == {200, 503}, turn
+        for _, writer in pairs:
+            writer.close()
+        server.close()
+        return found
+
+    assert asyncio.run(talk()).count(200) >= 5
