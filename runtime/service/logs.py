@@ -99,8 +99,8 @@ class Writer:
     """An Access, and a logging handler's stream, that writes lines from a thread of its own, ten times a second.
 
     A request pays for an append (0.1 µs) rather than for encoding and a system call, and a reader of the log that
-    stalls stops no prediction: lines beyond ``limit`` are dropped and their number is logged. What is pending is
-    lost if the process is killed with -9.
+    stalls stops no prediction: lines beyond ``limit``, and those that cannot be written (a full disk), are dropped and
+    their number is logged. What is pending is lost if the process is killed with -9.
     """
 
     def __init__(self, descriptor: int, *, limit: int = 20_000) -> None:
@@ -109,6 +109,7 @@ class Writer:
         self._lines: deque[Line | str] = deque()
         self._dropped = 0  # counted by those who log
         self._told = 0  # by the thread that writes
+        self._torn = False  # whether the last line that was written has no end
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._encoder = msgspec.json.Encoder()
@@ -155,12 +156,22 @@ class Writer:
             self._told += dropped
             lines.append(f'{{"event":"dropped","level":"warning","lines":{dropped}}}\n')
         parts = [line.encode() if isinstance(line, str) else self._encoder.encode(line) + b"\n" for line in lines]
+        text = b"".join(parts)
+        rest = memoryview(text)
         try:
-            for text in _batches(b"".join(parts)):
-                while text:
-                    text = text[os.write(self._descriptor, text) :]
+            for part in _batches(text):
+                end = len(rest) - len(part)
+                if self._torn:
+                    os.write(self._descriptor, b"\n")
+                    self._torn = False
+                while len(rest) > end:
+                    written = os.write(self._descriptor, rest[: len(rest) - end])
+                    rest = rest[written:]
         except OSError:  # nobody reads the log any more (a closed pipe, a full disk): serve on
-            return
+            done = len(text) - len(rest)
+            self._torn = self._torn or (done > 0 and text[done - 1] != ord(b"\n"))
+            lost = text.count(b"\n", done)
+            self._told -= lost - 1 + dropped if dropped and lost else lost
 
 
 def _batches(text: bytes) -> Iterator[bytes]:

@@ -1,10 +1,12 @@
 """One record, one line of JSON, whatever is in it."""
 
+import errno
 import json
 import logging
 import os
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -138,6 +140,47 @@ def test_a_log_that_nobody_reads_any_more() -> None:
     log(line())
     log.close()
     os.close(writer)
+
+
+def test_a_disk_that_is_full_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was lost is counted, and what comes afterwards begins a line of its own."""
+    file = tmp_path / "log"
+    room: int | None = 1000
+    write = os.write
+    full = threading.Event()
+
+    def limited(descriptor: int, text: bytes) -> int:
+        if room is None:
+            return write(descriptor, text)
+        left = room - file.stat().st_size
+        if left <= 0:
+            full.set()
+            raise OSError(errno.ENOSPC, "no space")
+        return write(descriptor, bytes(text)[:left])
+
+    monkeypatch.setattr("runtime.service.logs.os.write", limited)
+    with file.open("wb") as opened:
+        log = Writer(opened.fileno())
+        for number in range(50):
+            log(line(number))
+        assert full.wait(20)
+        full.clear()
+        log(line(50))
+        assert full.wait(20)
+        room = None
+        log(line(51))
+        log.close()
+    whole: list[dict[str, Any]] = []
+    torn = 0
+    for text in file.read_bytes().splitlines():
+        try:
+            whole.append(json.loads(text))
+        except ValueError:
+            torn += 1
+    dropped = sum(entry["lines"] for entry in whole if entry["event"] == "dropped")
+    assert torn == 1
+    assert dropped + sum(entry["event"] == "request" for entry in whole) == 52
+    assert dropped > 40
 
 
 def test_inside_another_application_requests_go_to_its_logging(
