@@ -2,6 +2,7 @@
 Inference Protocol's repository: index, load and unload (source: Triton's extension_model_repository.md)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -16,14 +17,20 @@ from .access import Gate, Policy
 from .control import Control
 from .dialects.bodies import one_key
 from .dialects.oip import index_of
+from .endpoint import Endpoint
 from .exchange import Shared
+from .native import problems
 from .pages import stated
 from .plan import MAIN
 from .problems import Refusal
 from .reload import Report
 from .trace import ERRORS, Traced, id_of
+from .turns import Turns
 
-__all__ = ["Repository", "admin_app", "handlers"]
+__all__ = ["CHANGES", "Admin", "Repository", "admin_app", "handlers"]
+
+CHANGES = 4
+"""Loads and unloads that may be asked for at once; they are made one after the other."""
 
 
 class Repository(Protocol):
@@ -64,11 +71,31 @@ def admin_app(control: Control, repository: Repository, gate: Gate | None, *, lo
         debug=False,
         pdb_on_exception=False,
     )
-    return Traced(cast("ASGIApp", litestar), Shared(0, None))
+    return Admin(Traced(cast("ASGIApp", litestar), Shared(0, None)))
+
+
+class Admin:
+    """An ASGI application that a server with limits can run."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._endpoint = Endpoint("unmatched", {}, problems, Shared(0, None))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        await self._app(scope, receive, send)
+
+    def refusing(self, refused: Refusal) -> Any:
+        """An application that answers as this one does when it takes no request, for that reason."""
+        return self._endpoint.refusing(refused)
+
+    def at_once(self, *request: object) -> None:
+        """Nothing: what is asked here takes its time."""
 
 
 def handlers(control: Control, repository: Repository) -> list[HTTPRouteHandler]:
     """Every route of the address."""
+    asked = _Changes()
 
     @get("/metrics", policy=Policy.ADMIN)
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -80,9 +107,11 @@ def handlers(control: Control, repository: Repository) -> list[HTTPRouteHandler]
         ready = control.ready
         return _json({"status": "healthy" if ready else "unavailable", "workers": ready}, 200 if ready else 503)
 
+    looking = Turns(lambda: asyncio.to_thread(lambda: repository.look(asked=True)))
+
     @post("/-/reload", status_code=200, policy=Policy.ADMIN)
     async def look() -> Response[bytes]:
-        report = await asyncio.to_thread(lambda: repository.look(asked=True))
+        report = await looking()
         return _json(report, 409 if report.refused else 200)
 
     @post("/v2/repository/index", status_code=200, policy=Policy.ADMIN, exception_handlers=_OIP)
@@ -95,7 +124,7 @@ def handlers(control: Control, repository: Repository) -> list[HTTPRouteHandler]
     async def load(request: Request[Any, Any, Any]) -> Response[bytes]:
         name = _name(request)
         _check(await request.body(), frozenset())
-        report = await _asked(lambda: repository.load(name))
+        report = await asked(lambda: repository.load(name))
         if report.refused:
             return _json({"error": "; ".join(sorted(set(report.refused.values())))}, 409)
         return _json({"name": name, "load": True})
@@ -104,20 +133,35 @@ def handlers(control: Control, repository: Repository) -> list[HTTPRouteHandler]
     async def unload(request: Request[Any, Any, Any]) -> Response[bytes]:
         name = _name(request)
         _check(await request.body(), frozenset({"unload_dependents"}))
-        await _asked(lambda: repository.unload(name))
+        await asked(lambda: repository.unload(name))
         return _json({"name": name, "unload": True})
 
     return [metrics, health, look, index, load, unload]
 
 
-async def _asked(change: Any) -> Report:
-    try:
-        report: Report = await asyncio.to_thread(change)
-    except ModelNotFoundError as error:
-        raise Refusal(404, "not_found", str(error)) from error
-    except PipetwinError as error:
-        raise Refusal(503, "unavailable", str(error)) from error
-    return report
+class _Changes:
+    """Loads and unloads, in threads, which the reading of keys needs too."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+
+    async def __call__(self, change: Callable[[], Report]) -> Report:
+        if self._waiting >= CHANGES:
+            raise Refusal(
+                503,
+                "overloaded",
+                f"expected at most {CHANGES} loads and unloads at once, found more: try again later",
+                headers=((b"retry-after", b"1"),),
+            )
+        self._waiting += 1
+        try:
+            return await asyncio.to_thread(change)
+        except ModelNotFoundError as error:
+            raise Refusal(404, "not_found", str(error)) from error
+        except PipetwinError as error:
+            raise Refusal(503, "unavailable", str(error)) from error
+        finally:
+            self._waiting -= 1
 
 
 def _name(request: Request[Any, Any, Any]) -> str:

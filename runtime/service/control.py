@@ -15,6 +15,7 @@ from .channel import Channel, Count, Counted, Drop, Load, Loaded, Scrape, Scrape
 from .logs import log
 from .plan import Plan
 from .totals import Totals, families
+from .turns import Turns
 
 __all__ = ["Control"]
 
@@ -81,6 +82,7 @@ class Control:
         self._registry = CollectorRegistry()
         self._registry.register(self._totals)
         self._counts = 0
+        self._round = Turns(self._ask_all)
         self._epochs = 1  # one that failed is not given again
 
     @property
@@ -185,6 +187,14 @@ class Control:
 
     async def expose(self, accept: str) -> tuple[bytes, str]:
         """Everybody's metrics as text, and their media type: what the Accept header asks for."""
+        encode, media_type = choose_encoder(accept)
+        texts = await self._round()
+        if media_type not in texts:
+            texts[media_type] = encode(self._registry)
+        return texts[media_type], media_type
+
+    async def _ask_all(self) -> dict[str, bytes]:
+        """Ask every worker for what it has counted; room for the texts that are made of it."""
         self._counts += 1
         number = self._counts
         for link in self._links.values():
@@ -193,8 +203,7 @@ class Control:
             lambda: all(link.counted >= number for link in self._links.values() if link.serves), SCRAPE_SECONDS
         )
         self._totals.note(0, families(self._own))
-        encode, media_type = choose_encoder(accept)
-        return encode(self._registry), media_type
+        return {}
 
     async def _scraped(self, link: _Link, number: int, accept: str) -> None:
         text, media_type = await self.expose(accept)

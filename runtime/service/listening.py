@@ -12,7 +12,7 @@ from .front import Front
 from .limits import Bounds, protocol, telling
 from .logs import log
 
-__all__ = ["DRAIN_SECONDS", "Server", "address"]
+__all__ = ["DRAIN_SECONDS", "Server", "address", "limits_of"]
 
 DRAIN_SECONDS = 25
 """How long accepted requests may take after SIGTERM: platforms kill 30 seconds after it."""
@@ -27,7 +27,7 @@ class Server(uvicorn.Server):
     nobody in and finishes what it has accepted. A second signal ends it at once."""
 
     def __init__(self, front: Front, settings: Settings) -> None:
-        http = protocol(_bounds(settings), front.refusing)
+        http = protocol(limits_of(settings), front.refusing)
         super().__init__(
             uvicorn.Config(
                 front,
@@ -98,7 +98,8 @@ class Server(uvicorn.Server):
             self.serving.shared.spans.close()
 
 
-def _bounds(settings: Settings) -> Bounds:
+def limits_of(settings: Settings) -> Bounds:
+    """The limits of a connection that settings say."""
     return Bounds(
         settings.header_seconds,
         settings.body_seconds,

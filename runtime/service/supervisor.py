@@ -22,7 +22,8 @@ from .access import Gate, loopback
 from .admin import admin_app
 from .child import Child
 from .control import Control
-from .listening import DRAIN_SECONDS, address
+from .limits import protocol
+from .listening import DRAIN_SECONDS, address, limits_of
 from .logs import log
 from .plan import MAIN, Plan, check_aliases, survey
 from .reload import Follower
@@ -43,6 +44,9 @@ START_SECONDS = 60.0
 """How long a worker may take from its start until it serves."""
 
 COMMIT_SECONDS = 150.0
+
+ADMIN_CONNECTIONS = 256
+"""Of the admin address at once: whoever reaches it must not take the descriptors that new workers need."""
 
 
 def supervise(settings: Settings, listener: socket.socket, admin: socket.socket | None, gate: Gate | None) -> None:
@@ -264,7 +268,15 @@ class _Supervisor(Multiprocess):
 
     async def _serve_admin(self, admin: socket.socket) -> None:
         front = admin_app(self._control, self._follower, self._gate, local=loopback(self._settings.admin_host))
+        bounds = limits_of(self._settings)._replace(connections=ADMIN_CONNECTIONS)
         config = uvicorn.Config(
-            front, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
+            front,
+            http=protocol(bounds, front.refusing),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
         )
         await uvicorn.Server(config).serve(sockets=[admin])

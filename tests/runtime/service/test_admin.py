@@ -4,7 +4,9 @@ import http.client
 import json
 import os
 import signal
+import socket
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +223,26 @@ def test_starts_that_are_refused(models: Path, tmp_path: Path) -> None:
     )
     metrics = refused(str(models), "--port", "0", "--private-metrics", "true")
     assert metrics == "expected --admin-port beside --private-metrics, for metrics are there alone, found none"
+
+
+def test_stalled_connections_of_the_admin_address_are_closed(models: Path) -> None:
+    """Else they would take the descriptors that new workers need."""
+    with running(models, "--header-seconds", "0.5") as service, ExitStack() as opened:
+        address = ("127.0.0.1", service.admin.base_url.port or 0)
+        stalled = [opened.enter_context(socket.create_connection(address, DEADLINE)) for _ in range(300)]
+        for connection in stalled:
+            with suppress(OSError):
+                connection.sendall(b"POST /-/reload HTTP/1.1\r\nhost: x\r\nx-long: ")
+        said = {_until_closed(connection).partition(b"\r\n")[0] for connection in stalled}
+        assert said <= {b"HTTP/1.1 408 Request Timeout", b"HTTP/1.1 503 Service Unavailable", b""}
+        assert b"HTTP/1.1 408 Request Timeout" in said
+        assert service.admin.get("/health").status_code == 200
+        assert service.reload()["versions"] == {"m": "v00001", "n": "v00001"}
+
+
+def _until_closed(connection: socket.socket) -> bytes:
+    answer = b""
+    with suppress(ConnectionResetError):
+        while part := connection.recv(65536):
+            answer += part
+    return answer
