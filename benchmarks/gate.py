@@ -22,7 +22,7 @@ NAMES: Mapping[str, frozenset[str]] = {
     **{f"predict {count}": _ratios("raw run", "scikit-learn") | {"p95 ms"} for count in (1, 100, 10_000)},
     "predict 10000 array": _ratios("raw run", "scikit-learn") | {"p95 ms"},
     "http 1": _ratios("echo") | {"net p95 / echo", "cpu / echo", "p95 ms", "failed"},
-    "http 16": _ratios("echo") | {"cpu / echo", "p95 ms", "failed"},
+    "http 16": _ratios("echo") | {"cpu / echo", "cpu us beyond echo and run", "p95 ms", "failed"},
     "start": frozenset({"bundle MB", "load s", "cold s", "cold / floor", "pss MB"}),
 }
 """What can have a limit, by path."""

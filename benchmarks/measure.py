@@ -180,6 +180,8 @@ def _entry(path: Path, found: Mapping[str, list[Block]], failures: Mapping[str, 
             cpu = [a.cpu / b.cpu for a, b in zip(mine, blocks, strict=True) if a.cpu is not None and b.cpu]
             if cpu:
                 values[f"cpu / {name}"] = interval(cpu, seed)
+                more = [a.cpu - b.cpu for a, b in zip(mine, blocks, strict=True) if a.cpu is not None and b.cpu]
+                values[f"cpu us beyond {name}"] = interval(more, seed)
         failed = sum(block.failed for block in mine)
         values["failed"] = Interval.exact(failed / (failed + sum(len(block.times) for block in mine)))
     for name, blocks in found.items():

@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path as File
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import perf_counter_ns
+
+import numpy as np
 
 from . import load
 from .errors import FailedError, WrongAnswerError
@@ -13,11 +16,14 @@ from .processes import Server, answers, own_wait_ns, pss_mb, run_seconds, servin
 from .results import Entry, Failure, Interval
 from .subjects import Subject
 
-__all__ = ["CONNECTIONS", "ECHO", "contender", "name", "ours_serving", "paths", "start"]
+__all__ = ["CONNECTIONS", "ECHO", "RUN", "contender", "name", "ours_serving", "paths", "start"]
 
 OURS = "pipetwin"
 ECHO = "echo"
 """A bare ASGI application on the same server, with the same bodies."""
+
+RUN = "echo and run"
+"""The same, with a bare run of the graph: what a service costs that neither checks, counts nor says anything."""
 
 CONNECTIONS = (1, 16)
 
@@ -44,9 +50,9 @@ def ours(folder: File) -> Callable[[int], Sequence[str | File]]:
     )
 
 
-def echo(port: int) -> Sequence[str | File]:
-    """The command of the bare echo."""
-    return serving_python(), "-P", File(__file__).with_name("echo.py"), str(port)
+def echo(port: int, *run: File) -> Sequence[str | File]:
+    """The command of the bare echo, or of one that runs a graph on rows."""
+    return serving_python(), "-P", File(__file__).with_name("echo.py"), str(port), *run
 
 
 def start(subject: Subject, load_seconds: Sequence[float]) -> Entry:
@@ -100,6 +106,10 @@ def paths(subject: Subject) -> Iterator[list[Path]]:
             OURS: stack.enter_context(ours_serving(subject)),
             ECHO: stack.enter_context(_echo(subject.bodies[0])),
         }
+        if not subject.model.manifest.rules:  # terms of texts are no matrix that could be bound
+            rows = File(stack.enter_context(TemporaryDirectory())) / "rows.npy"
+            np.save(rows, subject.model.tensors.rows(subject.rows).matrix)
+            servers[RUN] = stack.enter_context(_echo(subject.bodies[0], subject.folder / "model.onnx", rows))
         servers[ECHO + AGAIN] = servers[ECHO]
         yield [
             Path(
@@ -163,9 +173,9 @@ def ours_serving(subject: Subject) -> AbstractContextManager[Server]:
     return serving(ours(subject.folder), "/predict", subject.bodies[0], lambda answer: subject.check_json(0, answer))
 
 
-def _echo(body: bytes) -> AbstractContextManager[Server]:
+def _echo(body: bytes, *run: File) -> AbstractContextManager[Server]:
     def check(answer: bytes) -> None:
         if answer != body:
             raise WrongAnswerError("expected the echo to give the body back, found another")
 
-    return serving(echo, "/", body, check)
+    return serving(lambda port: echo(port, *run), "/", body, check)

@@ -130,6 +130,6 @@ def test_over_http_and_from_the_start(models: Path) -> None:
     assert results is not None
     start, http = results.entries
     assert {"bundle MB", "cold s", "load s", "pss MB", "cold / floor"} <= start.values.keys()
-    assert http.latencies.keys() == {"pipetwin", "echo", "echo again"}
+    assert http.latencies.keys() == {"pipetwin", "echo", "echo and run", "echo again"}
     assert all(latency.cpu and latency.success == 1 for latency in http.latencies.values())
     assert "net p95 / echo" in http.values

@@ -137,6 +137,7 @@ def test_requests_that_failed_are_counted() -> None:
     assert entry.latencies["pipetwin"].success == 0.5
     assert entry.latencies["echo"].success == 1
     assert entry.values["cpu / echo"].median == 2
+    assert entry.values["cpu us beyond echo"].median == 20
 
 
 class Clock:
