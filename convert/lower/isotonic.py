@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
+import scipy
 import spox.opset.ai.onnx.v21 as op
+from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from spox import Var
 
@@ -13,6 +15,9 @@ from .dummy import repeated
 from .labels import scalar
 from .matrix import Matrix
 from .places import places
+
+WEIGHTED = tuple(map(int, scipy.__version__.split(".")[:2])) >= (1, 18)
+"""Whether scipy's interp1d adds the two ends by their weights (de Boor), and not a slope to the first, as before."""
 
 
 @lowers(IsotonicRegression, method="predict")
@@ -60,9 +65,19 @@ def _interpolate(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
     # The first threshold is where a number below all of them is put too; a strict search never comes to the last.
     edges = thresholds[1:].astype(np.float64)
     at = places(x, [edges[:-1] if single else edges], ["left" if single else "right"])
-    tables = (thresholds, values, slopes)
-    start, value, slope = (op.gather(op.const(table.astype(dtype)), at, axis=0) for table in tables)
-    line = op.add(op.mul(slope, op.sub(number, start)), value)
+
+    def found(table: NDArray[Any], step: int = 0) -> Var:
+        place = op.add(at, op.const(np.int64(step))) if step else at
+        return op.gather(op.const(table.astype(dtype)), place, axis=0)
+
+    start, value = found(thresholds), found(values)
+    if single and WEIGHTED:
+        end = found(thresholds, 1)
+        length = op.sub(end, start)
+        late, early = op.div(op.sub(number, start), length), op.div(op.sub(end, number), length)
+        line = op.add(op.mul(late, found(values, 1)), op.mul(early, value))
+    else:
+        line = op.add(op.mul(found(slopes), op.sub(number, start)), value)
     if model.out_of_bounds != "clip":
         # Where scikit-learn would raise the answer is NaN too.
         outside = op.or_(op.less(number, low), op.greater(number, high))
