@@ -1,7 +1,7 @@
 """``python -m benchmarks``: measure every bundle; ``--check`` holds it to its limits.
 
 Exit codes: 0 measured, and within every limit; 1 over one, or a wrong answer; 2 the input is bad, in one sentence on
-standard error; 3 could not decide.
+standard error; 3 could not decide. ``compare`` has the same: 1 something is worse by more than noise.
 """
 
 import argparse
@@ -12,8 +12,10 @@ from pathlib import Path
 from runtime import load
 
 from . import report
+from .compare import compare, comparison
 from .errors import BadInputError
 from .gate import NAMES, exit_code, read_budgets
+from .page import write_page
 from .results import read, write
 from .run import run
 from .subjects import Load, find_models, open_subjects
@@ -33,6 +35,8 @@ def main(argv: Sequence[str], load: Load = load) -> int:
     try:
         if argv[:1] == ["render"]:
             return _render(argv[1:])
+        if argv[:1] == ["compare"]:
+            return _compare(argv[1:])
         return _measure(_options(argv), load)
     except BadInputError as error:
         sys.stderr.write(f"python -m benchmarks: {error}\n")
@@ -51,8 +55,8 @@ def _measure(options: argparse.Namespace, load: Load) -> int:
     wanted = {name: folder for name, folder in folders.items() if name in options.model or not options.model}
     subjects = open_subjects(wanted, options.trained, load, options.seed)
     found = run(subjects, budgets, load, options.seed, options.path, peers=options.peers)
-    write(found.results, options.json)
-    print(report.text(found.results))
+    write(found, options.json)
+    print(report.text(found))
     if not options.check:
         return 0
     print(report.verdicts(found.decisions))
@@ -60,19 +64,39 @@ def _measure(options: argparse.Namespace, load: Load) -> int:
 
 
 def _render(argv: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks render", description="Write results into the README.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks render", description="Write results into the README, or as a page."
+    )
     parser.add_argument("results", type=Path, nargs="?", default=RESULTS, help=f"default: {RESULTS}")
-    parser.add_argument("--readme", type=Path, default=README)
+    parser.add_argument("--readme", type=Path, metavar="FILE", help=f"default, where no page is asked for: {README}")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="one page with charts, which needs nothing else")
     options = parser.parse_args(argv)
-    report.render(read(options.results), options.readme)
+    results = read(options.results)
+    if options.html:
+        write_page(results, options.html)
+    if options.readme or not options.html:
+        report.render(results, options.readme or README)
     return 0
+
+
+def _compare(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks compare", description="Say what moved between two runs by more than noise."
+    )
+    parser.add_argument("old", type=Path)
+    parser.add_argument("new", type=Path)
+    options = parser.parse_args(argv)
+    found = compare(read(options.old), read(options.new))
+    print(comparison(found))
+    return found.exit_code
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure every model beside scikit-learn, onnxruntime and a bare server.",
-        epilog="python -m benchmarks render writes the results of the last run into the README.",
+        epilog="python -m benchmarks render writes the results of the last run into the README, with --html as a page; "
+        "python -m benchmarks compare OLD NEW says what moved between two runs.",
         allow_abbrev=False,
     )
     parser.add_argument("models", type=Path, nargs="?", default=Path("build/models"), help="default: build/models")

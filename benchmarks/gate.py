@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from .errors import BadInputError
-from .results import Entry, Interval
+from .results import Decision, Entry, Interval
 
 __all__ = ["NAMES", "Budgets", "Decision", "decide", "decisions", "exit_code", "read_budgets"]
 
@@ -40,22 +40,6 @@ class Budgets(NamedTuple):
     def of(self, model: str) -> Limits:
         """A model's limits: its own, and for the rest those of every model."""
         return {**self.every, **self.models.get(model, {})}
-
-
-class Decision(NamedTuple):
-    """What was found about one limit.
-
-    verdict: ``within``, ``over``, or ``undecided``; ``wrong`` where it answered wrongly.
-    found: None where there is no figure.
-    """
-
-    model: str
-    path: str
-    name: str
-    limit: float
-    verdict: Literal["within", "over", "undecided", "wrong"]
-    found: Interval | None
-    why: str
 
 
 def read_budgets(file: Path, models: Iterable[str]) -> Budgets:

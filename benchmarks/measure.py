@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from .errors import FailedError, WrongAnswerError
@@ -215,14 +216,8 @@ def _latency(blocks: Sequence[Block]) -> Latency:
     whole = latency([block.times for block in blocks])
     cpu = [block.cpu for block in blocks if block.cpu is not None]
     failed = sum(block.failed for block in blocks)
-    return Latency(
-        whole.calls,
-        whole.blocks,
-        whole.mean,
-        whole.p50,
-        whole.p95,
-        whole.p99,
-        whole.max,
-        float(np.median(cpu)) if cpu else None,
-        whole.calls / (whole.calls + failed) if cpu or failed else None,
+    return msgspec.structs.replace(
+        whole,
+        cpu=float(np.median(cpu)) if cpu else None,
+        success=whole.calls / (whole.calls + failed) if cpu or failed else None,
     )

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .errors import BadInputError
-from .gate import Decision
-from .results import Entry, Interval, Latency, Machine, Results
+from .results import Decision, Entry, Interval, Latency, Machine, Results
 
-__all__ = ["BEGIN", "END", "markdown", "render", "text", "verdicts"]
+__all__ = ["BEGIN", "END", "aligned", "machine_line", "markdown", "ordered", "ranged", "render", "text", "verdicts"]
 
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 
@@ -21,22 +20,27 @@ def text(results: Results) -> str:
     for entry in (*results.entries, *results.peers):
         rows += [_latency(entry, name, latency) for name, latency in entry.latencies.items()]
         rows += [(entry.model, entry.path, name, failure.reason) for name, failure in entry.failures.items()]
-    parts = [_aligned([head, *rows])]
+    parts = [aligned([head, *rows])]
     for entry in results.entries:
         if entry.path == "start" and entry.values:
             amounts = ", ".join(f"{name} {_short(value)}" for name, value in entry.values.items())
             parts.append(f"{entry.model}, start: {amounts}")
-    return "\n".join([*parts, _machine(results)])
+    return "\n".join([*parts, machine_line(results)])
 
 
 def verdicts(decisions: Sequence[Decision]) -> str:
     """Every limit, what was found, and what follows."""
     rows: Table = [("verdict", "model", "path", "limit", "at most", "found", "why")]
-    order = {"wrong": 0, "over": 1, "undecided": 2, "within": 3}
-    for d in sorted(decisions, key=lambda decision: order[decision.verdict]):
-        found = "-" if d.found is None else _range(d.found)
+    for d in ordered(decisions):
+        found = "-" if d.found is None else ranged(d.found)
         rows.append((d.verdict, d.model, d.path, d.name, f"{d.limit:g}", found, d.why))
-    return _aligned(rows)
+    return aligned(rows)
+
+
+def ordered(decisions: Sequence[Decision]) -> list[Decision]:
+    """The worst first."""
+    order = {"wrong": 0, "over": 1, "undecided": 2, "within": 3}
+    return sorted(decisions, key=lambda decision: order[decision.verdict])
 
 
 def markdown(results: Results) -> str:
@@ -63,7 +67,7 @@ def markdown(results: Results) -> str:
             names = ("bundle MB", "load s", "cold s", "pss MB")
             starts.append((entry.model, *(f"{v.median:.3g}" if (v := entry.values.get(n)) else "-" for n in names)))
     start_head = ("model", "bundle MB", "load s", "process start to first answer s", "memory (PSS) MB")
-    return "\n".join([*_pipes(head, rows), "", *_pipes(start_head, starts), "", _machine(results)])
+    return "\n".join([*_pipes(head, rows), "", *_pipes(start_head, starts), "", machine_line(results)])
 
 
 def render(results: Results, readme: Path) -> None:
@@ -88,7 +92,7 @@ def _latency(entry: Entry, name: str, latency: Latency) -> tuple[str, ...]:
         f"{latency.calls:,}",
         *(f"{figure:,.1f}" for figure in figures),
         "" if latency.cpu is None else f"{latency.cpu:,.1f}",
-        "" if ratio is None else _range(ratio),
+        "" if ratio is None else ranged(ratio),
     )
 
 
@@ -96,11 +100,13 @@ def _short(value: Interval) -> str:
     return f"{value.median:.3g}"
 
 
-def _range(value: Interval) -> str:
+def ranged(value: Interval) -> str:
+    """A median with its interval."""
     return f"{value.median:.3g}" if value.blocks == 0 else f"{value.median:.3g} ({value.low:.3g} to {value.high:.3g})"
 
 
-def _machine(results: Results) -> str:
+def machine_line(results: Results) -> str:
+    """Where, with what and when it was measured, in one sentence."""
     m: Machine = results.machine
     versions = ", ".join(f"{name} {version}" for name, version in m.versions.items())
     quiet = f"steal {m.steal:.0%}, other processes {m.busy:.0%}, variation of a fixed loop {m.variation:.0%}"
@@ -115,7 +121,7 @@ def _pipes(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return lines + ["| " + " | ".join([*row, *[""] * (len(head) - len(row))]) + " |" for row in rows]
 
 
-def _aligned(rows: Table) -> str:
+def aligned(rows: Table) -> str:
     """Columns side by side; the last of a row takes what room it needs."""
     widths: dict[int, int] = {}
     for row in rows:

@@ -1,12 +1,13 @@
 """What a run found: frozen values, written as JSON and read back."""
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from .errors import BadInputError
 
-__all__ = ["Entry", "Failure", "Interval", "Latency", "Machine", "Results", "read", "write"]
+__all__ = ["Decision", "Entry", "Failure", "Interval", "Latency", "Machine", "Results", "read", "write"]
 
 FORMAT = 1
 
@@ -33,6 +34,7 @@ class Latency(msgspec.Struct, frozen=True):
 
     cpu: processor time of a request, of the whole process tree, from the kernel's accounting.
     success: the part of the requests that was answered with status 200.
+    percentiles: (percent, microseconds) from low to high, up to where one call lies beyond; empty in older files.
     """
 
     calls: int
@@ -44,6 +46,7 @@ class Latency(msgspec.Struct, frozen=True):
     max: float
     cpu: float | None = None
     success: float | None = None
+    percentiles: tuple[tuple[float, float], ...] = ()
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -72,6 +75,22 @@ class Entry(msgspec.Struct, frozen=True):
     values: dict[str, Interval] = {}
     failures: dict[str, Failure] = {}
     same: float | None = None
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What was found about one limit.
+
+    verdict: ``within``, ``over``, or ``undecided``; ``wrong`` where it answered wrongly.
+    found: None where there is no figure.
+    """
+
+    model: str
+    path: str
+    name: str
+    limit: float
+    verdict: Literal["within", "over", "undecided", "wrong"]
+    found: Interval | None
+    why: str
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -107,6 +126,7 @@ class Results(msgspec.Struct, frozen=True):
 
     created: ISO 8601 in UTC.
     checked: by model, what its answers were compared with.
+    decisions: about each limit; none where it was not asked for, and in older files.
     """
 
     created: str
@@ -116,6 +136,7 @@ class Results(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
     checked: dict[str, str]
     peers: tuple[Entry, ...] = ()
+    decisions: tuple[Decision, ...] = ()
     format: int = FORMAT
 
 

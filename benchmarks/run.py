@@ -4,7 +4,6 @@ import gc
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic, perf_counter
 
@@ -13,13 +12,13 @@ from rich.console import Console
 
 from . import in_process, rivals, served
 from .errors import FailedError, WrongAnswerError
-from .gate import Budgets, Decision, decisions
+from .gate import Budgets, decisions
 from .machine import describe, probe, spent
 from .measure import Path, measure
-from .results import Entry, Failure, Interval, Results
+from .results import Decision, Entry, Failure, Interval, Results
 from .subjects import Load, Subject
 
-__all__ = ["Run", "kept", "run"]
+__all__ = ["kept", "run"]
 
 LOADS = 5
 KEPT_CALLS, KEPT_ROUNDS = 1000, 6
@@ -31,14 +30,6 @@ EXTEND_WITHIN_SECONDS = 140
 """After that no more blocks are added to what is undecided."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a run found: figures, and decisions where limits were asked for."""
-
-    results: Results
-    decisions: list[Decision]
-
-
 def run(
     subjects: Sequence[Subject],
     budgets: Budgets | None,
@@ -47,7 +38,7 @@ def run(
     only: Collection[str] = (),
     *,
     peers: bool = False,
-) -> Run:
+) -> Results:
     """Measure every path of every subject.
 
     budgets: limits to decide; blocks are added to a path for as long as one of its limits is undecided.
@@ -87,16 +78,16 @@ def run(
         mine = {entry.path: entry for entry in entries if entry.model == subject.name}
         for path in dict.fromkeys([*mine, *(path for path, _ in limits)]):
             found += decisions(mine.get(path, Entry(subject.name, path)), limits, machine.noisy)
-    results = Results(
+    return Results(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=seed,
         seconds=monotonic() - begun,
         machine=machine,
         entries=tuple(entries),
         peers=tuple(beside),
+        decisions=tuple(found),
         checked={s.name: "scikit-learn's pipeline" if s.pipeline is not None else "the canary rows" for s in subjects},
     )
-    return Run(results, found)
 
 
 def _limits(budgets: Budgets | None, subject: Subject, only: Collection[str]) -> dict[tuple[str, str], float]:

@@ -18,6 +18,9 @@ CONFIDENCE = 0.99
 RESAMPLES = 2000
 HOUR_NS = 3_600_000_000_000
 
+PERCENTS = (10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.75, 99.9, 99.95, 99.99, 99.999)
+"""Of a latency curve: about evenly spaced where the axis is logarithmic in what lies beyond."""
+
 
 def latency(blocks: Sequence[Nanoseconds]) -> Latency:
     """The latencies of all blocks together, microseconds, to three digits; there must be one sample or more."""
@@ -28,7 +31,9 @@ def latency(blocks: Sequence[Nanoseconds]) -> Latency:
     p50, p95, p99 = (histogram.get_value_at_percentile(percent) / 1e3 for percent in (50, 95, 99))
     calls = int(counts.sum())
     mean = float(values @ counts / calls)
-    return Latency(calls, len(blocks), mean / 1e3, p50, p95, p99, float(values[-1]) / 1e3)
+    seen = [percent for percent in PERCENTS if round((100 - percent) * calls, 6) >= 100]
+    curve = tuple((float(percent), histogram.get_value_at_percentile(percent) / 1e3) for percent in seen)
+    return Latency(calls, len(blocks), mean / 1e3, p50, p95, p99, float(values[-1]) / 1e3, percentiles=curve)
 
 
 def interval(values: Sequence[float], seed: int) -> Interval:
