@@ -66,16 +66,15 @@ def _interpolate(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
     edges = thresholds[1:].astype(np.float64)
     at = places(x, [edges[:-1] if single else edges], ["left" if single else "right"])
 
-    def found(table: NDArray[Any], step: int = 0) -> Var:
-        place = op.add(at, op.const(np.int64(step))) if step else at
-        return op.gather(op.const(table.astype(dtype)), place, axis=0)
+    def found(table: NDArray[Any]) -> Var:
+        return op.gather(op.const(table.astype(dtype)), at, axis=0)
 
     start, value = found(thresholds), found(values)
     if single and WEIGHTED:
-        end = found(thresholds, 1)
+        end = found(thresholds[1:])
         length = op.sub(end, start)
         late, early = op.div(op.sub(number, start), length), op.div(op.sub(end, number), length)
-        line = op.add(op.mul(late, found(values, 1)), op.mul(early, value))
+        line = op.add(op.mul(late, found(values[1:])), op.mul(early, value))
     else:
         line = op.add(op.mul(found(slopes), op.sub(number, start)), value)
     if model.out_of_bounds != "clip":
