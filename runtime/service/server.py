@@ -49,11 +49,13 @@ def serve(settings: Settings) -> None:
     if settings.traces:
         check_installed()
     with stopping(), ExitStack() as opened, logging_lines() as writer:
-        listener = opened.enter_context(_port(settings.host, settings.port, "--port"))
+        listener = opened.enter_context(_port(settings.host, settings.port, "--port", settings.body_seconds))
         if settings.workers > 1 or settings.admin_port is not None:
             admin = None
             if settings.admin_port is not None:
-                admin = opened.enter_context(_port(settings.admin_host, settings.admin_port, "--admin-port"))
+                admin = opened.enter_context(
+                    _port(settings.admin_host, settings.admin_port, "--admin-port", settings.body_seconds)
+                )
                 _listen(admin, settings.admin_host, settings.admin_port, "--admin-port")
             _listen(listener, settings.host, settings.port, "--port")
             supervise(settings, listener, admin, gate)
@@ -113,14 +115,21 @@ class _Alone(Server):
 
 
 @contextmanager
-def _port(host: str, port: int, flag: str) -> Iterator[socket.socket]:
-    """The socket to listen on, bound but not listening."""
+def _port(host: str, port: int, flag: str, patience: float) -> Iterator[socket.socket]:
+    """The socket to listen on, bound but not listening.
+
+    patience: seconds after which the system gives up a connection that takes nothing of what was sent to it, where the
+        system can (Linux; accepted connections inherit it): a client that does not read would keep its answer here for
+        ever, after the connection was closed too.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, int(patience * 1e3)))
         listener.bind(address)
     except OSError as error:
         raise _taken(host, port, flag, error) from error

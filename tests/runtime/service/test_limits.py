@@ -1,5 +1,6 @@
 """Clients that are slow, on a real server: each is let go at its deadline, and nobody else notices."""
 
+import json
 import os
 import selectors
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ...stress.service import until
 from ..test_main import DEADLINE, refused, serving
 
 STALLED = {
@@ -78,6 +80,24 @@ def test_connections_beyond_the_limit_are_told_to_come_back(root: Path) -> None:
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
         client.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux gives such connections up by itself")
+def test_a_client_that_does_not_read_its_answer_is_let_go(root: Path) -> None:
+    """Else its answer would stay in memory, and its connection would be one of those that there may be."""
+    rows = json.dumps([{"x": 0.1 + step, "y": 0.7} for step in range(100_000)]).encode()
+    words = (str(root / "costs"), "--body-seconds", "1", "--connections", "1", "--access-log", "false")
+    with serving(*words) as (_, client), socket.socket() as deaf:
+        assert client.base_url.port is not None
+        client.close()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.settimeout(DEADLINE)
+        deaf.connect(("127.0.0.1", client.base_url.port))
+        deaf.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(rows) + rows)
+        assert deaf.recv(12) == b"HTTP/1.1 200"
+        url = f"{client.base_url}/health"
+        assert httpx.get(url, trust_env=False, timeout=DEADLINE).status_code == 503
+        until(lambda: httpx.get(url, trust_env=False, timeout=DEADLINE).status_code == 200)
 
 
 def exchange(port: int, request: bytes, *, pieces: int = 1) -> tuple[int, bytes]:
