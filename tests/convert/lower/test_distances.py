@@ -78,7 +78,8 @@ def test_metrics(metric: str, parameters: Any) -> None:
 
 
 def test_great_circles() -> None:
-    rows, points = (RNG.uniform([-1.5, -3.1], [1.5, 3.1], size=(count, 2)) for count in (50, 30))
+    random = np.random.default_rng(19)
+    rows, points = (random.uniform([-1.5, -3.1], [1.5, 3.1], size=(count, 2)) for count in (50, 30))
     points[:5] = rows[:5]
     points[5:8] = np.column_stack([-rows[5:8, 0], rows[5:8, 1] + np.pi])
 
@@ -86,8 +87,13 @@ def test_great_circles() -> None:
         return distances.from_reduced(distances.reduced_distances(x, points, "haversine", {}), "haversine", {})
 
     expected = DistanceMetric.get_metric("haversine").pairwise(rows, points)
+    # Near the other end of the world the arcsine of almost one is off by the root of a rounding.
+    opposite = expected > 3.14
+    assert opposite.sum() >= 3
     # onnxruntime's sine is one function for four numbers at a time, and another for what is left over.
-    np.testing.assert_allclose(run(graph, rows, 1e-13), expected, rtol=1e-13, atol=1e-15)
+    found = run(graph, rows, 1e-13)
+    np.testing.assert_allclose(found[~opposite], expected[~opposite], rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(found[opposite], expected[opposite], rtol=1e-7)
 
 
 def test_an_unknown_metric_is_refused() -> None:
