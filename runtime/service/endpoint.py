@@ -3,6 +3,7 @@
 A dialect gives operations (bytes in, bytes out) and the shape of its errors; the rest is done here, once.
 """
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from copy import copy
@@ -203,7 +204,9 @@ class Endpoint:
         status, fields, body = by._whole(reply, request_id)
         await send({"type": "http.response.start", "status": status, "headers": fields})
         await send({"type": "http.response.body", "body": body, "more_body": False})
-        by._ended(method, operation, asked, reply, request_id)
+        if by.after is not None and reply.status == 200 and operation.predicts:
+            by.after(asked)
+        by._ended(method, asked, reply, request_id)
 
     def at_once(self, method: str, fields: Fields, query: bytes, body: bytes) -> Whole | None:
         """The answer to a request whose body is here, made without waiting for anything; None where there is something
@@ -223,7 +226,10 @@ class Endpoint:
         except Exception as error:  # as above
             reply = self._failure(operation, error, request_id)
         whole = self._whole(reply, request_id)
-        self._ended(method, operation, asked, reply, request_id)
+        if self.after is not None and reply.status == 200 and operation.predicts:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self.after, asked)  # uvloop writes at the end of a turn
+        self._ended(method, asked, reply, request_id)
         return whole
 
     def _count(self, operation: Operation, reply: Reply, seconds: float) -> None:
@@ -248,10 +254,8 @@ class Endpoint:
         ]
         return Whole(reply.status, fields, body)
 
-    def _ended(self, method: str, operation: Operation, asked: Asked, reply: Reply, request_id: bytes) -> None:
+    def _ended(self, method: str, asked: Asked, reply: Reply, request_id: bytes) -> None:
         """What remains when the answer is made, or sent."""
-        if self.after is not None and reply.status == 200 and operation.predicts:
-            self.after(asked)
         if self._logs:
             what = (method, asked.headers, request_id, self.route, reply.status, asked.came)
             if self._whose is None:

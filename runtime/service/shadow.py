@@ -29,8 +29,9 @@ WAITING = 256
 BYTES = 32 * 2**20
 """Bytes of the bodies that may wait."""
 
-REST = 3
-"""How many times as long as it worked the thread rests: a quarter of a processor at most is its own."""
+REST = 15
+"""How many times as long as it worked the thread rests. While it works in Python, answers wait for the interpreter's
+lock: so a sixteenth of them may, for what one comparison takes."""
 
 _SCORES = ("predict_proba", "decision_function", "score_samples", "predict", "transform")
 """The methods whose answers are compared as numbers: the first that both models have."""
@@ -144,7 +145,8 @@ class Shadow:
         labels = (self.name, model.version, candidate.version)
         for metric in (self._rows, self._differ, self._errors, self._dropped, self._scores, self._largest):
             metric.labels(*labels)
-        pair = _Pair(_Half(self.name, make, model, methods), _Half(self.name, make, candidate, methods), labels)
+        mine, theirs = (_Half(self.name, make, one, methods) for one in (model, candidate))
+        pair = _Pair(mine, theirs, labels, self._dropped.labels(*labels))
         return partial(self._offer, pair)
 
     def close(self) -> None:
@@ -157,7 +159,7 @@ class Shadow:
     def _offer(self, pair: "_Pair", asked: Asked) -> None:
         size = len(asked.body)
         if len(self._waiting) >= WAITING or self._bytes - self._done + size > BYTES:
-            self._dropped.labels(*pair.labels).inc()
+            pair.dropped.inc()
             return
         self._bytes += size
         self._waiting.append((pair, asked))
@@ -208,6 +210,7 @@ class _Pair(NamedTuple):
     mine: "_Half"
     theirs: "_Half"
     labels: tuple[str, str, str]
+    dropped: Counter
 
 
 class _Half:

@@ -1,5 +1,6 @@
 """A candidate answers the same rows afterwards; how often and how far it disagrees is counted, and nobody waits."""
 
+import asyncio
 import gzip
 import json
 import threading
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from runtime import Model, load
-from runtime.service import shadow
+from runtime.service import app, shadow
 from runtime.service.endpoint import Asked
 from runtime.service.native import predict
 from runtime.service.shadow import Disagreement, Shadow, compared, disagreement
@@ -117,6 +118,23 @@ def test_one_that_falls_behind_drops_and_counts(pair: tuple[Model, Model], monke
     offer(asked(b" " * (shadow.BYTES + 1)))
     assert count(tested, "ml_shadow_dropped_total") == 8
     tested.close()
+
+
+def test_nobody_compares_before_the_answer_has_gone_out(pair: tuple[Model, Model]) -> None:
+    """One that is made where its request is parsed is written at the end of the event loop's turn."""
+    service = app(pair[0], access=None)
+    endpoint, seen = service.serving.paths["/predict"], list[Asked]()
+    endpoint.after = seen.append
+
+    async def ask() -> list[int]:
+        assert endpoint.at_once("POST", [], b"", BODY).status == 200
+        counts = [len(seen)]
+        for _ in range(2):
+            await asyncio.sleep(0)
+            counts.append(len(seen))
+        return counts
+
+    assert asyncio.run(ask()) == [0, 0, 1]
 
 
 def test_a_candidate_that_fails_is_counted_and_told_once(
