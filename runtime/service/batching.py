@@ -122,11 +122,11 @@ class Batcher:
         with self._lock:
             if self._open.get(outputs) is batch:
                 del self._open[outputs]
-        now, runs = [part for part in batch.parts if part.waits()], []
+        runs: list[int] = []
         try:
-            runs = self._answer(now, outputs)
+            runs = self._answer([part for part in batch.parts if part.waits()], outputs)
         except Exception as error:  # whatever it is, somebody waits for it
-            for part in now:
+            for part in batch.parts:
                 part.found = error
         loop.call_soon_threadsafe(self._tell, batch, runs)
 

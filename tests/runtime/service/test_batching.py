@@ -232,6 +232,16 @@ def test_who_has_gone_is_not_run(folder: Path) -> None:
     assert held.runs == [1]
 
 
+def test_whatever_goes_wrong_everybody_is_answered(folder: Path) -> None:
+    def fail() -> bool:
+        raise ValueError("nobody knows")
+
+    held = Held(model := load(folder / "m" / oracle.name(2)))
+    answers = together(batching(model, 8), held, _bodies(4), extensions={GONE: fail})
+    assert [answer.status for answer in answers] == [200, 500, 500, 500]
+    assert held.runs == [1]
+
+
 def test_who_is_cancelled_is_not_run_and_makes_room(folder: Path) -> None:
     model = load(folder / "m" / oracle.name(2))
     held = Held(model)
