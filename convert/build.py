@@ -14,12 +14,12 @@ import msgspec
 import numpy as np
 import spox
 
-from runtime.manifest import Category, Feature, Manifest, Output, protocol_of
+from runtime.manifest import STD, Category, Feature, Manifest, Output, protocol_of
 from runtime.proof import Proof
 
 from .culprit import culprit
 from .errors import ConvertError, ParityError, UnsupportedError
-from .lower import lacking, lower, offered
+from .lower import gives_std, lacking, lower, offered
 from .lower.labels import Labels
 from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
 from .lower.packed import serialize
@@ -50,6 +50,7 @@ def convert(
     tolerance: float | None = None,
     enforce_range: bool = False,
     portable: bool = False,
+    return_std: bool = False,
     report: Callable[[str], None] | None = None,
 ) -> Proof:
     """Convert a trained pipeline, prove that the twin answers alike, and write its bundle.
@@ -62,6 +63,8 @@ def convert(
     tolerance: a relative difference to allow where level ulp (1e-12) cannot be had; the proof then says so.
     enforce_range: let the runtime refuse numbers outside the sample's range.
     portable: also write ``portable.onnx``, for other ONNX runtimes: an input for each feature, categories as strings.
+    return_std: let the twin answer ``predict(X, return_std=True)`` too, as a Gaussian process and the Bayesian linear
+        models do, alone or last in a Pipeline.
     report: called with one line a stage.
 
     Raises ConvertError or one of its kinds; then nothing is written, but for a version whose alias could not be moved.
@@ -82,6 +85,7 @@ def convert(
         tolerance=tolerance,
         enforce_range=enforce_range,
         portable=portable,
+        return_std=return_std,
         report=say,
     )
     files = {"model.onnx": twin.graph, "manifest.json": _json(twin.manifest), "proof.json": _json(twin.proof)}
@@ -117,6 +121,7 @@ def assemble(
     enforce_range: bool = False,
     fold: bool = True,
     portable: bool = False,
+    return_std: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> Twin:
     """As ``convert``, in memory.
@@ -124,7 +129,12 @@ def assemble(
     fold: whether trees compare the request's own values where they can; the answers are the same.
     """
     check_fitted(pipeline)
-    signature = sign(pipeline, sample)
+    if return_std and not gives_std(pipeline):
+        raise UnsupportedError(
+            "expected a pipeline whose predict takes return_std, as of GaussianProcessRegressor, BayesianRidge or "
+            f"ARDRegression, found {_words(pipeline)}: convert it without return_std"
+        )
+    signature = replace(sign(pipeline, sample), std=return_std)
     try:
         return _assembled(pipeline, signature, version, created, tolerance, enforce_range, fold, portable, report)
     except ParityError as error:
@@ -220,6 +230,7 @@ def build_graph(
         named.update(zip(names, parts, strict=True))
         first = answer[0] if isinstance(answer, list) else answer
         scope.logged.update((method, floor) for logarithm, floor in scope.logarithms if logarithm is parts[0])
+        scope.rowwise.update(method for answer in scope.alone if answer is parts[0])
         terms = scope.terms_of(parts[0])
         sizes |= {} if terms is None else {method: terms}
         outputs.append(Output(method, names, _dtype(first), tuple(map(int, first.shape[1:])), labels))
@@ -248,7 +259,8 @@ def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any
             columns.append(Number(scope.x, feature.position, Raw(feature.position)))
     matrix = Matrix(scope, tuple(columns))
     scope.left_out = _left_out(pipeline, signature)
-    return {method: lower(pipeline, method, matrix) for method in offered(pipeline) if method not in scope.left_out}
+    methods = [method for method in offered(pipeline) if method not in scope.left_out]
+    return {method: lower(pipeline, method, matrix) for method in (*methods, *([STD] if signature.std else []))}
 
 
 def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:

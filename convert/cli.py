@@ -69,6 +69,7 @@ def _convert(options: argparse.Namespace) -> None:
             tolerance=options.tolerance,
             enforce_range=options.enforce_range,
             portable=options.portable,
+            return_std=options.return_std,
             report=say,
         )
     _print(str(proof))
@@ -141,6 +142,11 @@ def _converter() -> argparse.ArgumentParser:
         "--portable",
         action="store_true",
         help="also write portable.onnx, for other ONNX runtimes: an input a feature, categories as strings",
+    )
+    parser.add_argument(
+        "--return-std",
+        action="store_true",
+        help="also answer predict(X, return_std=True), for a Gaussian process or a Bayesian linear model",
     )
     parser.set_defaults(run=_convert)
     return parser

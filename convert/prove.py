@@ -99,7 +99,7 @@ def prove(
     }
     terms = _terms(scope, given)
     sizes = {method: float(found[:ordinary].max()) for method, found in terms.items()}
-    floors |= {method: max(floors[method], size / 1000) for method, size in sizes.items()}
+    floors |= {m: max(floors[m], size / 1000) for m, size in sizes.items() if m not in scope.rowwise}
     expected, open_ = settle(pipeline, signature, frame, expected, floors, scope)
     allowed = ULP if tolerance is None else max(tolerance, ULP)
     rows_of_canary, frame_of_canary, answers_of_canary = _canary(pipeline, signature, manifest, tables, floors, scope)
@@ -143,6 +143,8 @@ def prove(
         least = np.maximum(ledger.floor, terms_of_canary.get(method, np.zeros((len(again), 1))) / 1000)
         tied = _tied(answers_of_canary, floors) if output.labels else None
         ledger.add(_compared(method, wanted, found, least if method in floors else None, tied, scope))
+        if method in scope.rowwise:
+            ledger.floor = max(ledger.floor, float(terms_of_canary[method].max(initial=0.0)) / 1000)
         if method in floors:  # the model itself measures against the floor alone
             sound &= compare_numbers(wanted, found, ledger.floor).excess <= allowed
         say(f"compared: {method}, {ledger.identical:,} of {ledger.rows:,} rows identical")

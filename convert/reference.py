@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from runtime.manifest import Feature
+from runtime.manifest import STD, Feature
 
 from .errors import SampleError, UnsupportedError
 from .lower import lacking, offered
@@ -32,6 +32,7 @@ class Signature:
     dicts: whether it takes dicts, in which a missing value has no key.
     boxed: whether an array of numbers alone is given as objects too, as it was fitted.
     categories: by column, pandas' categories of it, where the pipeline reads these rather than their values.
+    std: whether the twin answers ``predict(X, return_std=True)`` too.
     """
 
     features: tuple[Feature, ...]
@@ -43,11 +44,13 @@ class Signature:
     dicts: bool = False
     boxed: bool = False
     categories: Mapping[Any, pd.Index] = field(default_factory=dict)
+    std: bool = False
 
     def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
         """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
         with reference():
-            answer = getattr(pipeline, method)(self.given(frame))
+            given = self.given(frame)
+            answer = pipeline.predict(given, return_std=True)[1] if method == STD else getattr(pipeline, method)(given)
         return dense(answer)
 
     def marker(self, feature: Feature) -> Any:

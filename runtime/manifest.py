@@ -14,7 +14,7 @@ import msgspec
 from .errors import BundleError, ProtocolError
 from .pattern import DEFAULT, check_pattern
 
-__all__ = ["NAME", "PROTOCOL", "VERSION", "Category", "Feature", "Manifest", "Output", "TextRule", "protocol_of"]
+__all__ = ["NAME", "PROTOCOL", "STD", "VERSION", "Category", "Feature", "Manifest", "Output", "TextRule", "protocol_of"]
 
 PROTOCOL = 2
 """The newest protocol that this runtime reads: 1, and 2 with texts."""
@@ -24,6 +24,9 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 VERSION = re.compile(r"[a-z0-9][a-z0-9._TZ-]{0,62}")
 """The grammar of a version: capital T and Z allow a time such as 20261122T110305Z."""
+
+STD = "predict_std"
+"""The output beside ``predict`` that ``predict(X, return_std=True)`` answers as well."""
 
 Category = str | int | bool | float
 """A category or a class label, as what it is: 1, 1.0, True and "1" are told apart where JSON tells them apart."""
@@ -109,7 +112,7 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 class Output(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What one method of the pipeline answers.
 
-    method: its name, say ``predict_proba``.
+    method: its name, say ``predict_proba``; ``predict_std`` for the second answer of ``predict(X, return_std=True)``.
     tensors: the graph's outputs that hold it; more than one where the pipeline returns a list of arrays.
     dtype: the NumPy dtype of the answer, as ``numpy.dtype.str`` without byte order ("float64", "int64", "<U9").
     shape: the shape of one row's answer: () for one number, (k,) for k.

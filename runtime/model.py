@@ -17,6 +17,7 @@ from .drift import Drift
 from .errors import BundleError, CanaryError, InputError
 from .manifest import Category, Manifest, Output
 from .memory import give_back
+from .methods import Method, Predict
 from .proof import Proof
 from .reading import reader
 from .rows import Rows
@@ -70,45 +71,21 @@ class Response(NamedTuple):
     rows: int
 
 
-class _Method:
-    """A method that a model offers only where its pipeline does, like scikit-learn's ``available_if``."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, model: "Model | None", owner: type) -> Callable[[Any], Any]:
-        if model is None:
-            return self  # type: ignore[return-value]
-        output = model.manifest.output(self.name)
-        if output is None:
-            offered = ", ".join(output.method for output in model.manifest.outputs)
-            reason = model.proof.left_out.get(self.name)
-            why = f" and left this out, for {reason}" if reason else ""
-            raise AttributeError(
-                f"this model has no {self.name}: its pipeline offers {offered}{why}", name=self.name, obj=model
-            )
-        found = output
-
-        def method(X: Any) -> Any:
-            return model.apply(found, X)
-
-        method.__name__ = self.name
-        return method
-
-
 class Model:
     """A drop-in for the pipeline it came from; safe to use from many threads.
 
     Each method takes a DataFrame, an ndarray, a dict (one row, or columns) or a list of dicts, and answers with the
     pipeline's shapes, dtypes and class labels. Raises InputError for rows that the pipeline would not take.
+    ``predict(X, return_std=True)`` answers the mean and its standard deviation, as of a Gaussian process; a TypeError
+    where the model was converted without.
     """
 
-    predict = _Method()
-    predict_proba = _Method()
-    predict_log_proba = _Method()
-    decision_function = _Method()
-    score_samples = _Method()
-    transform = _Method()
+    predict = Predict()
+    predict_proba = Method()
+    predict_log_proba = Method()
+    decision_function = Method()
+    score_samples = Method()
+    transform = Method()
 
     def __init__(self, bundle: Bundle) -> None:
         self.manifest: Manifest = bundle.manifest

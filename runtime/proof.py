@@ -18,9 +18,11 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     max_ulp: the largest distance in units in the last place of float64; 0 for labels.
     max_abs: the largest absolute difference.
     floor: a thousandth of the output's largest magnitude over the sample: a smaller number is held to the bound of
-        this one, so that cancellation is not held against a sum.
+        this one, so that cancellation is not held against a sum. Of a standard deviation this is for the canary rows,
+        and at least a thousandth of their terms.
     terms: where the answer is a sum of terms that cancel, how large they are over the sample; a row is then held to
-        the bound of a thousandth of its own terms, and the floor is at least that of the largest.
+        the bound of a thousandth of its own terms, and the floor is at least that of the largest; of a standard
+        deviation the terms are those of its variance, over the deviation.
     label_mismatches: rows with another label that is no tie; any is a failure.
     ties: at level ulp, rows with another label whose two best scores lie within the bound of each other, and rows
         in which the pipeline chooses among equals as the processor has it, and the twin the first.

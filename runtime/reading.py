@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from .manifest import Category, Manifest, Output
+from .manifest import STD, Category, Manifest, Output
 
 __all__ = ["Reader", "key", "plain", "reader"]
 
@@ -31,6 +31,12 @@ def reader(manifest: Manifest) -> Reader:
     if predict is None:
         output = manifest.output("transform") or manifest.outputs[0]
         return Reader(output.tensors, lambda arrays, index, _: ({"output": arrays[0][index].tolist()}, ()))
+    std = manifest.output(STD)
+    if std is not None:
+        return Reader(
+            predict.tensors + std.tensors,
+            lambda arrays, index, _: ({"prediction": arrays[0][index].tolist(), "std": arrays[1][index].tolist()}, ()),
+        )
     if not predict.labels:
         return Reader(predict.tensors, lambda arrays, index, _: ({"prediction": arrays[0][index].tolist()}, ()))
     if predict.shape:

@@ -17,10 +17,12 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from runtime.manifest import STD
+
 from ..errors import UnsupportedError
 from .matrix import Matrix
 
-__all__ = ["METHODS", "Lowering", "lacking", "lacks", "lower", "lowers", "offered"]
+__all__ = ["METHODS", "Lowering", "gives_std", "lacking", "lacks", "lower", "lowers", "offered"]
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples", "transform")
 """The inference methods, in the order of a manifest's outputs."""
@@ -93,6 +95,13 @@ def offered(estimator: Any) -> tuple[str, ...]:
     """The inference methods that a fitted estimator has and can answer."""
     lacked = lacking(estimator)
     return tuple(method for method in METHODS if hasattr(estimator, method) and method not in lacked)
+
+
+def gives_std(estimator: Any) -> bool:
+    """Whether ``predict(X, return_std=True)`` of a fitted estimator, or of the last step of a Pipeline, has a lowering:
+    one of the method ``predict_std``."""
+    steps = getattr(estimator, "steps", None)
+    return gives_std(steps[-1][1]) if steps else _find(type(estimator), STD) is not None
 
 
 def lacking(estimator: Any) -> dict[str, str]:

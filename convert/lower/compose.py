@@ -7,6 +7,8 @@ import spox.opset.ai.onnx.v21 as op
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from runtime.manifest import STD
+
 from . import METHODS, lower, lowers
 from .matrix import Matrix, Monotone, Number, concat
 from .sparse import Sparse
@@ -28,7 +30,7 @@ def _pipeline(method: str) -> None:
         return x if last is None or last == "passthrough" else lower(last, method, x, f"[{name!r}]")
 
 
-for _method in METHODS:
+for _method in (*METHODS, STD):
     _pipeline(_method)
 
 

@@ -11,13 +11,17 @@ from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessR
 from sklearn.gaussian_process._gpc import COEFS, LAMBDAS, _BinaryGaussianProcessClassifierLaplace
 from spox import Var
 
+from runtime.manifest import STD
+
 from ..errors import UnsupportedError
 from . import lacks, lower, lowers
+from .deviation import deviation
 from .distances import constant, reduced_distances, row_sum, squared_norms
 from .kernels import pairwise_kernel
 from .labels import Labels, scalar
 from .matrix import Matrix
 from .special import erf
+from .triangular import forward_substitution
 
 
 def _squares(x: Matrix, points: Any, scale: Any) -> Var:
@@ -133,15 +137,21 @@ def _diagonal(kernel: Any, x: Matrix) -> Var:
             return _full(x, [0], kernel.constant_value)
         case kernels.PairwiseKernel():
             raise UnsupportedError(
-                "expected a kernel with a diagonal of its own, found PairwiseKernel in a classifier: use RBF or "
-                "another of the kernels by name"
+                "expected a kernel with a diagonal of its own, found PairwiseKernel, in a classifier or for "
+                "standard deviations: use RBF or another of the kernels by name"
             )
     return _full(x, [0], 1.0)
 
 
+def _kernel(model: GaussianProcessRegressor, x: Matrix) -> Var:
+    """What the mean and its standard deviation share."""
+    kernel: Var = x.once(model, "kernel", lambda: cross_kernel(model.kernel_, x, model.X_train_))
+    return kernel
+
+
 @lowers(GaussianProcessRegressor, method="predict")
 def process_mean(model: GaussianProcessRegressor, x: Matrix) -> Var:
-    kernel = cross_kernel(model.kernel_, x, model.X_train_)
+    kernel = _kernel(model, x)
     weights = np.asarray(model.alpha_)
     """Weights of rows that lie close to each other are large, and cancel."""
     columns = weights.reshape(len(weights), -1)
@@ -151,6 +161,27 @@ def process_mean(model: GaussianProcessRegressor, x: Matrix) -> Var:
     terms = op.mul(constant(scale), op.matmul(op.abs(kernel), constant(np.abs(columns))))
     x.scope.adds_up(answer, op.reduce_max(terms, op.const(np.array([1])), keepdims=1))
     return answer
+
+
+@lowers(GaussianProcessRegressor, method=STD)
+def process_std(model: GaussianProcessRegressor, x: Matrix) -> Var:
+    """Rasmussen and Williams, algorithm 2.1, line 6: k(x, x) - v^T v with L v = k, what is below zero set to zero.
+
+    With w = K^-1 k, v^T v is the sum of k_i w_i. So much of k's rounding comes through, and of the rounding of the
+    substitution |w|^T |L| |v| (Higham, theorem 8.5): these, and k(x, x), are the terms.
+    """
+    kernel, columns = _kernel(model, x), op.const(np.array([1]))
+    prior, v = _diagonal(model.kernel_, x), forward_substitution(model.L_, kernel)
+    variance = op.sub(prior, op.reduce_sum(op.mul(v, v), columns, keepdims=1))
+    variance = op.where(op.less(variance, constant(0)), constant(0), variance)
+    # The proof's gauge alone needs these, and only their size.
+    inverse = solve_triangular(model.L_, np.eye(len(model.L_)), lower=True)
+    w = op.abs(op.matmul(v, constant(inverse)))
+    through = op.add(op.abs(kernel), op.matmul(op.abs(v), constant(np.abs(model.L_).T)))
+    terms = op.add(op.abs(prior), op.reduce_sum(op.mul(w, through), columns, keepdims=1))
+    squared = np.atleast_1d(model._y_train_std) ** 2
+    scaled = op.mul(variance, constant(squared[np.newaxis]))
+    return deviation(x, scaled, op.mul(terms, constant(squared.max())))
 
 
 def _latent(model: Any, x: Matrix) -> tuple[Var, Var]:

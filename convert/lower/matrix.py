@@ -150,6 +150,7 @@ class Scope:
     fallbacks: the classes that skl2onnx lowered.
     among_equals: whether a step chooses among equally near rows, where scikit-learn leaves it to the processor.
     sums: answers that are sums of terms which cancel, each with the size of its terms (``adds_up``).
+    alone: of these, those whose rows are each held to their own terms alone; rowwise: the same by method.
     logarithms: answers that are logarithms of probabilities or densities, each with a thousandth of how large these may
         be.
     logged: the same by method.
@@ -170,6 +171,8 @@ class Scope:
     fallbacks: list[str] = field(default_factory=list)
     among_equals: bool = False
     sums: list[tuple[Var, Var]] = field(default_factory=list)
+    alone: list[Var] = field(default_factory=list)
+    rowwise: set[str] = field(default_factory=set)
     logarithms: list[tuple[Var, float]] = field(default_factory=list)
     logged: dict[str, float] = field(default_factory=dict)
     gauge: bytes | None = None
@@ -180,13 +183,17 @@ class Scope:
     memo: dict[Any, Any] = field(default_factory=dict)
     _used: set[int] = field(default_factory=set)
 
-    def adds_up(self, answer: Var, terms: Var) -> None:
+    def adds_up(self, answer: Var, terms: Var, *, alone: bool = False) -> None:
         """Say that an answer is a sum of terms so much larger than itself that no order of adding them keeps twelve
         digits of it: a difference is then measured against the terms.
 
         answer: [N, k]. terms: the magnitudes of a row's terms added up, or a bound of that, [N, 1].
+        alone: whether each row is held to its own terms alone, and not also to the largest of the sample's, for the
+            rows differ by powers of ten.
         """
         self.sums.append((answer, terms))
+        if alone:
+            self.alone.append(answer)
 
     def terms_of(self, answer: Any) -> Var | None:
         """The size of the terms that cancel in an answer, [N, 1], or None."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..manifest import Category, Manifest, Output
+from ..manifest import STD, Category, Manifest, Output
 from ..model import Model
 from ..reading import key
 from ..schema import example, json_schema
@@ -159,6 +159,10 @@ def _answer(manifest: Manifest) -> dict[str, Any]:
     if predict is None:
         output = manifest.output("transform") or manifest.outputs[0]
         return {"type": "object", "properties": {"output": _numbers(output)}, "required": ["output"]}
+    std = manifest.output(STD)
+    if std is not None:
+        numbers = {"prediction": _numbers(predict), "std": _numbers(std)}
+        return {"type": "object", "properties": numbers, "required": list(numbers)}
     if not predict.labels:
         return {"type": "object", "properties": {"prediction": _numbers(predict)}, "required": ["prediction"]}
     tables = manifest.classes

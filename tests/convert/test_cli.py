@@ -79,7 +79,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 
 def test_every_option_reaches_the_driver(run: Run, asked: Asked) -> None:
-    options = ("--tolerance", "1e-6", "--enforce-range", "--portable", "--promote", "staging")
+    options = ("--tolerance", "1e-6", "--enforce-range", "--portable", "--return-std", "--promote", "staging")
     code, out, _ = run(*CONVERT, *options, "--trust", "one", "--trust", "two.three")
     assert code == 0
     assert out.splitlines()[-3:] == ["stage: done", *str(proof()).splitlines()][-3:]
@@ -93,13 +93,14 @@ def test_every_option_reaches_the_driver(run: Run, asked: Asked) -> None:
         "tolerance": 1e-6,
         "enforce_range": True,
         "portable": True,
+        "return_std": True,
     }
 
 
 def test_what_is_not_said_is_left_to_the_driver(run: Run, asked: Asked) -> None:
     assert run("p.joblib", "--sample", "s.parquet", "--out", "models/scaler")[0] == 0
     assert [asked[name] for name in ("version", "promote", "tolerance")] == [None, None, None]
-    assert [asked[name] for name in ("enforce_range", "portable")] == [False, False]
+    assert not any(asked[name] for name in ("enforce_range", "portable", "return_std"))
 
 
 def test_a_module_can_be_trusted(run: Run, asked: Asked, files: Path) -> None:
