@@ -142,6 +142,17 @@ class Model:
         """``prediction`` where the pipeline predicts, ``output`` where it only transforms."""
         return "prediction" if self.manifest.output("predict") else "output"
 
+    @property
+    def classes_(self) -> Any:
+        """A classifier's labels in the order of the columns of ``predict_proba``: an ndarray [classes], or a list of
+        them where it has several outputs. Raises AttributeError where there are none."""
+        if self._counted is None:
+            raise AttributeError(
+                "this model has no classes_: its pipeline predicts no labels", name="classes_", obj=self
+            )
+        tables = [table.copy() for table in self._labels]
+        return tables if self._counted.shape else tables[0]
+
     def apply(self, output: Output, X: Any) -> Any:
         """A method's answer for rows: an ndarray, or a list of them where the pipeline returns a list."""
         return self.answers(output, self.tensors.of(X))

@@ -320,3 +320,18 @@ def test_answers_that_json_cannot_say_are_null(every: dict[str, Model]) -> None:
 @pytest.mark.parametrize("body", [bytes, bytearray, memoryview])
 def test_bodies_of_any_buffer(every: dict[str, Model], body: Any) -> None:
     assert json.loads(every["twice"].predict_json(body(b'{"x": 1, "y": 2}')))["output"] == [2.0, 4.0]
+
+
+def test_the_classes_are_the_columns_of_the_probabilities(every: dict[str, Model]) -> None:
+    flights = every["flights"]
+    assert flights.classes_.tolist() == ["late", "on time"]
+    assert flights.classes_.dtype == flights.predict([ROW]).dtype
+    proba = flights.predict_proba([ROW])[0]
+    assert flights.classes_[proba.argmax()] == flights.predict([ROW])[0]
+    flights.classes_[0] = "other"  # a copy
+    assert flights.classes_.tolist() == ["late", "on time"]
+    assert [table.tolist() for table in every["both"].classes_] == [["a", "b"], ["x", "y"]]
+    for name in ("cost", "twice"):
+        assert not hasattr(every[name], "classes_")
+        with pytest.raises(AttributeError, match="this model has no classes_: its pipeline predicts no labels"):
+            _ = every[name].classes_
