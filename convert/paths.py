@@ -101,7 +101,7 @@ class _Walker:
     def __init__(self, arrays: Arrays) -> None:
         self._feature: Ints = arrays["nodes_featureids"]
         self._split: Floats = arrays["nodes_splits"]
-        self._mode = arrays["nodes_modes"].astype(np.int64)
+        self._mode = arrays["nodes_modes"]
         nodes = len(self._feature)
         self._missing = arrays.get("nodes_missing_value_tracks_true", np.zeros(nodes, np.int64)).astype(bool)
         # A leaf is where the walk ends: -1.
@@ -113,7 +113,7 @@ class _Walker:
         sets = np.split(values, np.flatnonzero(np.isnan(values)) + 1)
         members = np.flatnonzero(self._mode == Mode.MEMBER).tolist()
         self._members = {node: found[~np.isnan(found)] for node, found in zip(members, sets, strict=False)}
-        self._visitor, self._tree = np.full(nodes, -1), np.full(nodes, -1)
+        self._visitor, self._tree = np.full(nodes, -1, np.int32), np.full(nodes, -1, np.int32)
 
     def walk(self, tree: int, root: int, matrix: Floats, rows: Ints) -> None:
         """Note who comes to the nodes of a tree."""
@@ -130,7 +130,8 @@ class _Walker:
         asks = (self._visitor >= 0) & (self._mode == Mode.LEQ) & np.isfinite(self._split)
         nodes = np.flatnonzero(asks & (sources[self._feature] >= 0))
         column = self._feature[nodes]
-        return Visits(self._tree[nodes], sources[column], self._split[nodes] * signs[column], self._visitor[nodes])
+        tree, row = self._tree[nodes].astype(np.int64), self._visitor[nodes].astype(np.int64)
+        return Visits(tree, sources[column], self._split[nodes] * signs[column], row)
 
     def _answers(self, at: Ints, values: Floats) -> NDArray[np.bool_]:
         split = self._split[at]

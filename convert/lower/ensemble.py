@@ -105,23 +105,31 @@ def _arrays(layout: Layout, targets: Ints, weights: Floats) -> Arrays:
     asking = layout.which[layout.mode == Mode.MEMBER].tolist()
     members = [value for which in asking for value in (*layout.tests.members[which], np.nan)]
     ones = np.ones(len(alone), np.int64)
+    # They stay until the proof has chosen its rows, beside all that a session takes: as narrow as they may be.
     arrays: dict[str, NDArray[Any]] = {
         "leaf_targetids": targets[written],
         "leaf_weights": weights[written],
-        "nodes_falseleafs": np.concatenate([layout.false_leaf, ones]),
-        "nodes_falsenodeids": np.concatenate([number[layout.false], alone_true + len(alone)]),
-        "nodes_featureids": np.concatenate([layout.column, 0 * ones]),
-        "nodes_modes": np.concatenate([layout.mode, 0 * ones]).astype(np.uint8),
+        "nodes_falseleafs": np.concatenate([layout.false_leaf, ones], dtype=np.int8, casting="unsafe"),
+        "nodes_falsenodeids": _narrow([number[layout.false], alone_true + len(alone)]),
+        "nodes_featureids": _narrow([layout.column, 0 * ones]),
+        "nodes_modes": np.concatenate([layout.mode, 0 * ones], dtype=np.uint8, casting="unsafe"),
         "nodes_splits": np.concatenate([layout.split, 0.0 * ones]),
-        "nodes_trueleafs": np.concatenate([layout.true_leaf, ones]),
-        "nodes_truenodeids": np.concatenate([number[layout.true], alone_true]),
+        "nodes_trueleafs": np.concatenate([layout.true_leaf, ones], dtype=np.int8, casting="unsafe"),
+        "nodes_truenodeids": _narrow([number[layout.true], alone_true]),
         "tree_roots": roots,
     }
     if layout.missing.any():
-        arrays["nodes_missing_value_tracks_true"] = np.concatenate([layout.missing, 0 * ones])
+        arrays["nodes_missing_value_tracks_true"] = np.concatenate(
+            [layout.missing, 0 * ones], dtype=np.int8, casting="unsafe"
+        )
     if members:
         arrays["membership_values"] = np.array(members)
     return arrays
+
+
+def _narrow(parts: list[Ints]) -> NDArray[np.int32]:
+    """One after the other; a graph within protobuf's limit has no number that would not fit."""
+    return np.concatenate(parts, dtype=np.int32, casting="unsafe")
 
 
 def in_order(values: Var, count: int) -> Var:

@@ -35,7 +35,7 @@ class Ensemble:
     """One ensemble, kept out of the graph until its bytes are made.
 
     matrix: of which its nodes ask, float64 [N, k].
-    arrays: int64 attributes become lists of integers, others tensors.
+    arrays: signed integers, of whatever width, become lists of integers, others tensors.
     sources, signs: by column of the matrix, the request's column whose numbers it holds, as they are (1.0) or with
         their sign changed (-1.0); -1 where it holds what was computed.
     """
@@ -128,7 +128,7 @@ def _node(node: onnx.NodeProto, arrays: Arrays) -> Iterator[bytes]:
     yield _bytes(rest)
     for name in sorted(arrays):
         array = arrays[name]
-        if array.dtype == np.int64:
+        if array.dtype.kind == "i":
             value, kind = _field(8, [packed(array)]), onnx.AttributeProto.INTS
         else:
             dtype = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
@@ -152,9 +152,10 @@ def varint(value: int) -> bytes:
     return packed(np.array([value]))
 
 
-def packed(values: NDArray[np.int64]) -> bytes:
+def packed(values: NDArray[np.signedinteger[Any]]) -> bytes:
     """Integers that are not negative, one after the other, seven bits a byte."""
-    return b"".join(_packed(values[start : start + CHUNK]) for start in range(0, len(values), CHUNK))
+    starts = range(0, len(values), CHUNK)
+    return b"".join(_packed(values[start : start + CHUNK].astype(np.int64)) for start in starts)
 
 
 def _packed(values: NDArray[np.int64]) -> bytes:
