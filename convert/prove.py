@@ -75,8 +75,12 @@ def prove(
         visits, nodes = chosen(found, probes.edge_rows(trees) // 3, probes.SEED)
         del found
         give_back()
+        if nodes:
+            say(f"walked: {nodes:,} nodes that the sample comes to, {len(visits.tree):,} of them to be probed")
         twin = Model(Bundle(manifest, _unproven(graph), graph, ""))
         give_back()
+        if trees:
+            say(f"loaded: {trees:,} trees by the runtime")
     except BundleError as error:
         through = f" ({', '.join(scope.fallbacks)} went through skl2onnx)" if scope.fallbacks else ""
         raise UnsupportedError(f"expected a graph that the runtime can run{through}: {error}") from error

@@ -97,3 +97,11 @@ def test_a_large_forests_trees_are_walked_by_fewer_rows(monkeypatch: pytest.Monk
     rows = [set(visits.row[visits.tree == tree]) for tree in range(12)]
     assert all(1 <= len(found) <= 5 for found in rows)
     assert len(set.union(*rows)) > 5
+
+
+def test_a_forest_s_proof_says_how_far_it_is() -> None:
+    """What takes minutes with a large forest is said step by step: a spinner shows the last one."""
+    lines: list[str] = []
+    assemble(FOREST.fit(GAPS, THREE), GAPS, version="v", created=CREATED, report=lines.append)
+    assert [line.split(":")[0] for line in lines[:5]] == ["signature", "graph", "walked", "loaded", "probes"]
+    assert lines[3] == "loaded: 12 trees by the runtime"
