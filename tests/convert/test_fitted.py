@@ -6,9 +6,19 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, OneHotEncoder, StandardScaler
 
 from convert import SourceError
@@ -42,6 +52,16 @@ HALF = ColumnTransformer([("num", Pipeline([("s", StandardScaler())]), [0]), ("c
 HALF.transformers_ = [("num", Pipeline([("s", StandardScaler())]), [0]), *HALF.transformers_[1:]]
 
 
+VOTING = VotingClassifier([("a", LogisticRegression()), ("b", make_pipeline(StandardScaler(), LogisticRegression()))])
+VOTING.fit(X, Y).estimators_[1].steps[0] = ("standardscaler", StandardScaler())
+
+GRID = GridSearchCV(Pipeline([("scale", StandardScaler()), ("clf", LogisticRegression())]), {"clf__C": [1.0]}, cv=2)
+GRID.fit(X, Y).best_estimator_.steps[0] = ("scale", StandardScaler())
+
+LOGS = TransformedTargetRegressor(LinearRegression(), func=np.arcsinh, inverse_func=np.sinh).fit(X, X[:, 1])
+LOGS.regressor_ = LinearRegression()
+
+
 @pytest.mark.parametrize(
     ("pipeline", "found"),
     [
@@ -52,6 +72,9 @@ HALF.transformers_ = [("num", Pipeline([("s", StandardScaler())]), [0]), *HALF.t
         (Pipeline([("p", ColumnTransformer([("n", SCALER, [0])]))]), "ColumnTransformer at pipeline['p']"),
         (Pipeline([("p", HALF), ("clf", MODEL)]), "StandardScaler at pipeline['p']['num']['s']"),
         (FeatureUnion([("a", SCALER), ("b", StandardScaler())]), "StandardScaler at pipeline['b']"),
+        (VOTING, "StandardScaler at pipeline.estimators_[1]['standardscaler']"),
+        (Pipeline([("s", SCALER), ("grid", GRID)]), "StandardScaler at pipeline['grid'].best_estimator_['scale']"),
+        (LOGS, "LinearRegression at pipeline.regressor_"),
         (Pipeline([("s", SCALER), ("theirs", Theirs())]), "Theirs at pipeline['theirs']"),
     ],
 )
@@ -78,3 +101,31 @@ def test_what_needs_no_fit_is_fitted() -> None:
     check_fitted(Pipeline([*steps, ("clf", MODEL)]))
     check_fitted(ColumnTransformer([("num", StandardScaler(), [0]), ("cat", OneHotEncoder(), [])]).fit(X))
     check_fitted(Pipeline([("scale", SCALER), ("clf", MODEL)]))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        BaggingClassifier(LogisticRegression(), 2),
+        AdaBoostClassifier(n_estimators=2),
+        RandomForestClassifier(2),
+        StackingClassifier([("a", LogisticRegression()), ("b", "drop")], cv=2),
+        VotingClassifier([("a", LogisticRegression()), ("b", "drop")], voting="soft"),
+        OneVsRestClassifier(LogisticRegression()),
+        GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_members_of_what_is_fitted_are_fitted(model: Any) -> None:
+    """Templates among them are not."""
+    check_fitted(model.fit(X, Y))
+
+
+def test_a_label_that_never_changes() -> None:
+    """scikit-learn puts a class of its own in the place of a model that has nothing to learn."""
+    labels = np.column_stack([Y, np.zeros(len(Y), int)])
+    with pytest.warns(UserWarning, match="present in all training examples"):
+        several = OneVsRestClassifier(LogisticRegression()).fit(X, labels)
+    check_fitted(several)
+    check_fitted(MultiOutputClassifier(RandomForestClassifier(2)).fit(X, labels))
+    check_fitted(ClassifierChain(RandomForestClassifier(2)).fit(X, labels))
