@@ -70,7 +70,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     refusal = _refusal(pipeline, signature, rows=len(frame))
     if refusal is not None:
         path = culprit(pipeline, signature.given(signature.frame), _raises)
-        reason = (str(refusal).splitlines() or [repr(refusal)])[0]
+        reason = (str(refusal).splitlines() or [repr(refusal)])[0].removesuffix(".")
         raise SampleError(
             f"expected rows that the pipeline takes, found that {f'pipeline{path}' if path else 'it'} raises on the "
             f"sample: {reason}: give rows it was trained on, of the same types, which .parquet keeps and .csv does not"

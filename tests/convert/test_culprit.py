@@ -52,7 +52,8 @@ def test_a_missing_value_where_scikit_learn_raises(monkeypatch: pytest.MonkeyPat
         twin_of(pipeline(), sample)
     assert str(caught.value) == (
         "expected rows that the pipeline takes, found that pipeline['prep']['num']['both']['pca'] raises on the "
-        "sample: Input X contains NaN."
+        "sample: Input X contains NaN: give rows it was trained on, of the same types, which .parquet keeps and .csv "
+        "does not"
     )
 
 
