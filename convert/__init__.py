@@ -2,17 +2,28 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConvertError, ParityError, SampleError, SourceError, UnsupportedError, WriteError
+from .errors import (
+    BudgetError,
+    ConvertError,
+    ParityError,
+    SampleError,
+    SourceError,
+    UndecidedBudgetError,
+    UnsupportedError,
+    WriteError,
+)
 
 if TYPE_CHECKING:
     from .build import convert
     from .lower import lowers as lowering
 
 __all__ = [
+    "BudgetError",
     "ConvertError",
     "ParityError",
     "SampleError",
     "SourceError",
+    "UndecidedBudgetError",
     "UnsupportedError",
     "WriteError",
     "convert",

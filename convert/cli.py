@@ -1,12 +1,14 @@
 """argv -> a conversion or a change of an alias -> an exit code.
 
-0 done; 1 the twin answers otherwise; 2 the input is bad or unsupported; 130 interrupted.
+0 done; 1 the twin answers otherwise, or misses its budget; 2 the input is bad or unsupported; 3 other work on the
+machine hides whether the budget is kept; 130 interrupted.
 """
 
 import argparse
 import contextlib
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 from runtime import PipetwinError
 
 from . import registry
-from .errors import ParityError, WriteError
+from .errors import BudgetError, ParityError, UndecidedBudgetError, WriteError
 from .write import check_destination
 
 __all__ = ["main"]
@@ -34,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except PipetwinError as error:
         _complain(str(error))
-        return 2
+        return 1 if isinstance(error, BudgetError) else 3 if isinstance(error, UndecidedBudgetError) else 2
     except ModuleNotFoundError as error:
         if "pipetwin[convert]" not in str(error):
             raise
@@ -70,6 +72,7 @@ def _convert(options: argparse.Namespace) -> None:
             enforce_range=options.enforce_range,
             portable=options.portable,
             return_std=options.return_std,
+            budget_p95=options.budget_p95,
             report=say,
         )
     _print(str(proof))
@@ -148,6 +151,12 @@ def _converter() -> argparse.ArgumentParser:
         action="store_true",
         help="also answer predict(X, return_std=True), for a Gaussian process or a Bayesian linear model",
     )
+    parser.add_argument(
+        "--budget-p95",
+        metavar="TIME",
+        type=_microseconds,
+        help="what one row may take at P95 in process, say 2ms or 500us: measured, recorded, exit code 1 if missed",
+    )
     parser.set_defaults(run=_convert)
     return parser
 
@@ -164,6 +173,14 @@ def _registry() -> argparse.ArgumentParser:
             command.add_argument("--alias", default="production", help="the alias (default: production)")
         command.set_defaults(run=run)
     return parser
+
+
+def _microseconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(us|µs|ms|s)", text.strip())
+    value = float(match[1]) * {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}[match[2]] if match else 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a time such as 2ms, 500us or 0.1s, found {text!r}")
+    return value
 
 
 def _tolerance(text: str) -> float:

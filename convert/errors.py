@@ -6,12 +6,23 @@ PipetwinError
     ├── SampleError          the sample does not fit the pipeline
     ├── UnsupportedError     a step cannot be expressed; names its path in the pipeline
     ├── ParityError          the twin answers otherwise; carries the comparison and the worst rows
+    ├── BudgetError          one row takes longer than it may
+    ├── UndecidedBudgetError whether it does cannot be told on this machine now
     └── WriteError           the bundle cannot be written where it was asked for
 """
 
 from runtime import PipetwinError
 
-__all__ = ["ConvertError", "ParityError", "SampleError", "SourceError", "UnsupportedError", "WriteError"]
+__all__ = [
+    "BudgetError",
+    "ConvertError",
+    "ParityError",
+    "SampleError",
+    "SourceError",
+    "UndecidedBudgetError",
+    "UnsupportedError",
+    "WriteError",
+]
 
 
 class ConvertError(PipetwinError):
@@ -24,6 +35,14 @@ class SourceError(ConvertError):
 
 class SampleError(ConvertError):
     """The sample does not fit the pipeline."""
+
+
+class BudgetError(ConvertError):
+    """One row takes longer than its budget."""
+
+
+class UndecidedBudgetError(ConvertError):
+    """Other work on the machine hides whether one row takes longer than its budget."""
 
 
 class WriteError(ConvertError):

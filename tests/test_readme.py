@@ -83,7 +83,7 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 
 
 def test_flags_and_variables_are_there() -> None:
-    said = set(re.findall(r"`(--[a-z_-]+)", README))
+    said = set(re.findall(r"`(--[a-z0-9_-]+)", README))
     known = {option for parser in (_parser(), _converter()) for option in parser._option_string_actions}
     assert said - known <= {"--admin"}  # of `key`
     assert "--admin" in said

@@ -28,6 +28,10 @@ BUCKETS = (
 )
 """Upper bounds in seconds: one row takes tens of microseconds, a large batch may take seconds."""
 
+AROUND = (0.5, 0.75, 1.0, 1.5, 2.0)
+"""Further bounds of a model that has a budget, as parts of it: how many requests kept it is counted then, not
+guessed."""
+
 _PENDING = 256
 _MANY = 64
 """Rows of a request whose labels are not kept to be counted later."""
@@ -102,13 +106,22 @@ class Meters(Collector):
         self._latencies: dict[str, _Latencies] = {}
 
     def meter(
-        self, name: str, version: str, words: Mapping[Category | None, str], errors: Mapping[str, Counter]
+        self,
+        name: str,
+        version: str,
+        words: Mapping[Category | None, str],
+        errors: Mapping[str, Counter],
+        budget: float | None = None,
     ) -> Meter:
-        """The meter of a version of a model: of the same name and version, the same."""
+        """The meter of a version of a model: of the same name and version, the same.
+
+        budget: seconds. The bounds of a model's histogram are those of the version that came first, for the counts of
+        a histogram whose bounds change can no longer be compared.
+        """
         with self._lock:
             found = self._meters.get((name, version))
             if found is None:
-                latencies = self._latencies.setdefault(name, _Latencies(BUCKETS))
+                latencies = self._latencies.setdefault(name, _Latencies(_bounds(budget)))
                 found = self._meters[name, version] = Meter(self, words, latencies, errors)
             return found
 
@@ -148,3 +161,7 @@ class Meters(Collector):
             for name, latencies in self._latencies.items():
                 latency.add_metric((name,), *latencies.exposed())
         return [predictions, latency]
+
+
+def _bounds(budget: float | None) -> list[float]:
+    return sorted({*BUCKETS, *(float(f"{budget * part:.6g}") for part in AROUND if budget)})

@@ -58,7 +58,8 @@ class Metrics:
     def meter(self, name: str, model: Model) -> Meter:
         """The counters of one model; those of the same name and version are the same counters."""
         errors = {kind: self._errors.labels(name, kind) for kind in KINDS}
-        return self._meters.meter(name, model.version, _classes(model), errors)
+        budget = model.manifest.budget_p95_us
+        return self._meters.meter(name, model.version, _classes(model), errors, budget / 1e6 if budget else None)
 
     def batch(self, name: str) -> Callable[[int], None]:
         """What takes the rows of each run of a model, where requests are answered together; elsewhere there is no such
@@ -120,6 +121,11 @@ class _Models(Collector):
         cost = GaugeMetricFamily(
             "ml_model_row_seconds", "What one row took while the model was warmed up.", labels=("model",)
         )
+        budget = GaugeMetricFamily(
+            "ml_prediction_budget_seconds",
+            "What one row may take at P95, where the model was converted with a budget.",
+            labels=("model",),
+        )
         drift = {
             what: CounterMetricFamily(f"ml_feature_{what}", text, labels=("model", "feature"))
             for what, text in (
@@ -133,13 +139,15 @@ class _Models(Collector):
             info.add_metric((name, model.version, model.manifest.kind, model.proof.level), 1)
             inline.add_metric((name,), self._inline(model) >= 0)
             cost.add_metric((name,), model.cost.row)
+            if model.manifest.budget_p95_us:
+                budget.add_metric((name,), model.manifest.budget_p95_us / 1e6)
         counted = self._totals.copy()
         here = [(name, model) for name in catalog.models for model in catalog.of(name)]
         for name, model in here + self._leaving:
             counted.update(dict(_drift(name, model)))
         for (what, name, feature), count in counted.items():
             drift[what].add_metric((name, feature), count)
-        return [info, inline, cost, *drift.values()]
+        return [info, inline, cost, budget, *drift.values()]
 
 
 def _drift(name: str, model: Model) -> Iterable[tuple[tuple[str, str, str], int]]:

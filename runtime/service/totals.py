@@ -4,7 +4,7 @@ Nothing lies in files: a worker that is killed leaves nothing behind but the num
 in the sums, so that a counter never goes down.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -36,6 +36,7 @@ def families(registry: CollectorRegistry) -> list[Family]:
     ]
 
 
+_Rest = tuple[tuple[str, str], ...]
 _Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -69,7 +70,7 @@ class Totals(Collector):
 def _added(found: Iterable[Family]) -> list[Family]:
     kinds: dict[str, Family] = {}
     samples: dict[str, _Samples] = {}
-    for family in found:
+    for family in _level(list(found)):
         kinds.setdefault(family.name, family)
         sums = samples.setdefault(family.name, {})
         for name, labels, value in family.samples:
@@ -83,3 +84,48 @@ def _added(found: Iterable[Family]) -> list[Family]:
         Family(name, family.text, family.kind, [(n, list(labels), v) for (n, labels), v in samples[name].items()])
         for name, family in kinds.items()
     ]
+
+
+def _level(found: list[Family]) -> list[Family]:
+    """Histograms of one model with the same bounds in all processes: those that began under a version with another
+    budget have others. Where one lacks a bound, what it counted up to the next lower one counts there: no request is
+    said to have been faster than it was known to be."""
+    bounds: dict[tuple[str, _Rest], dict[str, None]] = {}
+    histograms = [(family, _buckets(family)) for family in found if family.kind == "histogram"]
+    for family, buckets in histograms:
+        for rest, counts in buckets.items():
+            bounds.setdefault((family.name, rest), {}).update(dict.fromkeys(counts))
+    level = {
+        id(family): [
+            (f"{family.name}_bucket", [*rest, ("le", bound)], count)
+            for rest, counts in buckets.items()
+            for bound, count in _filled(counts, bounds[family.name, rest])
+        ]
+        for family, buckets in histograms
+        if any(len(counts) < len(bounds[family.name, rest]) for rest, counts in buckets.items())
+    }
+    return [
+        msgspec.structs.replace(
+            family, samples=[*level[id(family)], *(one for one in family.samples if not one[0].endswith("_bucket"))]
+        )
+        if id(family) in level
+        else family
+        for family in found
+    ]
+
+
+def _buckets(family: Family) -> dict[_Rest, dict[str, float]]:
+    """By the other labels, the counts by bound."""
+    found: dict[_Rest, dict[str, float]] = {}
+    for name, labels, value in family.samples:
+        if name.endswith("_bucket"):
+            rest = tuple((label, text) for label, text in labels if label != "le")
+            found.setdefault(rest, {})[dict(labels)["le"]] = value
+    return found
+
+
+def _filled(counts: dict[str, float], bounds: Iterable[str]) -> Iterator[tuple[str, float]]:
+    count = 0.0
+    for bound in sorted(bounds, key=float):
+        count = counts.get(bound, count)
+        yield bound, count

@@ -80,7 +80,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 def test_every_option_reaches_the_driver(run: Run, asked: Asked) -> None:
     options = ("--tolerance", "1e-6", "--enforce-range", "--portable", "--return-std", "--promote", "staging")
-    code, out, _ = run(*CONVERT, *options, "--trust", "one", "--trust", "two.three")
+    code, out, _ = run(*CONVERT, *options, "--budget-p95", "2ms", "--trust", "one", "--trust", "two.three")
     assert code == 0
     assert out.splitlines()[-3:] == ["stage: done", *str(proof()).splitlines()][-3:]
     assert isinstance(asked.pop("pipeline"), MinMaxScaler)
@@ -94,12 +94,13 @@ def test_every_option_reaches_the_driver(run: Run, asked: Asked) -> None:
         "enforce_range": True,
         "portable": True,
         "return_std": True,
+        "budget_p95": 2000.0,
     }
 
 
 def test_what_is_not_said_is_left_to_the_driver(run: Run, asked: Asked) -> None:
     assert run("p.joblib", "--sample", "s.parquet", "--out", "models/scaler")[0] == 0
-    assert [asked[name] for name in ("version", "promote", "tolerance")] == [None, None, None]
+    assert [asked[name] for name in ("version", "promote", "tolerance", "budget_p95")] == [None] * 4
     assert not any(asked[name] for name in ("enforce_range", "portable", "return_std"))
 
 

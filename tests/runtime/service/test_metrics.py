@@ -1,11 +1,12 @@
 """What /metrics says: names, labels and numbers, and that no request can add a series."""
 
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime import Model
+from runtime import Model, load
 from runtime.service import app
 from runtime.service.front import Front
 from runtime.service.metrics import KINDS
@@ -160,3 +161,16 @@ def test_the_formats(flights_app: Front) -> None:
 @pytest.mark.parametrize("accept", ["", "*/*", "nonsense", ";;;", "text/plain;q=x", "a" * 10_000])
 def test_any_accept_header_is_answered(flights_app: Front, accept: str) -> None:
     assert get(flights_app, "/metrics", headers={"accept": accept}).status == 200
+
+
+def test_a_budget_is_exposed_with_bounds_around_it(tmp_path: Path) -> None:
+    bundles.classifier(tmp_path / "fast", bundles.numbers(("x",)), budget_p95_us=80.0)
+    service = app({"fast": load(tmp_path / "fast")}, access=None)
+    post(service, "/models/fast/predict", {"x": 1})
+    assert sample(service, "ml_prediction_budget_seconds", model="fast") == 80e-6
+    bounds = {dict(labels)["le"] for name, labels in scraped(service) if name == "ml_prediction_latency_seconds_bucket"}
+    assert {"4e-05", "6e-05", "8e-05", "0.00012", "0.00016", "0.1", "+Inf"} <= bounds
+
+
+def test_without_a_budget_there_is_none(flights_app: Front) -> None:
+    assert not [name for name, _ in scraped(flights_app) if name == "ml_prediction_budget_seconds"]
