@@ -256,9 +256,9 @@ def reduced_distances(
     """
     function = _METRICS.get(metric) if isinstance(metric, str) else None
     if function is None:
+        why = "use one of those" if isinstance(metric, str) else "a Python function cannot become a graph"
         raise UnsupportedError(
-            f"expected a metric with a closed form ({', '.join(sorted(_METRICS))}), found {metric!r}: "
-            "a Python function cannot become a graph"
+            f"expected a metric with a closed form ({', '.join(sorted(_METRICS))}), found {metric!r}: {why}"
         )
     points = np.ascontiguousarray(points, np.float64)
     size = points.size if blocks else 0
