@@ -196,6 +196,9 @@ def read_manifest(text: bytes, where: str) -> Manifest:
         manifest = msgspec.json.decode(text, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BundleError(f"expected a bundle's manifest in {where}, found: {error}") from error
+    budget = manifest.budget_p95_us
+    if budget is not None and not 0 < budget < float("inf"):
+        raise BundleError(f"expected a budget of more than 0 µs in {where}, found {budget:g}: convert the model again")
     positions = [feature.position for feature in manifest.columns]
     if positions != list(range(len(positions))):
         raise BundleError(f"expected the features of {where} at positions 0 to {len(positions) - 1}, found {positions}")

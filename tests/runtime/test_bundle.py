@@ -159,6 +159,13 @@ def test_a_version_has_a_grammar(folder: Path, version: str) -> None:
         load(folder)
 
 
+@pytest.mark.parametrize("budget", [0.0, -1.0])
+def test_a_budget_that_nothing_can_keep_is_refused(folder: Path, budget: float) -> None:
+    rewrite(folder, "manifest.json", budget_p95_us=budget)
+    with pytest.raises(BundleError, match=rf"expected a budget of more than 0 µs in .*, found {budget:g}: convert"):
+        load(folder)
+
+
 def test_positions_must_be_all_there(folder: Path) -> None:
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
     manifest["inputs"][1]["position"] = 2
