@@ -36,6 +36,7 @@ from convert.errors import ConvertError, ParityError
 from convert.lower import offered
 from convert.parity import compare_labels, compare_numbers, near_ties
 from convert.reference import dense, reference
+from convert.settled import first_of_equals
 from runtime.errors import InputError
 from tests.convert.lower.twins import model_of, twin_of
 
@@ -118,7 +119,8 @@ def check(case: Case) -> str | None:
             worst = error.worst if isinstance(error, ParityError) else ""
             raise AssertionError(f"{case}\n{error}\n{worst}") from error
         return str(error)
-    compare(case, pipeline, twin)
+    with first_of_equals():  # of equally near rows KNNImputer takes those that the processor has first
+        compare(case, pipeline, twin)
     return twin.proof.level
 
 

@@ -18,7 +18,7 @@ from sklearn.feature_selection import (
     f_classif,
     f_regression,
 )
-from sklearn.impute import SimpleImputer
+from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -50,12 +50,19 @@ Strategy = st.SearchStrategy[Any]
 
 def imputers() -> Strategy:
     """Of numbers."""
-    return st.builds(
+    simple = st.builds(
         SimpleImputer,
         strategy=st.sampled_from(["mean", "median", "most_frequent", "constant"]),
         add_indicator=st.booleans(),
         keep_empty_features=st.booleans(),
     )
+    near = st.builds(
+        KNNImputer,
+        n_neighbors=st.sampled_from([1, 3]),
+        weights=st.sampled_from(["uniform", "distance"]),
+        add_indicator=st.booleans(),
+    )
+    return simple | simple | near
 
 
 def scalers() -> Strategy:
