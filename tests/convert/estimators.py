@@ -72,6 +72,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "HashingVectorizer": {"n_features": 64},
     "FeatureHasher": {"n_features": 16},
     "PatchExtractor": {"patch_size": (1, 1)},
+    "FrozenEstimator": {"estimator": Ridge().fit(X, NUMBER)},
 }
 TARGETS: dict[str, Any] = {
     **dict.fromkeys(("ClassifierChain", "MultiOutputClassifier"), LABELS),
