@@ -15,8 +15,9 @@ from litestar.types import HTTPScope, Receive, Send
 from ..errors import SettingsError
 from ..keys import EVERY, Key, read_key_file, read_keys, whose
 from .catalog import Catalog
-from .endpoint import Endpoint, Errors, Fields
+from .endpoint import Endpoint, Errors
 from .exchange import Shared
+from .head import Fields, Head
 from .logs import failure, log
 from .problems import Refusal
 
@@ -200,9 +201,9 @@ class Guarded:
         """Answer one request, or refuse it before its body is read."""
         await self._admitted(scope["method"], scope["headers"])(scope, receive, send)
 
-    def at_once(self, method: str, fields: Fields, query: bytes, body: bytes) -> Any:
+    def at_once(self, head: Head, body: bytes) -> Any:
         """As ``Endpoint.at_once``."""
-        return self._admitted(method, fields).at_once(method, fields, query, body)
+        return self._admitted("POST", head.fields).at_once(head, body)
 
     def _admitted(self, method: str, fields: Fields) -> Any:
         """What answers whoever sends these headers."""

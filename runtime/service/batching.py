@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from greenlet import GreenletExit, getcurrent, greenlet
 from litestar.types import HTTPScope
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from ..model import Model
@@ -78,7 +79,7 @@ class Batcher:
         self._pool.enter()
         try:
             waiting = _Waiting(gone, [] if ends is None else [ends])
-            work = partial(answer, asked._replace(until=waiting.ends.append))
+            work = partial(answer, replace(asked, until=waiting.ends.append))
             suspendable = self._idle.pop() if self._idle else _Suspendable()
             step = suspendable.go(work)
             while step.__class__ is _Question:

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from .endpoint import Whole
 from .framing import Framed
+from .head import Head, Heads
 
 __all__ = ["Direct"]
 
@@ -26,18 +27,62 @@ class Direct(Framed):
     like everybody else, and so does one whose client does not read its answers, whose writing is paused.
     """
 
+    heads: Heads
+    """Those that this connection's server knows."""
     _kept: bytes | None = None
     """The body so far of a request whose headers uvicorn has not been told of yet."""
     _turn = False
+    """Whether no request has ended yet in this piece."""
+    _head: Head | None = None
+    """Of the request that was answered here last, if it began with this piece and nothing has come since."""
+    _starts = False
+    """Whether the request that is parsed began with this piece."""
+    _rests = False
+    """Whether the last that the parser has seen is one whole request in one piece, which was answered here."""
+    _answered = 0.0
+    """When a request with a known head was answered last, by the event loop's clock."""
     _defaults: object = None
+    _closes = False
     _lines = b""
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
-        self._turn = True
+        if not (self._rests and self._again(data)):
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        self._turn, self._starts = True, False
         super().data_received(data)
         if self._kept is not None:
             self._leave()
+        head, self._head = self._head, None
+        self._rests = head is not None and self.heads.learn(data, head)
+
+    def _again(self, data: bytes) -> bool:
+        """Answer a request with a known head; whether that could be."""
+        head = self.heads.find(data)
+        if head is None or self._stopped():
+            return False
+        whole = self.config.loaded_app.at_once(head, data[len(data) - head.length :])
+        if whole is None:
+            return False
+        self._write(whole)
+        self.server_state.total_requests += 1
+        self._answered = self.loop.time()  # the timer of uvicorn's last answer goes on
+        return True
+
+    def timeout_keep_alive_handler(self) -> None:
+        """The connection has not been used for some time, as far as uvicorn knows."""
+        left = self._answered + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._starts, self._head = self._turn, None
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The headers of a request are here."""
@@ -59,13 +104,16 @@ class Direct(Framed):
         """A request is here whole."""
         self._turn = False
         if self._kept is not None:
-            whole = self.config.loaded_app.at_once(self.url, self.headers, self._kept)
+            head = Head(self.url, self.headers, len(self._kept))
+            whole = self.config.loaded_app.at_once(head, self._kept)
             if whole is None:
                 self._leave()
             else:
                 self._kept = None
                 self._write(whole)
                 self.on_response_complete()
+                if self._starts:
+                    self._head = head
                 return
         super().on_message_complete()
 
@@ -75,15 +123,22 @@ class Direct(Framed):
         return (
             parser.get_method() == b"POST"
             and (self.cycle is None or self.cycle.response_complete)
-            and not self.flow.write_paused
+            and not self._stopped()
             and not self.expect_100_continue
             and self.app is self.config.loaded_app
             and parser.should_keep_alive()
             and not parser.should_upgrade()
             and parser.get_http_version() == "1.1"
-            and (b"connection", b"close") not in self.server_state.default_headers
-            and not self.transport.is_closing()
         )
+
+    def _stopped(self) -> bool:
+        """Whether answers are not to be written now, or are to be the last."""
+        defaults = self.server_state.default_headers
+        if defaults is not self._defaults:  # uvicorn makes them anew every second, for the date
+            self._defaults = defaults
+            self._closes = (b"connection", b"close") in defaults
+            self._lines = b"".join(b"%s: %s\r\n" % pair for pair in defaults)
+        return self._closes or self.flow.write_paused or self.transport.is_closing()
 
     def _leave(self) -> None:
         """Let uvicorn have a request after all."""
@@ -95,9 +150,4 @@ class Direct(Framed):
             super().on_body(body)
 
     def _write(self, whole: Whole) -> None:
-        defaults = self.server_state.default_headers
-        if defaults is not self._defaults:  # uvicorn makes them anew every second, for the date
-            self._defaults = defaults
-            self._lines = b"".join(b"%s: %s\r\n" % pair for pair in defaults)
-        lines = [b"%s: %s\r\n" % pair for pair in whole.headers]
-        self.transport.write(b"".join((STATUS_LINE[whole.status], self._lines, *lines, b"\r\n", whole.body)))
+        self.transport.write(b"".join((STATUS_LINE[whole.status], self._lines, whole.lines, whole.body)))

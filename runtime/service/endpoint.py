@@ -5,19 +5,23 @@ A dialect gives operations (bytes in, bytes out) and the shape of its errors; th
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple, NoReturn
 
+import msgspec
 from litestar.types import HTTPScope, Receive, Send
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from ..errors import InputError
 from ..model import Answer, Model
 from .compression import inflated, is_compressed
 from .deadline import check_deadline, deadline
 from .exchange import Disconnected, Shared, check_size, read_body
+from .head import Head, Headers
 from .logs import failure, log
 from .meters import Meter
 from .pool import inline_bytes
@@ -29,8 +33,6 @@ __all__ = [
     "Endpoint",
     "Errors",
     "Failed",
-    "Fields",
-    "Headers",
     "Operation",
     "Operations",
     "Reply",
@@ -41,14 +43,8 @@ __all__ = [
 
 JSON = b"application/json"
 
-Headers = Mapping[bytes, bytes]
-"""A request's headers, by their names in lower case."""
 
-Fields = Iterable[tuple[bytes, bytes]]
-"""A request's headers as they came; names in lower case."""
-
-
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True, gc=False):  # made 0.4 µs sooner than a NamedTuple; so are the next two
     """What a request says.
 
     came: when, by ``perf_counter``.
@@ -62,7 +58,7 @@ class Asked(NamedTuple):
     until: Callable[[float], None] = lambda ends: None
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """What is answered.
 
     answer: the body, and what is counted.
@@ -94,11 +90,14 @@ Operations = Mapping[str, Operation]
 """By method."""
 
 
-class Whole(NamedTuple):
-    """What is sent back for a request."""
+class Whole(msgspec.Struct, frozen=True, gc=False):
+    """What is sent back for a request.
+
+    lines: the headers as they are sent, with the empty line after them.
+    """
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    lines: bytes
     body: bytes
 
 
@@ -159,7 +158,10 @@ class Endpoint:
         self._inline = (-1 if served.joins else inline_bytes(served.model.cost)) if served else sys.maxsize
         self._meter = served.meter if served else None
         self._made_by = ((b"x-model-version", served.model.version.encode("ascii")),) if served else ()
-        self._whose = (served.name, served.model.version) if served else None
+        self._name = served.name if served else UNSET
+        self._version = served.model.version if served else UNSET
+        # The headers of nearly every answer, but for two numbers; made from their list they take 1 µs more.
+        self._plain = b"".join(b"%b: %b\r\n" % pair for pair in self._fields(JSON, b"%d", b"%b")) + b"\r\n"
 
     def refusing(self, refused: Refusal) -> "Endpoint":
         """The same path when it takes no request, for that reason."""
@@ -183,7 +185,7 @@ class Endpoint:
             operation.check(headers)
             compressed = b"content-encoding" in headers and is_compressed(headers)
             ends = deadline(headers, start) if b"x-request-timeout-ms" in headers else None
-            asked = asked._replace(body=await read_body(headers, receive, self._limit, self._room))
+            asked = replace(asked, body=await read_body(headers, receive, self._limit, self._room))
             while by.successor is not None:  # while the body came, other models came to serve
                 by = by.successor
                 operation = by._operations.get(method, by._other)
@@ -201,35 +203,37 @@ class Endpoint:
             return
         except Exception as error:  # the edge: whatever happened, the client gets an answer
             reply = by._failure(operation, error, request_id)
-        status, fields, body = by._whole(reply, request_id)
-        await send({"type": "http.response.start", "status": status, "headers": fields})
+        body = reply.answer.body
+        fields = [*by._fields(reply.media_type, b"%d" % len(body), request_id), *reply.headers]
+        await send({"type": "http.response.start", "status": reply.status, "headers": fields})
         await send({"type": "http.response.body", "body": body, "more_body": False})
         if by.after is not None and reply.status == 200 and operation.predicts:
             by.after(asked)
         by._ended(method, asked, reply, request_id)
 
-    def at_once(self, method: str, fields: Fields, query: bytes, body: bytes) -> Whole | None:
-        """The answer to a request whose body is here, made without waiting for anything; None where there is something
+    def at_once(self, head: Head, body: bytes) -> Whole | None:
+        """The answer to a POST whose body is here, made without waiting for anything; None where there is something
         to wait for: a thread, for what takes long or is compressed."""
-        start, headers = perf_counter(), dict(fields)
+        start, headers = perf_counter(), head.headers
         if len(body) > self._inline or b"content-encoding" in headers:
             return None
         request_id = self._request_id(headers)
-        operation = self._operations.get(method, self._other)
-        asked = Asked(headers, query, body, start)
+        operation = self._operations.get("POST", self._other)
+        asked = Asked(headers, head.query, body, start)
         try:
             operation.check(headers)
             check_size(body, self._limit)
-            ends = deadline(headers, start) if b"x-request-timeout-ms" in headers else None
-            reply = _answer(operation, asked, ends, None)
+            if b"x-request-timeout-ms" in headers:
+                check_deadline(deadline(headers, start))
+            reply = operation.answer(asked)
             self._count(operation, reply, perf_counter() - start)
         except Exception as error:  # as above
             reply = self._failure(operation, error, request_id)
-        whole = self._whole(reply, request_id)
+        whole = Whole(reply.status, self._lines(reply, request_id), reply.answer.body)
         if self.after is not None and reply.status == 200 and operation.predicts:
             loop = asyncio.get_running_loop()
             loop.call_soon(loop.call_soon, self.after, asked)  # uvloop writes at the end of a turn
-        self._ended(method, asked, reply, request_id)
+        self._ended("POST", asked, reply, request_id)
         return whole
 
     def _count(self, operation: Operation, reply: Reply, seconds: float) -> None:
@@ -243,32 +247,32 @@ class Endpoint:
         status, media_type, text = self._errors(refused, request_id)
         return Reply(Answer(text, (), 0), media_type, refused.headers, status)
 
-    def _whole(self, reply: Reply, request_id: bytes) -> Whole:
-        body = reply.answer.body
-        fields = [
-            (b"content-type", reply.media_type),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-request-id", request_id),
-            *self._made_by,
-            *reply.headers,
-        ]
-        return Whole(reply.status, fields, body)
+    def _fields(self, media_type: bytes, length: bytes, request_id: bytes) -> Sequence[tuple[bytes, bytes]]:
+        """The headers that every answer has."""
+        named = (b"content-type", media_type), (b"content-length", length), (b"x-request-id", request_id)
+        return *named, *self._made_by
+
+    def _lines(self, reply: Reply, request_id: bytes) -> bytes:
+        """The same and those of a reply, as they are sent, with the empty line after them."""
+        length = len(reply.answer.body)
+        if reply.media_type is JSON and not reply.headers:
+            return self._plain % (length, request_id)
+        fields = (*self._fields(reply.media_type, b"%d" % length, request_id), *reply.headers)
+        return b"".join(b"%b: %b\r\n" % pair for pair in fields) + b"\r\n"
 
     def _ended(self, method: str, asked: Asked, reply: Reply, request_id: bytes) -> None:
         """What remains when the answer is made, or sent."""
         if self._logs:
-            what = (method, asked.headers, request_id, self.route, reply.status, asked.came)
-            if self._whose is None:
-                self._note(*what)
-            else:
-                self._note(*what, *self._whose, reply.answer.rows)
+            came, status = asked.came, reply.status
+            rows = UNSET if self._meter is None else reply.answer.rows
+            self._note(method, asked.headers, request_id, self.route, status, came, self._name, self._version, rows)
 
 
 def _answer(operation: Operation, asked: Asked, ends: float | None, limit: int | None) -> Reply:
     """What an operation answers, in whatever thread it has waited for. limit: of what a compressed body holds."""
     if ends is not None:
         check_deadline(ends)
-    return operation.answer(asked if limit is None else asked._replace(body=inflated(asked.body, limit)))
+    return operation.answer(asked if limit is None else replace(asked, body=inflated(asked.body, limit)))
 
 
 def _refused(error: Exception, request_id: bytes) -> Refusal:

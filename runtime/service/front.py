@@ -15,8 +15,9 @@ from .access import Gate
 from .catalog import Catalog, Models, catalog
 from .cpus import cpus
 from .dialects.vertex import Vertex
-from .endpoint import Endpoint, Fields, Whole
+from .endpoint import Endpoint, Whole
 from .exchange import LIMITS, Shared
+from .head import Head
 from .logs import Access, to_logging
 from .pool import Pool
 from .problems import Refusal
@@ -139,12 +140,11 @@ class Front:
         state = {**scope.get("state", {}), PREFIX: prefix}
         await self._rest({**scope, "path": path, "root_path": "", "state": state}, receive, send)
 
-    def at_once(self, target: bytes, fields: Fields, body: bytes) -> Whole | None:
+    def at_once(self, head: Head, body: bytes) -> Whole | None:
         """The answer to a POST, made without waiting for anything; None where that cannot be, or where another than
         a path of predictions, plainly written, is asked."""
-        path, _, query = target.partition(b"?")
-        answers = self.serving.paths.get(path.decode("latin-1"))
-        return None if answers is None else cast("Whole | None", answers.at_once("POST", fields, query, body))
+        answers = self.serving.paths.get(head.path)
+        return None if answers is None else cast("Whole | None", answers.at_once(head, body))
 
     def refusing(self, refused: Refusal) -> Any:
         """An ASGI application that answers as this one does when it takes no request, for that reason: in the shape

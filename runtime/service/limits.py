@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .direct import Direct
 from .framing import PIPELINED, FramingError
+from .head import Heads
 from .logs import failure, log
 from .problems import Refusal
 
@@ -64,6 +65,7 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
         """One connection. A request that arrives in one piece, as nearly all do, sets no timer, and its headers are
         not measured where all of it is smaller than they may be."""
 
+        heads = Heads()
         _large = False
         _held = 0
         _begun = 0
@@ -83,10 +85,16 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
                 return
             self._time()
 
-        def data_received(self, data: bytes) -> None:
+        def _again(self, data: bytes) -> bool:
+            if begun - arriving + turned >= most or self._refusals or not super()._again(data):
+                return False
+            self._took_turn()
+            return True
+
+        def _parse(self, data: bytes) -> None:
             if len(data) > header_limit:
                 self._large = True
-            super().data_received(data)
+            super()._parse(data)
             if self._part == "header":
                 self._hold(len(data))
             part = (self._request, self._part) if self._part else None
@@ -192,7 +200,6 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
                 self.transport.close()
 
         def on_message_complete(self) -> None:
-            nonlocal turned
             self._part = ""
             if self._dropping:
                 self._dropping = False
@@ -201,9 +208,13 @@ def protocol(bounds: Bounds, refuses: Refuses) -> type[HttpToolsProtocol]:
             before = begun
             super().on_message_complete()
             if begun < before:  # answered at once
-                if not turned:
-                    self.loop.call_soon(self._turn_over)
-                turned += 1
+                self._took_turn()
+
+        def _took_turn(self) -> None:
+            nonlocal turned
+            if not turned:
+                self.loop.call_soon(self._turn_over)
+            turned += 1
 
         def _turn_over(self) -> None:
             nonlocal turned

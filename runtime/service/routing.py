@@ -9,8 +9,9 @@ from ..keys import Key
 from ..model import Model
 from .access import Gate, Guarded, Policies, seen_by
 from .catalog import Catalog
-from .endpoint import Endpoint, Errors, Headers, Joins, Operation, Served, unreachable
+from .endpoint import Endpoint, Errors, Joins, Operation, Served, unreachable
 from .exchange import Shared
+from .head import Headers
 from .meters import Meter
 from .plan import MAIN
 from .problems import Refusal

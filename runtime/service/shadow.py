@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -183,8 +184,8 @@ class Shadow:
     def _compare(self, pair: "_Pair", asked: Asked) -> None:
         try:
             if is_compressed(asked.headers):
-                asked = asked._replace(body=inflated(asked.body, self._limit))
-            asked = asked._replace(came=perf_counter())  # its deadline was for the answer
+                asked = replace(asked, body=inflated(asked.body, self._limit))
+            asked = replace(asked, came=perf_counter())  # its deadline was for the answer
             mine, theirs = pair.mine.answers(asked), pair.theirs.answers(asked)
             found = disagreement(mine, theirs, labels=pair.mine.labels)
         except Exception as error:  # whatever the candidate does, the service goes on

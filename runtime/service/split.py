@@ -2,18 +2,17 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from itertools import accumulate, count
 from typing import Any
 
 from litestar.types import HTTPScope, Receive, Send
 
+from .head import Fields, Head
 from .problems import Refusal
 
 __all__ = ["Divided", "Split"]
-
-_Fields = Iterable[tuple[bytes, bytes]]
 
 _STEP = (math.sqrt(5) - 1) / 2
 """Multiples of the golden ratio's inverse, modulo 1, spread as evenly as those of any number: after n requests each
@@ -65,18 +64,18 @@ class Divided:
         """Answer one request."""
         await self._chosen(scope["method"], scope["headers"])(scope, receive, send)
 
-    def at_once(self, method: str, fields: _Fields, query: bytes, body: bytes) -> Any:
+    def at_once(self, head: Head, body: bytes) -> Any:
         """As ``Endpoint.at_once``."""
-        return self._chosen(method, fields).at_once(method, fields, query, body)
+        return self._chosen("POST", head.fields).at_once(head, body)
 
     def refusing(self, refused: Refusal) -> Any:
         """The same path when it takes no request, for that reason."""
         return self._plain.refusing(refused)
 
-    def _chosen(self, method: str, fields: _Fields) -> Any:
+    def _chosen(self, method: str, fields: Fields) -> Any:
         return self._plain if method != "POST" else self._arms[self._split(self._point(fields))]
 
-    def _point(self, fields: _Fields) -> float:
+    def _point(self, fields: Fields) -> float:
         for name, value in fields:
             if name == self._split.header and value:
                 return self._split.point(self._name, value)

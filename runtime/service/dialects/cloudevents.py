@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
+from msgspec.structs import replace
 
 from ...errors import InputError
 from ...model import Model
@@ -38,12 +39,12 @@ def events(make: Callable[[str, Model], Operation]) -> Callable[[str, Model], Op
                 _check({key: headers.get(b"ce-" + key.encode(), b"").decode("latin-1") for key in _ATTRIBUTES})
                 reply = answered(asked)
                 more = tuple((b"ce-" + key.encode(), value.encode()) for key, value in _attributes(name).items())
-                return reply._replace(headers=(*reply.headers, *more))
+                return replace(reply, headers=(*reply.headers, *more))
             if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == STRUCTURED:
-                reply = answered(asked._replace(body=_data(asked.body)))
+                reply = answered(replace(asked, body=_data(asked.body)))
                 event = {**_attributes(name), "datacontenttype": "application/json"}
                 body = encode({**event, "data": msgspec.Raw(reply.answer.body)})
-                return reply._replace(answer=msgspec.structs.replace(reply.answer, body=body), media_type=STRUCTURED)
+                return replace(reply, answer=replace(reply.answer, body=body), media_type=STRUCTURED)
             return answered(asked)
 
         return plain._replace(answer=answer)

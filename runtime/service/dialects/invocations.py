@@ -11,7 +11,8 @@ from typing import Any
 from ...model import Answer, Model
 from ..access import Policy
 from ..catalog import Catalog
-from ..endpoint import Asked, Headers, Operation, Reply
+from ..endpoint import Asked, Operation, Reply
+from ..head import Headers
 from ..problems import Refusal
 from ..routing import ModelRoute, Route, ServiceRoute
 from . import mlflow, oip, sagemaker, tables

@@ -8,7 +8,8 @@ from typing import NoReturn
 from ...model import Model
 from ..access import Policy
 from ..catalog import Catalog
-from ..endpoint import Headers, Operation, unreachable
+from ..endpoint import Operation, unreachable
+from ..head import Headers
 from ..problems import Refusal
 from ..routing import ModelRoute, Route, ServiceRoute
 from .bodies import one_key

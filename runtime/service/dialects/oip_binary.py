@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..endpoint import Headers
+from ..head import Headers
 from ..problems import Refusal
 
 __all__ = ["DTYPES", "Reader", "enveloped", "framing", "split", "written"]

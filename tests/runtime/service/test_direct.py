@@ -14,8 +14,9 @@ from uvicorn.server import ServerState
 from runtime import Model, load
 from runtime.keys import key_line, new_key, read_keys
 from runtime.service.access import Gate
-from runtime.service.endpoint import Fields, Whole
+from runtime.service.endpoint import Whole
 from runtime.service.front import Front, app
+from runtime.service.head import Head
 from runtime.service.limits import Bounds, protocol
 from runtime.service.logs import Line
 from runtime.service.split import Divided, Split
@@ -53,10 +54,12 @@ class Transport(asyncio.Transport):
 class Connection:
     """One connection to a service, without sockets: bytes go in, bytes come out."""
 
-    def __init__(self, front: Front, *, defaults: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def __init__(
+        self, front: Front, *, defaults: tuple[tuple[bytes, bytes], ...] = (), bounds: Bounds = BOUNDS
+    ) -> None:
         config = uvicorn.Config(
             front,
-            http=protocol(BOUNDS, front.refusing),
+            http=protocol(bounds, front.refusing),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -283,13 +286,12 @@ def test_a_split_chooses_as_on_the_other_way() -> None:
         def __init__(self, word: bytes) -> None:
             self.word = word
 
-        def at_once(self, method: str, fields: Fields, query: bytes, body: bytes) -> Whole:
-            return Whole(200, [], self.word)
+        def at_once(self, head: Head, body: bytes) -> Whole:
+            return Whole(200, b"\r\n", self.word)
 
     split = Split([("production", 50), ("staging", 50)], b"x-user")
     path = Divided(split, "m", Arm(b"plain"), {alias: Arm(alias.encode()) for alias in split.aliases})
     for number in range(100):
         user = b"user-%d" % number
-        chosen = path.at_once("POST", [(b"x-user", user)], b"", b"")
+        chosen = path.at_once(Head(b"/predict", [(b"x-user", user)], 0), b"")
         assert chosen.body.decode() == split(split.point("m", user))
-    assert path.at_once("GET", [], b"", b"").body == b"plain"

@@ -13,6 +13,7 @@ import pytest
 from runtime import Model, load
 from runtime.service import app, shadow
 from runtime.service.endpoint import Asked
+from runtime.service.head import Head
 from runtime.service.native import predict
 from runtime.service.shadow import Disagreement, Shadow, compared, disagreement
 
@@ -127,7 +128,7 @@ def test_nobody_compares_before_the_answer_has_gone_out(pair: tuple[Model, Model
     endpoint.after = seen.append
 
     async def ask() -> list[int]:
-        assert endpoint.at_once("POST", [], b"", BODY).status == 200
+        assert endpoint.at_once(Head(b"", [], len(BODY)), BODY).status == 200
         counts = [len(seen)]
         for _ in range(2):
             await asyncio.sleep(0)
