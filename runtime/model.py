@@ -138,6 +138,11 @@ class Model:
         return other
 
     @property
+    def limits(self) -> Limits:
+        """What the body of a request may hold."""
+        return self._limits
+
+    @property
     def name_of_answer(self) -> str:
         """``prediction`` where the pipeline predicts, ``output`` where it only transforms."""
         return "prediction" if self.manifest.output("predict") else "output"
@@ -193,13 +198,33 @@ class Model:
             found = self.session.run_rows(rows, wanted)
         arrays = dict(zip(wanted, found, strict=True))
         self.drift.note(rows.matrix)
-        labels: list[Category] = []
-        if self._counted is not None:
-            places = arrays[self._counted.tensors[0]].reshape(len(rows), len(self.manifest.classes))
-            for table, column in zip(self.manifest.classes, places.T.tolist(), strict=True):
-                labels += [table[place] for place in column]
         answers = [self._answer(output, [arrays[name] for name in output.tensors]) for output in outputs]
-        return Response(answers, labels, len(rows))
+        return Response(answers, self._labels_of(arrays, len(rows)), len(rows))
+
+    def one(self, values: Sequence[Any], methods: frozenset[str]) -> tuple[dict[str, NDArray[Any]], Sequence[Category]]:
+        """(the tensors of several methods by name, the labels), from one run for one row's decoded values, in the order
+        of the manifest's columns; for a model without texts. The next run in this thread may reuse the tensors.
+
+        Raises InputError for an unseen category where the pipeline takes none.
+        """
+        wanted = self._wanted(methods)
+        row = self.session.row(wanted)
+        self.tensors.fill(row.input, values)
+        if self._must_know:
+            self.tensors.check_known(row.input[np.newaxis])
+        arrays = dict(zip(wanted, row.run(), strict=True))
+        self.drift.note(row.input)
+        return arrays, self._labels_of(arrays, 1)
+
+    def _labels_of(self, arrays: dict[str, NDArray[Any]], rows: int) -> list[Category]:
+        """The labels that are counted."""
+        if self._counted is None:
+            return []
+        labels: list[Category] = []
+        places = arrays[self._counted.tensors[0]].reshape(rows, len(self.manifest.classes))
+        for table, column in zip(self.manifest.classes, places.T.tolist(), strict=True):
+            labels += [table[place] for place in column]
+        return labels
 
     def _wanted(self, methods: frozenset[str]) -> tuple[str, ...]:
         """The tensors of these methods and of what is counted, in the manifest's order, so that there are few different
@@ -228,7 +253,8 @@ class Model:
         start = perf_counter_ns()
         values = self._decode(body)
         read = self._read
-        if values.__class__ is list and not self._has_text:
+        alone = values.__class__ is tuple
+        if alone and not self._has_text:
             row = self.session.row(read.tensors)
             self.tensors.fill(row.input, values)
             if self._must_know:
@@ -238,7 +264,6 @@ class Model:
             answer["model_version"] = self.version
             answer["latency_ms"] = (perf_counter_ns() - start) / 1e6
             return Answer(self._encode(answer), label, 1)
-        alone = values.__class__ is list
         rows = self.tensors.decoded([values] if alone else values)
         if self._must_know:
             self.tensors.check_known(rows.matrix)

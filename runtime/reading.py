@@ -37,6 +37,8 @@ def reader(manifest: Manifest) -> Reader:
             predict.tensors + std.tensors,
             lambda arrays, index, _: ({"prediction": arrays[0][index].tolist(), "std": arrays[1][index].tolist()}, ()),
         )
+    if not predict.labels and not predict.shape:
+        return Reader(predict.tensors, lambda arrays, index, _: ({"prediction": arrays[0].item(index)}, ()))
     if not predict.labels:
         return Reader(predict.tensors, lambda arrays, index, _: ({"prediction": arrays[0][index].tolist()}, ()))
     if predict.shape:

@@ -12,7 +12,7 @@ from .errors import InputError
 from .manifest import Feature, Manifest
 from .tensors import Limits, between
 
-__all__ = ["Request", "example", "json_schema"]
+__all__ = ["Request", "example", "json_schema", "value_type"]
 
 _AT = re.compile(r"(?P<said>.*?)(?: - at `(?P<path>\$.*)`)?", re.DOTALL)
 _WORDS = {"float": "number", "int": "integer", "str": "string", "bool": "boolean"}
@@ -31,7 +31,7 @@ class Request:
         features = (*columns, *(feature for feature in manifest.inputs if feature.position is None))
         # Field names are ours, for a column may be called anything; the wire's names come by renaming.
         fields = [
-            (f"f{index}", _type(feature), None) if _optional(feature) else (f"f{index}", _type(feature))
+            (f"f{index}", value_type(feature), None) if _optional(feature) else (f"f{index}", value_type(feature))
             for index, feature in enumerate(features)
         ]
         row: Any = defstruct(
@@ -54,8 +54,8 @@ class Request:
         other._limits = limits
         return other
 
-    def decode(self, body: bytes) -> tuple[list[Any], ...] | list[Any]:
-        """The values of one object as a list in the order of the manifest's columns, or a tuple of such lists for an
+    def decode(self, body: bytes) -> tuple[Any, ...] | list[tuple[Any, ...]]:
+        """The values of one object as a tuple in the order of the manifest's columns, or a list of such tuples for an
         array. Raises InputError."""
         try:
             found = self._decode(body)
@@ -70,7 +70,7 @@ class Request:
         if len(body) > self._limits.text:  # else no string in it can be too long
             self._check_text(found)
         if found.__class__ is list:
-            return tuple(self._values(row) for row in found)
+            return [self._values(row) for row in found]
         return self._values(found)
 
     def _check_text(self, found: Any) -> None:
@@ -82,8 +82,8 @@ class Request:
     def _path(self, start: str, place: int) -> str:
         return f"{start}.{self._names[place]}"
 
-    def _values(self, row: Any) -> list[Any]:
-        values = list(msgspec.structs.astuple(row))
+    def _values(self, row: Any) -> tuple[Any, ...]:
+        values = msgspec.structs.astuple(row)
         return values[: self._width] if self._ignores else values
 
     def _error(self, error: msgspec.ValidationError) -> InputError:
@@ -115,7 +115,8 @@ def _optional(feature: Feature) -> bool:
     return feature.missing or feature.kind == "ignored"
 
 
-def _type(feature: Feature) -> Any:
+def value_type(feature: Feature) -> Any:
+    """The type of a feature's value in JSON, as msgspec takes it."""
     kind: Any
     match feature.kind:
         case "number":

@@ -180,8 +180,28 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "admin_port": _integer(0, 65535),
 }
 
-VARIABLES = {name: f"PIPETWIN_{name.upper()}" for name in _READ}
+_PREFIX = "PIPETWIN_"
+
+VARIABLES = {name: f"{_PREFIX}{name.upper()}" for name in _READ}
 """The environment variable of each setting."""
+
+_LINK = re.compile(r"\w+(_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)", re.ASCII)
+_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
+
+
+def _is_link(variable: str, environment: Mapping[str, str]) -> bool:
+    """Whether Kubernetes or Docker has set a variable, for a service whose name begins as ours do."""
+    if _LINK.fullmatch(variable):
+        return True
+    return variable.endswith("_PORT") and _ADDRESS.match(environment[variable]) is not None
+
+
+def _unknown(variable: str) -> str:
+    from difflib import get_close_matches
+
+    names = get_close_matches(variable.upper(), VARIABLES.values(), cutoff=0.8) or VARIABLES.values()
+    there = " or ".join(names)
+    return f"expected {_PREFIX}* to be the variable of a setting, {there}, found {variable[:64]!r}: mend its name"
 
 
 def read_settings(
@@ -191,8 +211,12 @@ def read_settings(
 
     flags: by setting, the text that was given.
     told: by setting, what the platform says that started this process.
-    Raises SettingsError, which names the variable or flag and the value.
+    Raises SettingsError, which names the variable or flag and the value; also for a variable that would be a setting's
+    if it were written right, whose value may be a secret and is not shown.
     """
+    for variable in sorted(environment):
+        if variable.startswith(_PREFIX) and variable not in VARIABLES.values() and not _is_link(variable, environment):
+            raise SettingsError(_unknown(variable))
     values: dict[str, Any] = {}
     for name, (read, wanted) in _READ.items():
         variable = VARIABLES[name]

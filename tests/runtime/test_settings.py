@@ -84,3 +84,33 @@ def test_what_kubernetes_does_to_a_service_of_our_name() -> None:
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("FALSE", False), ("1", True), ("0", False)])
 def test_truth(text: str, value: bool) -> None:
     assert read_settings({"PIPETWIN_ACCESS_LOG": text}, {}).access_log is value
+
+
+@pytest.mark.parametrize("variable", ["PIPETWIN_PROT", "PIPETWIN_port", "PIPETWIN_X_PORT", "PIPETWIN_BACKGROUND"])
+def test_a_variable_that_is_none_is_no_silence(variable: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({variable: "8001", "PIPETWIN_MODELS": "a"}, {"port": "9000"})
+    said = str(caught.value)
+    assert f"found {variable!r}" in said
+    assert "PIPETWIN_PORT" in said
+    assert ("PIPETWIN_SPLIT_HEADER" in said) is (variable == "PIPETWIN_BACKGROUND")  # nothing is near: all are named
+    assert "8001" not in said  # it may have been meant as a secret
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PIPETWIN_SERVICE_HOST", "10.0.0.1"),
+        ("PIPETWIN_SERVICE_PORT", "80"),
+        ("PIPETWIN_SERVICE_PORT_HTTP", "80"),
+        ("PIPETWIN_PORT_80_TCP", "tcp://10.0.0.1:80"),
+        ("PIPETWIN_PORT_80_TCP_PROTO", "tcp"),
+        ("PIPETWIN_CANARY_SERVICE_HOST", "10.0.0.1"),
+        ("PIPETWIN_CANARY_PORT", "tcp://10.0.0.1:80"),
+        ("PIPETWIN_CANARY_PORT_80_UDP_ADDR", "10.0.0.1"),
+        ("PIPETWINE", "red"),
+    ],
+)
+def test_variables_of_services_are_not_ours(variable: str, value: str) -> None:
+    """Kubernetes tells each container of every Service beside it, one of the name pipetwin-canary too."""
+    assert read_settings({variable: value}, {}) == Settings()

@@ -26,13 +26,12 @@ from ..problems import Refusal
 from ..routing import ModelRoute, Route, ServiceRoute
 from .bodies import encode, one_key, shaped
 from .oip_binary import DTYPES, enveloped, split, written
+from .oip_forms import MATRIX, Wanted
 from .oip_metadata import datatype_of, metadata, parts
+from .oip_row import OneRow
 from .pages import page, version
 
-__all__ = ["MATRIX", "ROUTES", "index_of", "infer"]
-
-MATRIX = ("X", "input-0")
-"""The names of the one input that holds all columns, in the order of the pipeline's."""
+__all__ = ["ROUTES", "index_of", "infer"]
 
 
 class _Input(msgspec.Struct):
@@ -43,16 +42,11 @@ class _Input(msgspec.Struct):
     data: Any = None
 
 
-class _Wanted(msgspec.Struct):
-    name: str
-    parameters: dict[str, Any] = {}
-
-
 class _Request(msgspec.Struct):
     inputs: list[_Input]
     id: str | None = None
     parameters: dict[str, Any] = {}
-    outputs: list[_Wanted] | None = None
+    outputs: list[Wanted] | None = None
 
 
 class _Ready(msgspec.Struct):
@@ -68,9 +62,13 @@ def infer(name: str, model: Model) -> Operation:
     known = {part.name: part for output in model.manifest.outputs for part in parts(model.manifest, output)}
     features = {feature.name: feature for feature in model.manifest.inputs}
     plain = all(feature.kind not in ("category", "text") for feature in model.manifest.columns)
-    everything = [_Wanted(part) for part in known]
+    everything = [Wanted(part) for part in known]
+    one_row = OneRow(name, model, known)
 
     def answer(asked: Asked) -> Reply:
+        return one_row(asked) or in_general(asked)
+
+    def in_general(asked: Asked) -> Reply:
         text, reader = split(asked.headers, asked.body)
         request = shaped(text, _decoder)
         if "timeout" in request.parameters:

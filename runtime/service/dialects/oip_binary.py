@@ -17,7 +17,7 @@ from ...errors import InputError
 from ..head import Headers
 from ..problems import Refusal
 
-__all__ = ["DTYPES", "Reader", "enveloped", "framing", "split", "written"]
+__all__ = ["DTYPES", "LENGTH", "Reader", "enveloped", "framing", "split", "written"]
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
@@ -35,7 +35,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 """The datatypes whose elements have one size."""
 
-_HEADER = b"inference-header-content-length"
+LENGTH = b"inference-header-content-length"
+"""The header that says how long the JSON is."""
 _PLAIN = b"application/octet-stream"
 _PLATFORM = re.compile(
     rb"\s*(application/vnd\.(?:sagemaker|vertex-ai)-triton\.binary\+json)\s*;\s*json-header-size\s*=\s*(\S+?)\s*",
@@ -47,7 +48,7 @@ def framing(headers: Headers) -> tuple[bytes | None, bytes | None]:
     """(the length of the JSON as the headers say it, the media type where it is a platform's); None: not said."""
     if match := _PLATFORM(headers.get(b"content-type", b"")):
         return match[2], match[1]
-    return headers.get(_HEADER), None
+    return headers.get(LENGTH), None
 
 
 def split(headers: Headers, body: bytes) -> tuple[bytes, "Reader"]:
