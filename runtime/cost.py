@@ -19,13 +19,14 @@ class Cost(NamedTuple):
 
     run: the graph alone, for one row: what another thread can do meanwhile, for it does not hold Python's lock.
     row: a body of one row, from bytes to bytes. further: each further row of a body.
-    size: bytes of one row as JSON.
+    size: bytes of one row as JSON. columns: that it has.
     """
 
     run: float
     row: float
     further: float
     size: int
+    columns: int = 0
 
 
 def measured(run: Callable[[], object], answer: Callable[[bytes], object], row: Mapping[str, Any]) -> Cost:
@@ -38,10 +39,10 @@ def measured(run: Callable[[], object], answer: Callable[[bytes], object], row: 
     alone = _least(run)
     one = _least(lambda: answer(text))
     if one > SECONDS:
-        return Cost(alone, one, one, len(text))
+        return Cost(alone, one, one, len(text), len(row))
     many = b"[" + b",".join([text] * BATCH) + b"]"
     batch = _least(lambda: answer(many))
-    return Cost(alone, one, max(batch - one, 0.0) / (BATCH - 1), len(text))
+    return Cost(alone, one, max(batch - one, 0.0) / (BATCH - 1), len(text), len(row))
 
 
 def _least(call: Callable[[], object]) -> float:

@@ -6,9 +6,12 @@ event. For a prediction that takes microseconds that is half of its cost. So a P
 nearly all do, is answered at its last byte. Every other request (a body in parts, one that waits for a thread,
 HTTP/1.0, a connection that is to close) goes uvicorn's way, and is answered the same, for both ask the same endpoint.
 
+And a head that is known (``head``) is not parsed: its request is answered from its bytes to its answer's in ``_again``.
+
 Measured for a row of 30 numbers and a logistic regression, wrk at 16 connections, two shared cores, processor time of
-the server a request, medians of 12 interleaved seconds: bare ASGI echo 33 µs; echo and a bare run of the session 63;
-this service uvicorn's way 102, this way 83.
+the server a request, medians of interleaved blocks: bare ASGI echo 33 µs; echo and a bare run of the session 59; this
+service uvicorn's way 111, with each head parsed 92, with known heads 59. With sockets left out: 38 with each head
+parsed, 20 with known ones, of which the run is 8 and the rest of ``Model.answer`` 5.
 """
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE

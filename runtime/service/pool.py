@@ -24,6 +24,9 @@ RETRY_AFTER = ((b"retry-after", b"1"),)
 
 _HOPS = 64
 
+WORDS = 120
+"""Bytes that a dialect may write about each column of a row, beside its name and value."""
+
 
 class Pool:
     """A number of threads, and a bounded queue before them. For the event loop's thread; started when first used.
@@ -99,13 +102,14 @@ def inline_bytes(cost: Cost) -> int:
 
     It answers none where the graph takes longer over one row than a hop takes: a thread could have done that
     meanwhile. Else it answers bodies whose rows, written as JSON, take no longer than a hop from bytes to bytes, and
-    whatever is no larger than four rows, which may be one row in a wordier dialect.
+    whatever is no larger than four rows, or than one in the wordiest dialect, the Open Inference Protocol with an input
+    a column.
     """
     hop = hop_seconds()
     if cost.run > hop:
         return -1
     rows = 1 + (hop - cost.row) / cost.further if cost.further else 4
-    return int(cost.size * max(4, rows))
+    return int(max(cost.size * max(4, rows), cost.size + WORDS * cost.columns))
 
 
 @cache

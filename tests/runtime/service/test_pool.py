@@ -10,11 +10,12 @@ from runtime import Model
 from runtime.cost import Cost
 from runtime.service import app, pool
 from runtime.service.front import Front
-from runtime.service.pool import Pool, hop_seconds, inline_bytes
+from runtime.service.pool import WORDS, Pool, hop_seconds, inline_bytes
 from runtime.service.problems import Refusal
 
 from ..asgi import get, post
 from ..conftest import ROW
+from ..dialects.test_one_row import as_json, behind, by_column
 
 
 async def _held(tested: Pool, count: int) -> tuple[list[Any], int]:
@@ -77,6 +78,7 @@ def test_the_largest_body_for_the_event_loop(monkeypatch: pytest.MonkeyPatch) ->
     assert inline_bytes(Cost(101e-6, 110e-6, 1e-6, 50)) == -1
     assert inline_bytes(Cost(10e-6, 20e-6, 1e-6, 50)) == 81 * 50
     assert inline_bytes(Cost(99e-6, 200e-6, 1e-6, 50)) == 4 * 50  # one row in a wordier dialect
+    assert inline_bytes(Cost(99e-6, 200e-6, 1e-6, 50, 3)) == 50 + 3 * WORDS
     assert inline_bytes(Cost(10e-6, 20e-6, 0.0, 50)) == 4 * 50
 
 
@@ -165,3 +167,14 @@ def test_a_swap_waits_for_what_was_let_in_before_it() -> None:
         await after
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("way", [as_json, behind])
+def test_one_row_of_the_wordiest_dialect_needs_no_thread(
+    flights: Model, way: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However dear the rows are, so long as the graph takes less than a hop."""
+    monkeypatch.setattr(pool, "hop_seconds", lambda: 100e-6)
+    _, body = way(by_column(flights, ROW | {"gap": 0.5}))
+    dear = flights.cost._replace(run=99e-6, row=200e-6, further=200e-6)
+    assert len(body) <= inline_bytes(dear)
