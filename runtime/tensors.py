@@ -57,6 +57,7 @@ class Tensors:
         # Limits are wide open where the pipeline takes anything, so that one comparison serves every column.
         self._low = np.array([_bounds(feature)[0] for feature in self.columns])
         self._high = np.array([_bounds(feature)[1] for feature in self.columns])
+        self._narrowest = (self._low.max(initial=-np.inf), self._high.min(initial=np.inf))
         self._missing = np.array([feature.missing for feature in self.columns], bool)
         self._strict = [
             index
@@ -257,13 +258,19 @@ class Tensors:
     def _checked(self, rows: Rows) -> Rows:
         """The rows, if the pipeline takes them."""
         matrix = rows.matrix
-        if not ((matrix >= self._low) & (matrix <= self._high)).all():  # NaN is not
+        if not (self._within_all(matrix) or ((matrix >= self._low) & (matrix <= self._high)).all()):  # NaN is not
             missing = np.isnan(matrix)
             self._refuse(missing & ~self._missing, lambda _: "expected a value, got a missing one", "range")
             outside = (matrix < self._low) | (matrix > self._high)
             self._refuse(outside, lambda feature: f"expected number {between(feature)}, got one outside", "range")
         self.check_known(matrix)
         return rows
+
+    def _within_all(self, matrix: Matrix) -> bool:
+        """Whether all numbers are within every column's limits, which two numbers tell: 60 µs of 10,000 rows of 30
+        numbers, where a comparison with each column's own takes 300. NaN is not."""
+        low, high = self._narrowest
+        return not matrix.size or bool(matrix.min() >= low and matrix.max() <= high)
 
     def _refuse(self, bad: NDArray[np.bool_], sentence: Callable[[Feature], str], fault: Any) -> None:
         if bad.any():
