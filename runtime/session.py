@@ -62,6 +62,7 @@ class Session:
             raise BundleError(
                 f"expected a graph that onnxruntime {onnxruntime.__version__} runs, found: {error}"
             ) from error
+        self._session._model_bytes = None  # kept for other providers, should the first one fail; this one has no other
         inputs = [(value.name, value.type) for value in self._session.get_inputs()]
         types = {value.type for value in self._session.get_outputs()}
         if inputs != _inputs(len(widths)) or not types <= _DTYPES.keys():
