@@ -24,6 +24,7 @@ from .lower import gives_std, lacking, lower, offered
 from .lower.labels import Labels
 from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
 from .lower.packed import serialize
+from .order import note_order
 from .portable import portable as portable_graph
 from .prove import prove
 from .reference import Signature
@@ -33,8 +34,6 @@ from .source import check_fitted
 
 __all__ = ["Twin", "assemble", "build_graph", "convert"]
 
-LARGE = 1 << 14
-"""Nodes of trees from which on they are read from memory sooner for many rows together."""
 TRAINED_WITH = ("scikit-learn", "numpy", "scipy", "pandas")
 FEW = 300
 """Rows of the sample with which a step that answers otherwise is looked for."""
@@ -242,8 +241,8 @@ def build_graph(
     model = spox.build(scope.inputs, named, drop_unused_inputs=False)
     model.graph.name = "pipetwin"
     model.producer_name = "pipetwin"
-    if sum(len(ensemble.arrays["nodes_splits"]) for ensemble in scope.ensembles) >= LARGE:
-        note_rows(model)
+    note_rows(model, scope.ensembles)
+    note_order(model, scope.ensembles)
     if sizes:
         scope.gauge = serialize(spox.build(scope.inputs, sizes, drop_unused_inputs=False), scope.ensembles)
     # What trees ask that is not the request's matrix itself, where rows can be put on their thresholds all the same.

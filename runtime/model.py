@@ -177,7 +177,7 @@ class Model:
         if output.labels:
             (places,) = arrays
             if places.ndim == 1:
-                return self._labels[0][places]
+                return self._labels[0].take(places)
             columns = [labels[places[:, index]] for index, labels in enumerate(self._labels)]
             return np.stack(columns, axis=1).astype(dtype, copy=False)
         arrays = [array if array.dtype is dtype else array.astype(dtype) for array in arrays]

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .errors import BundleError
 from .graphcheck import check_graph
+from .order import FEWEST, ORDER, Order, restored
 from .rows import Rows
 
 # onnxruntime's Linux wheels send telemetry from 1.29 on, beginning at import; this is the documented full opt-out.
@@ -25,7 +26,7 @@ batch is bounded by this; answers do not depend on it, for every operator that w
 
 ROWS = "rows"
 """The key in a graph's metadata where it says that it may have more rows in one run."""
-MOST_ROWS = 8192
+MOST_ROWS = 16384
 """Beyond this a run is no sooner, and a graph's word is not taken for it."""
 
 INPUT = "X"
@@ -61,6 +62,7 @@ class Session:
             raise BundleError(
                 f"expected a graph that onnxruntime {onnxruntime.__version__} runs, found: {error}"
             ) from error
+        self._session._model_bytes = None  # kept for other providers, should the first one fail; this one has no other
         inputs = [(value.name, value.type) for value in self._session.get_inputs()]
         types = {value.type for value in self._session.get_outputs()}
         if inputs != _inputs(len(widths)) or not types <= _DTYPES.keys():
@@ -76,29 +78,26 @@ class Session:
         self._dtypes = {output.name: _DTYPES[output.type] for output in self._session.get_outputs()}
         self._shapes = {output.name: tuple(output.shape[1:]) for output in self._session.get_outputs()}
         self._mine = _Mine()
-        rows = self._session.get_modelmeta().custom_metadata_map.get(ROWS, "")
+        said = self._session.get_modelmeta().custom_metadata_map
+        rows = said.get(ROWS, "")
         self._block = min(max(int(rows), BLOCK), MOST_ROWS) if rows.isdecimal() and len(rows) < 10 else BLOCK
+        self._order = Order.read(said.get(ORDER, ""), self.columns)
 
     def run(self, matrix: NDArray[np.float64], outputs: Sequence[str]) -> list[NDArray[Any]]:
         """The outputs of those names for the rows of a C-contiguous float64 matrix [N, columns].
 
         Each has N as its first dimension; no rows give no rows.
         """
-        size = self._block
-        if len(matrix) <= size:
-            return self._run(matrix, outputs)
-        blocks = [self._run(matrix[start : start + size], outputs) for start in range(0, len(matrix), size)]
-        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+        order = self._order
+        if order is None or len(matrix) < FEWEST:
+            return _cut(matrix, self._block, lambda rows: self._run(rows, outputs))
+        return _cut(matrix, MOST_ROWS, lambda rows: self._ordered(order, rows, outputs))
 
     def run_rows(self, rows: Rows, outputs: Sequence[str]) -> list[NDArray[Any]]:
         """As ``run``, with the terms of texts beside the matrix."""
         if not self._texts or not len(rows):
             return self.run(rows.matrix, outputs)
-        size = self._text_block
-        if len(rows) <= size:
-            return self._run_terms(rows, outputs)
-        blocks = [self._run_terms(rows[start : start + size], outputs) for start in range(0, len(rows), size)]
-        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+        return _cut(rows, self._text_block, lambda part: self._run_terms(part, outputs))
 
     def _run_terms(self, rows: Rows, outputs: Sequence[str]) -> list[NDArray[Any]]:
         given: dict[str, NDArray[Any]] = {INPUT: rows.matrix}
@@ -113,6 +112,11 @@ class Session:
         answers: list[NDArray[Any]] = self._session.run(list(outputs), {INPUT: matrix})
         return answers
 
+    def _ordered(self, order: Order, matrix: NDArray[np.float64], outputs: Sequence[str]) -> list[NDArray[Any]]:
+        places = order.places(matrix)
+        answers = _cut(matrix.take(places, axis=0), self._block, lambda rows: self._run(rows, outputs))
+        return [restored(answer, places) for answer in answers]
+
     def row(self, outputs: tuple[str, ...]) -> "Row":
         """This thread's own prebound row for those outputs."""
         row = self._mine.rows.get(outputs)
@@ -121,6 +125,15 @@ class Session:
                 self._session, self.columns, [(n, self._shapes[n], self._dtypes[n]) for n in outputs]
             )
         return row
+
+
+def _cut(rows: Any, most: int, run: Callable[[Any], list[NDArray[Any]]]) -> list[NDArray[Any]]:
+    """What ``run`` answers for rows, at most so many at once: in as few runs as can be, of equal length."""
+    if len(rows) <= most:
+        return run(rows)
+    size = -(-len(rows) // -(-len(rows) // most))
+    parts = [run(rows[start : start + size]) for start in range(0, len(rows), size)]
+    return [np.concatenate(answers) for answers in zip(*parts, strict=True)]
 
 
 class _Mine(threading.local):

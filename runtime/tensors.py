@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import KINDS, UNKNOWN, codes_of, floats, objects, terms_of
+from .cells import KINDS, UNKNOWN, codes_in, codes_of, floats, objects, terms_of
 from .errors import InputError
 from .manifest import Feature, Manifest
 from .rows import Rows, Terms
@@ -59,6 +59,7 @@ class Tensors:
         # Limits are wide open where the pipeline takes anything, so that one comparison serves every column.
         self._low = np.array([bounds(feature)[0] for feature in self.columns])
         self._high = np.array([bounds(feature)[1] for feature in self.columns])
+        self._narrowest = (self._low.max(initial=-np.inf), self._high.min(initial=np.inf))
         self._missing = np.array([feature.missing for feature in self.columns], bool)
         self._strict = [
             index
@@ -189,7 +190,7 @@ class Tensors:
             return values
         name = f".{feature.name}"
         self._limits.check_text(values, lambda row: f"$[{row}]{name}" if len(values) > 1 else f"${name}")
-        return values if code is None else [code(value) for value in values]
+        return values if code is None else codes_in(values, code)
 
     def check_known(self, matrix: Matrix) -> None:
         """Raise InputError for an unseen category where the pipeline takes none."""
@@ -255,8 +256,7 @@ class Tensors:
                 matrix[:, index], found = self._texts[index](objects(values))
                 terms += found
             elif index in self._codes:
-                code = self._codes[index]
-                matrix[:, index] = [code(value) for value in objects(values)]
+                matrix[:, index] = codes_in(objects(values), self._codes[index])
             else:
                 matrix[:, index] = floats(values, feature)
         return Rows(matrix, tuple(terms))
@@ -264,13 +264,19 @@ class Tensors:
     def _checked(self, rows: Rows) -> Rows:
         """The rows, if the pipeline takes them."""
         matrix = rows.matrix
-        if not ((matrix >= self._low) & (matrix <= self._high)).all():  # NaN is not
+        if not (self._within_all(matrix) or ((matrix >= self._low) & (matrix <= self._high)).all()):  # NaN is not
             missing = np.isnan(matrix)
             self._refuse(missing & ~self._missing, lambda _: "expected a value, got a missing one", "range")
             outside = (matrix < self._low) | (matrix > self._high)
             self._refuse(outside, lambda feature: f"expected number {between(feature)}, got one outside", "range")
         self.check_known(matrix)
         return rows
+
+    def _within_all(self, matrix: Matrix) -> bool:
+        """Whether all numbers are within every column's limits, which two numbers tell: 60 µs of 10,000 rows of 30
+        numbers, where a comparison with each column's own takes 300. NaN is not."""
+        low, high = self._narrowest
+        return not matrix.size or bool(matrix.min() >= low and matrix.max() <= high)
 
     def _refuse(self, bad: NDArray[np.bool_], sentence: Callable[[Feature], str], fault: Any) -> None:
         if bad.any():

@@ -32,17 +32,17 @@ def _check_5(attributes: Attributes) -> None:
     _within(nodes, None, "a feature")
     _within(targets, _integer(attributes, "n_targets", 1), "a target")
     _within(roots, max(count, 1), "a root")
-    parents = np.zeros(count, np.int64)
-    np.add.at(parents, roots[roots < count], 1)
+    parents = np.bincount(roots[roots < count], minlength=count)
     alone = count == 1 and leaves == 1  # a tree of one leaf is written as a node whose both children are that leaf
     for side in ("true", "false"):
         children = _integers(attributes, f"nodes_{side}nodeids")
         ends = _integers(attributes, f"nodes_{side}leafs")
-        if len(children) != count or len(ends) != count or not np.isin(ends, (0, 1)).all():
+        if len(children) != count or len(ends) != count or not ((ends == 0) | (ends == 1)).all():
             raise Malformed("a tree ensemble whose tables differ in length")
         _within(children[ends == 1], leaves, "a leaf")
-        _within(children[ends == 0], count, "a node")
-        np.add.at(parents, children[ends == 0], 1)
+        inner = children[ends == 0]
+        _within(inner, count, "a node")
+        parents += np.bincount(inner, minlength=count)
     if not alone and (parents > 1).any():
         raise Malformed("a tree that has a node twice")
 

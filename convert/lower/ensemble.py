@@ -91,9 +91,11 @@ def _arrays(layout: Layout, targets: Ints, weights: Floats) -> Arrays:
     ends = np.concatenate([layout.true[layout.true_leaf], layout.false[layout.false_leaf]])
     first = leaf_of_end = np.arange(len(ends))
     # Equal leaves are written once, where every node asks for a threshold; compared as bits, so that 0.0 and -0.0
-    # stay two.
+    # stay two. Those that most nodes lead to come first, for small numbers are short.
     if (layout.mode == Mode.LEQ).all():
         first, leaf_of_end = distinct([weights[ends].view(np.int64), targets[ends]])
+        order = np.argsort(-np.bincount(leaf_of_end), kind="stable")
+        first, leaf_of_end = first[order], np.argsort(order)[leaf_of_end]
     number = np.zeros(len(weights), np.int64)
     number[layout.nodes] = np.arange(len(layout.nodes))
     number[ends] = leaf_of_end

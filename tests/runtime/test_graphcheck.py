@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime import BundleError
+from convert.lower.packed import packed
+from runtime import BundleError, wire
 from runtime.graphcheck import DEPTH, check_graph
 from runtime.session import Session
 from runtime.wire import Malformed, fields, varints
@@ -285,6 +286,13 @@ def test_numbers_are_read_as_they_were_written(numbers: list[int], packed: bool)
     values = np.concatenate([varints(value, kind) for _, kind, value in found])
     assert values.view(np.uint64).tolist() == numbers
     assert last == (20, 0, 7)
+
+
+@pytest.mark.parametrize("most", [1, 127, 128, 2**40])
+def test_many_numbers_are_read_part_by_part(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "CHUNK", 7)
+    numbers = np.random.default_rng(0).integers(0, most, 100)
+    np.testing.assert_array_equal(varints(memoryview(packed(numbers)), 2), numbers)
 
 
 @given(st.integers(1, 40), st.integers(0, 200))
