@@ -14,6 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from convert import ParityError, UnsupportedError
 from convert.lower.matrix import Scope
+from convert.reference import reference
 from runtime.session import BLOCK
 
 from .twins import levels, model_of, twin_of
@@ -74,6 +75,16 @@ def test_a_penalty_of_the_kullback_leibler_divergence(make: Any, ratio: float) -
     options = {"solver": "mu"} if make is NMF else {}
     model = make(3, beta_loss=1, alpha_W=0.01, l1_ratio=ratio, random_state=0, **options).fit(COUNTS)
     assert levels(twin_of(model, COUNTS))["transform"] in EXACT
+
+
+def test_many_components_of_small_batches() -> None:
+    """Of negative numbers, which its fit refuses, its updates would make the rounding grow without bound."""
+    rows = RNG.gamma(2.0, size=(60, 20))
+    model = MiniBatchNMF(10, random_state=0).fit(rows)
+    assert np.isfinite(model.transform(np.vstack([rows[:1], -0.1 * rows[:1]]))).all()
+    assert levels(twin_of(model, rows))["transform"] in EXACT
+    with pytest.raises(ValueError, match="Negative values in data passed to MiniBatchNMF"), reference():
+        model.transform(-rows)
 
 
 def test_zeros_beside_a_divergence_that_counts_none() -> None:
