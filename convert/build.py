@@ -178,7 +178,7 @@ def _assembled(
     report(f"graph: {len(graph):,} bytes" + "".join(f"; folded {line}" for line in scope.folded))
     inputs = tuple(_with_table(feature, scope) for feature in signature.features)
     manifest = Manifest(
-        protocol=protocol_of(inputs),
+        protocol=protocol_of(inputs, scope.whole),
         version=version,
         created=created.isoformat().replace("+00:00", "Z"),
         estimator=_words(pipeline),
@@ -189,10 +189,10 @@ def _assembled(
         classes=classes,
         trained_with=_versions(TRAINED_WITH),
         converted_with=_versions(CONVERTED_WITH),
+        whole=scope.whole,
     )
-    versions = manifest.trained_with | manifest.converted_with
     elsewhere = portable_graph(graph, manifest) if portable else None
-    proof = prove(pipeline, signature, manifest, graph, scope, tolerance, versions, report, elsewhere)
+    proof = prove(pipeline, signature, manifest, graph, scope, tolerance, report, elsewhere)
     report(f"proof: level {proof.level} on {proof.rows:,} rows")
     if enforce_range:
         # Only now: the proof goes further than what will be let in.

@@ -5,9 +5,20 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble._bagging import BaseBagging
+from sklearn.feature_selection import SelectorMixin
+from sklearn.multioutput import ClassifierChain, RegressorChain
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.tree import BaseDecisionTree
+
+from .members import members
 
 __all__ = ["culprit"]
+
+MOST = 8
+"""Members of an ensemble that are looked at: each may take as long as all of it."""
+ASKED_OTHERWISE = (ClassifierChain, RegressorChain, SelectorMixin)
+"""Whose members are given more than they are, or nothing when they answer."""
 
 
 def culprit(estimator: Any, X: Any, guilty: Callable[[Any, Any], bool]) -> str:
@@ -17,27 +28,44 @@ def culprit(estimator: Any, X: Any, guilty: Callable[[Any, Any], bool]) -> str:
     X: what the estimator is given; guilty: (step, what it is given) -> whether it is.
     """
     try:
-        for name, step, given in _steps(estimator, X):
+        for at, step, given in _steps(estimator, X):
             if guilty(step, given):
-                return f"[{name!r}]" + culprit(step, given, guilty)
+                return at + culprit(step, given, guilty)
     except Exception:  # a step raises whatever it does, and then nobody knows what comes after it
         return ""
     return ""
 
 
 def _steps(estimator: Any, X: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Each step by name, with what it is given."""
+    """Each step by its path, with what it is given."""
+    held = members(estimator)
     if isinstance(estimator, Pipeline):
-        for name, step in estimator.steps:
+        for at, step in held:
             if not isinstance(step, str) and step is not None:
-                yield name, step, X
+                yield at, step, X
                 X = step.transform(X) if hasattr(step, "transform") else X
     elif isinstance(estimator, ColumnTransformer):
-        for name, step, _ in estimator.transformers_:
-            places = estimator._transformer_to_input_indices[name]
-            if not isinstance(step, str) and len(places):
-                yield name, step, X[:, places] if isinstance(X, np.ndarray) else X.iloc[:, places]
-    elif isinstance(estimator, FeatureUnion):
-        for name, step in estimator.transformer_list:
+        chosen = [places for places in estimator._transformer_to_input_indices.values() if len(places)]
+        for (at, step), places in zip(held, chosen, strict=True):
             if not isinstance(step, str):
-                yield name, step, X
+                yield at, step, _columns(X, places)
+    elif isinstance(estimator, FeatureUnion):
+        for at, step in held:
+            if not isinstance(step, str):
+                yield at, step, X
+    elif not isinstance(estimator, ASKED_OTHERWISE):
+        for number, (at, step) in enumerate(held):
+            if isinstance(step, BaseDecisionTree):  # of a forest no tree is lowered by itself
+                return
+            if at == ".final_estimator_":
+                yield at, step, estimator.transform(X)
+            elif number >= MOST:
+                continue
+            elif isinstance(estimator, BaseBagging):
+                yield at, step, _columns(X, estimator.estimators_features_[number])
+            else:
+                yield at, step, X
+
+
+def _columns(X: Any, places: Any) -> Any:
+    return X[:, places] if isinstance(X, np.ndarray) else X.iloc[:, places]

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,20 +16,20 @@ from runtime.manifest import Manifest, Output
 from runtime.memory import give_back
 from runtime.model import Model
 from runtime.proof import Canary, OutputProof, Proof
-from runtime.reading import plain
 from runtime.rows import Rows
 from runtime.session import Session
 from runtime.tensors import Tensors
 
 from . import probes
 from .as_json import same_as_json
+from .asked import Asked, ask, ask_again, concatenated, first_rows
+from .canaries import Canaries, tied_rows
 from .errors import ParityError, UnsupportedError
 from .lower.matrix import Scope
-from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
+from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of
 from .paths import chosen, walked
 from .portable import check as check_portable
 from .reference import Signature
-from .settled import settle
 
 __all__ = ["prove"]
 
@@ -44,8 +44,6 @@ WRITTEN = 2**17
 """Numbers that a method may answer to all of those rows whose answers become text: in the proof, or as JSON."""
 BODIES = 100
 """Rows that go through JSON as well."""
-REFUSALS = (ValueError, TypeError, LookupError, OverflowError)
-"""What a pipeline raises for rows that it does not take."""
 SHOWN = 5
 """Worst rows in an error."""
 
@@ -57,7 +55,6 @@ def prove(
     graph: bytes,
     scope: Scope,
     tolerance: float | None,
-    versions: dict[str, str],
     say: Callable[[str], None],
     elsewhere: bytes | None = None,
 ) -> Proof:
@@ -86,69 +83,62 @@ def prove(
         raise UnsupportedError(f"expected a graph that the runtime can run{through}: {error}") from error
     frames = _affordable(list(probes.draw(signature, tables, edges, visits, trees)), CELLS // _widest(manifest))
     methods = [output.method for output in manifest.outputs]
-    frame = pd.concat([rows for _, rows in frames], ignore_index=True)
-    try:
-        expected = {method: signature.ask(pipeline, method, frame) for method in methods}
-    except REFUSALS:
-        frames[1:] = [(kind, _taken(pipeline, signature, methods[0], rows)) for kind, rows in frames[1:]]
-        frames = [(kind, rows) for kind, rows in frames if len(rows)]
-        frame = pd.concat([rows for _, rows in frames], ignore_index=True)
-        expected = {method: signature.ask(pipeline, method, frame) for method in methods}
+    frames, asked = ask(pipeline, signature, methods, frames, scope)
+    frame = asked.frame
     say(f"probes: {len(frame):,} rows")
     given = twin.tensors.of(signature.given(frame))
     # Of the sample alone: measured over the far-out probes a floor would let everything ordinary pass.
     ordinary = len(frames[0][1])
-    floors = {
-        method: floor_of(_first_rows(answers, ordinary)) for method, answers in expected.items() if _is_float(answers)
-    }
-    terms = _terms(scope, given)
-    sizes = {method: float(found[:ordinary].max()) for method, found in terms.items()}
-    floors |= {m: max(floors[m], size / 1000) for m, size in sizes.items() if m not in scope.rowwise}
-    expected, open_ = settle(pipeline, signature, frame, expected, floors, scope)
+    floors = {m: floor_of(first_rows(answers, ordinary)) for m, answers in asked.answers.items() if _is_float(answers)}
+    terms = _terms(scope, given, asked.sizes)
+    extents = {method: float(found[:ordinary].max()) for method, found in terms.items()}
+    floors |= {m: max(floors[m], extent / 1000) for m, extent in extents.items() if m not in scope.rowwise}
+    asked = asked.settled(pipeline, signature, floors, scope)
     allowed = ULP if tolerance is None else max(tolerance, ULP)
-    rows_of_canary, frame_of_canary, answers_of_canary = _canary(pipeline, signature, manifest, tables, floors, scope)
-    again = twin.tensors.of(signature.given(frame_of_canary))
-    terms_of_canary = _terms(scope, again)
-    sound = np.ones(len(again), bool)
-    ledgers = {method: Ledger(floors.get(method, 0.0), sizes.get(method, 0.0)) for method in methods}
+    ledgers = {method: Ledger(floors.get(method, 0.0), extents.get(method, 0.0)) for method in methods}
     excess: dict[str, NDArray[np.float64]] = {}
 
-    def compare(output: Output, found: Any) -> None:
-        """Add answers for the first rows to their method's ledger."""
-        method, rows = output.method, len(found[0] if isinstance(found, list) else found)
-        least = np.maximum(ledgers[method].floor, terms.get(method, np.zeros((len(frame), 1)))[:rows] / 1000)
-        tied = _tied(expected, floors) if output.labels else None
-        part = _first_rows(expected[method], rows)
-        comparison = _compared(
-            method, part, found, least if method in floors else None, None if tied is None else tied[:rows], scope
-        )
-        decided = ~open_[:rows]
+    def compare(output: Output, found: Any, asked: Asked, terms: Mapping[str, NDArray[np.float64]]) -> None:
+        """Add a method's answers to its ledger."""
+        method, rows = output.method, len(asked.frame)
+        least = np.maximum(ledgers[method].floor, terms.get(method, np.zeros((rows, 1)))[:rows] / 1000)
+        tied = tied_rows(asked.answers, floors) if output.labels else None
+        comparison = _compared(method, asked.answers[method], found, least if method in floors else None, tied, scope)
         ledgers[method].add(
             replace(
                 comparison,
-                identical=comparison.identical & decided,
-                ties=comparison.ties + int((~decided).sum()),
+                identical=comparison.identical & ~asked.unsettled,
+                ties=comparison.ties + int(asked.unsettled.sum()),
             )
         )
         excess.setdefault(method, comparison.excess)
 
     # Trees are walked once for all methods.
     for outputs_of in [manifest.outputs] if trees else [(output,) for output in manifest.outputs]:
-        for output, found in zip(outputs_of, twin.together(outputs_of, given), strict=True):
-            compare(output, found)
+        for output, found in zip(outputs_of, _in_batches(twin, outputs_of, given, asked.sizes), strict=True):
+            compare(output, found, asked, terms)
     for size in BATCHES:
-        answers = _in_batches(twin, given[:AGAIN], size)
-        for output in manifest.outputs:
-            compare(output, answers.pop(output.method))
+        again = ask_again(pipeline, signature, asked, AGAIN, size, scope)
+        rows, terms_of_rows = given[: len(again.frame)], terms
+        if scope.whole:
+            again = again.settled(pipeline, signature, floors, scope)
+            rows = twin.tensors.of(signature.given(again.frame))
+            terms_of_rows = _terms(scope, rows, again.sizes)
+        for output, found in zip(manifest.outputs, _in_batches(twin, manifest.outputs, rows, again.sizes), strict=True):
+            compare(output, found, again, terms_of_rows)
+    canaries = Canaries.drawn(pipeline, signature, manifest, tables, _few(CANARIES, manifest), floors, scope)
+    rows = twin.tensors.of(signature.given(canaries.frame))
+    terms = _terms(scope, rows, (len(rows),))
+    sound = np.ones(len(rows), bool)
     for output in manifest.outputs:
         method, ledger = output.method, ledgers[output.method]
         # What a model is asked before it serves belongs to the proof, or there were bundles that nobody could load.
-        wanted, found = answers_of_canary[method], twin.answers(output, again)
-        least = np.maximum(ledger.floor, terms_of_canary.get(method, np.zeros((len(again), 1))) / 1000)
-        tied = _tied(answers_of_canary, floors) if output.labels else None
+        wanted, found = canaries.answers[method], twin.answers(output, rows)
+        least = np.maximum(ledger.floor, terms.get(method, np.zeros((len(rows), 1))) / 1000)
+        tied = tied_rows(canaries.answers, floors) if output.labels else None
         ledger.add(_compared(method, wanted, found, least if method in floors else None, tied, scope))
         if method in scope.rowwise:
-            ledger.floor = max(ledger.floor, float(terms_of_canary[method].max(initial=0.0)) / 1000)
+            ledger.floor = max(ledger.floor, float(terms[method].max(initial=0.0)) / 1000)
         if method in floors:  # the model itself measures against the floor alone
             sound &= compare_numbers(wanted, found, ledger.floor).excess <= allowed
         say(f"compared: {method}, {ledger.identical:,} of {ledger.rows:,} rows identical")
@@ -169,9 +159,9 @@ def prove(
         probes={kind: len(rows) for kind, rows in frames},
         batches=BATCHES,
         outputs=outputs,
-        canary=_kept(rows_of_canary, answers_of_canary, np.flatnonzero(sound | ~sound.any())),
+        canary=canaries.some(sound).proof(),
         seed=probes.SEED,
-        versions=versions,
+        versions=manifest.trained_with | manifest.converted_with,
         graph_sha256=hashlib.sha256(graph).hexdigest(),
         left_out=scope.left_out,
         sampled_nodes=(len(visits.tree), nodes) if len(visits.tree) < nodes else None,
@@ -197,26 +187,16 @@ def _compared(
         raise ParityError(f"{method}: {error}") from error
 
 
-def _taken(pipeline: Any, signature: Signature, method: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the pipeline takes, by halving the groups that it does not: each value may be taken alone, and
-    yet a division of two of them give what the next step refuses."""
-    try:
-        signature.ask(pipeline, method, frame)
-    except REFUSALS:
-        if len(frame) == 1:
-            return frame.iloc[:0]
-        middle = len(frame) // 2
-        halves = (frame.iloc[:middle], frame.iloc[middle:])
-        return pd.concat([_taken(pipeline, signature, method, half) for half in halves])
-    return frame
+def _terms(scope: Scope, rows: Rows, sizes: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+    """By method that answers sums whose terms cancel, how large these are: [rows, 1]; zero where they overflow.
 
-
-def _terms(scope: Scope, rows: Rows) -> dict[str, NDArray[np.float64]]:
-    """By method that answers sums whose terms cancel, how large these are: [rows, 1]; zero where they overflow."""
+    sizes: how many rows come together.
+    """
     if scope.gauge is None:
         return {}
-    gauge = Session(scope.gauge, scope.widths)
-    found = gauge.run_rows(rows, gauge.outputs)
+    gauge = Session(scope.gauge, scope.widths, whole=scope.whole)
+    runs = [gauge.run_rows(batch, gauge.outputs) for batch in _cut(rows, sizes)]
+    found = map(np.concatenate, zip(*runs, strict=True))
     return {m: np.where(np.isfinite(size), size, 0.0) for m, size in zip(gauge.outputs, found, strict=True)}
 
 
@@ -242,17 +222,18 @@ def _affordable(frames: list[tuple[str, pd.DataFrame]], most: int) -> list[tuple
     ]
 
 
-def _in_batches(twin: Model, rows: Rows, size: int) -> dict[str, Any]:
-    """By method the answers for rows that come so many at a time; all methods answer from one run."""
-    outputs = twin.manifest.outputs
-    runs = [twin.together(outputs, rows[start : start + size]) for start in range(0, len(rows), size)]
-    return {output.method: _joined(blocks) for output, blocks in zip(outputs, zip(*runs, strict=True), strict=True)}
+def _in_batches(twin: Model, outputs: Sequence[Output], rows: Rows, sizes: Sequence[int]) -> list[Any]:
+    """The answers of some methods to rows that come so many at a time; all of them from one run."""
+    runs = [twin.together(outputs, batch) for batch in _cut(rows, sizes)]
+    return [concatenated(blocks) for blocks in zip(*runs, strict=True)]
 
 
-def _joined(blocks: Sequence[Any]) -> Any:
-    if isinstance(blocks[0], list):
-        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
-    return np.concatenate(blocks)
+def _cut(rows: Rows, sizes: Sequence[int]) -> Iterator[Rows]:
+    """So many rows after another."""
+    start = 0
+    for size in sizes:
+        yield rows[start : start + size]
+        start += size
 
 
 def _is_float(answers: Any) -> bool:
@@ -260,70 +241,9 @@ def _is_float(answers: Any) -> bool:
     return bool(first.dtype.kind == "f")
 
 
-def _first_rows(answers: Any, rows: int) -> Any:
-    return [part[:rows] for part in answers] if isinstance(answers, list) else answers[:rows]
-
-
-def _tied(expected: dict[str, Any], floors: dict[str, float]) -> NDArray[np.bool_] | None:
-    """Rows whose label may differ at level ulp; None where there are no scores to tell."""
-    for method in ("predict_proba", "decision_function"):
-        if method in floors:
-            return near_ties(expected[method], floors[method])
-    return None
-
-
 def _unproven(graph: bytes) -> Proof:
     """A stand-in, for the runtime loads nothing without a proof."""
     return Proof("bit", 0.0, 0, {}, (), {}, Canary((), {}), 0, {}, hashlib.sha256(graph).hexdigest())
-
-
-def _canary(
-    pipeline: Any,
-    signature: Signature,
-    manifest: Manifest,
-    tables: dict[int, list[Any]],
-    floors: dict[str, float],
-    scope: Scope,
-) -> tuple[tuple[Any, ...], pd.DataFrame, dict[str, Any]]:
-    """Synthetic rows with the pipeline's answers, also as a frame and arrays; rows with a near tie are left out, for
-    another processor may decide it otherwise. Where all of them tie they stay: without any the model could not be
-    loaded."""
-    live = [feature for feature in signature.features if feature.position is not None]
-    rows = probes.canary_rows(signature.features, tables, _few(CANARIES, manifest))
-    frame = signature.frame.iloc[[0] * len(rows)].reset_index(drop=True)
-    by_name = dict(zip((feature.name for feature in signature.features), frame.columns, strict=True))
-    for index, feature in enumerate(live):
-        cells = pd.Series([row[index] for row in rows], dtype=object)
-        if feature.kind in ("category", "text"):
-            cells[cells.isna()] = signature.marker(feature)
-        elif feature.kind == "number" or cells.isna().any():
-            cells = cells.astype(np.float64)
-        else:
-            cells = cells.astype(bool)
-        frame[by_name[feature.name]] = cells
-    methods = [output.method for output in manifest.outputs]
-    frame = _taken(pipeline, signature, methods[0], frame)
-    rows = tuple(rows[index] for index in frame.index)
-    answers = {method: signature.ask(pipeline, method, frame) for method in methods}
-    answers, _ = settle(pipeline, signature, frame, answers, floors, scope)
-    tied = _tied(answers, floors)
-    kept = np.arange(len(rows)) if tied is None or tied.all() else np.flatnonzero(~tied)
-    return (
-        tuple(rows[index] for index in kept.tolist()),
-        frame.iloc[kept],
-        {method: _some(found, kept) for method, found in answers.items()},
-    )
-
-
-def _some(answers: Any, rows: NDArray[np.intp]) -> Any:
-    return [part[rows] for part in answers] if isinstance(answers, list) else answers[rows]
-
-
-def _kept(rows: tuple[Any, ...], answers: dict[str, Any], kept: NDArray[np.intp]) -> Canary:
-    return Canary(
-        tuple(rows[index] for index in kept.tolist()),
-        {method: plain(_some(found, kept)) for method, found in answers.items()},
-    )
 
 
 def _failure(outputs: dict[str, OutputProof], largest: float, allowed: float, scope: Scope) -> str:

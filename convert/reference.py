@@ -5,10 +5,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import joblib
 import numpy as np
 import pandas as pd
+from sklearn.decomposition import MiniBatchNMF
+from sklearn.utils.validation import check_non_negative
 
 from runtime.manifest import STD, Feature
 
@@ -88,10 +91,27 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 @contextlib.contextmanager
 def reference() -> Iterator[None]:
-    """scikit-learn at one thread, where the order of its sums is fixed, and without its warnings."""
-    with joblib.parallel_config(backend="sequential"), warnings.catch_warnings(), np.errstate(all="ignore"):
+    """scikit-learn at one thread, where the order of its sums is fixed, and without its warnings.
+
+    While it lasts MiniBatchNMF refuses negative numbers when it transforms, as NMF does and its own fit: its updates
+    would make their rounding grow without bound, so that scikit-learn itself answers otherwise on another processor.
+    """
+    with (
+        joblib.parallel_config(backend="sequential"),
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+        patch.object(MiniBatchNMF, "_solve_W", _solved_where_positive),
+    ):
         warnings.simplefilter("ignore")
         yield
+
+
+_solved = MiniBatchNMF._solve_W
+
+
+def _solved_where_positive(model: MiniBatchNMF, X: Any, *more: Any) -> Any:
+    check_non_negative(X, "MiniBatchNMF")
+    return _solved(model, X, *more)
 
 
 def dense(answer: Any) -> Any:

@@ -159,6 +159,7 @@ def show(where: str | Path) -> list[str]:
     lines.append("outputs:")
     lines += [f"  {output.method}: {output.dtype}{list(output.shape) or ''}" for output in manifest.outputs]
     lines += [f"  classes: {', '.join(map(str, table))}" for table in manifest.classes]
+    lines += ["rows of a request are answered together: an answer depends on the rows beside it"] * manifest.whole
     return [*lines, "proof:", *(f"  {line}" for line in str(bundle.proof).splitlines())]
 
 

@@ -276,7 +276,9 @@ def _article(name: str) -> str:
 
 
 def _check_fitted(estimator: Any, at: str) -> None:
-    for name, step in _steps(estimator):
+    from .members import members
+
+    for name, step in members(estimator):
         if step is not None and not isinstance(step, str):
             _check_fitted(step, f"{at}{name}")
     if not _is_fitted(estimator):
@@ -307,28 +309,3 @@ def _is_fitted(estimator: Any) -> bool:
     # A fit that failed midway has noted its input, which is enough for scikit-learn.
     learnt = {name for name in vars(estimator) if name.endswith("_") and not name.startswith("__")}
     return bool(learnt - {"n_features_in_", "feature_names_in_"})
-
-
-def _steps(estimator: Any) -> list[tuple[str, Any]]:
-    """What an estimator holds and asks, each with how one gets at it: ``['prep']``, ``.estimators_[0]``."""
-    from sklearn.base import BaseEstimator
-    from sklearn.compose import ColumnTransformer
-    from sklearn.pipeline import FeatureUnion, Pipeline
-
-    if isinstance(estimator, Pipeline):
-        return [(f"[{name!r}]", step) for name, step in estimator.steps]
-    if isinstance(estimator, FeatureUnion):
-        return [(f"[{name!r}]", step) for name, step in estimator.transformer_list]
-    if isinstance(estimator, ColumnTransformer):
-        # One that is given no columns is never fitted, and never asked.
-        chosen = getattr(estimator, "_transformer_to_input_indices", {})
-        transformers = getattr(estimator, "transformers_", ())
-        return [(f"[{name!r}]", step) for name, step, _ in transformers if len(chosen[name])]
-    # Not estimator_, which in an ensemble is the template of its members.
-    held = [
-        (f".{name}", getattr(estimator, name, None)) for name in ("best_estimator_", "final_estimator_", "regressor_")
-    ]
-    members = getattr(estimator, "estimators_", None)
-    if isinstance(members, list):
-        held += [(f".estimators_[{index}]", member) for index, member in enumerate(members)]
-    return [(at, step) for at, step in held if isinstance(step, BaseEstimator)]

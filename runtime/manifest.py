@@ -16,8 +16,8 @@ from .pattern import DEFAULT, check_pattern
 
 __all__ = ["NAME", "PROTOCOL", "STD", "VERSION", "Category", "Feature", "Manifest", "Output", "TextRule", "protocol_of"]
 
-PROTOCOL = 2
-"""The newest protocol that this runtime reads: 1, and 2 with texts."""
+PROTOCOL = 3
+"""The newest protocol that this runtime reads: 1, 2 with texts, and 3 where rows must stay together."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 """The grammar of a model's name and of an alias."""
@@ -138,6 +138,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     classes: the class labels, a table for each output of a classifier; empty for others.
     trained_with, converted_with: versions, by distribution name.
     budget_p95_us: the P95 that one row may take in process, microseconds.
+    whole: whether the answer to a row depends on the rows beside it, as an NMF's does, which stops once all together
+        change little: the rows of a request are then answered in one run, and with no other request's.
     """
 
     protocol: int
@@ -152,6 +154,7 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     trained_with: dict[str, str] = {}
     converted_with: dict[str, str] = {}
     budget_p95_us: float | None = None
+    whole: bool = False
 
     @property
     def columns(self) -> tuple[Feature, ...]:
@@ -169,10 +172,10 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         return next((output for output in self.outputs if output.method == method), None)
 
 
-def protocol_of(inputs: Iterable[Feature]) -> int:
-    """The oldest protocol whose readers understand such inputs: a bundle says that one, so that a runtime which is not
-    updated yet refuses what it could not answer, and nothing else."""
-    return 2 if any(feature.rules for feature in inputs) else 1
+def protocol_of(inputs: Iterable[Feature], whole: bool) -> int:
+    """The oldest protocol whose readers understand such inputs, or rows that stay together: a bundle says that one,
+    so that a runtime which is not updated yet refuses what it could not answer, and nothing else."""
+    return 3 if whole else 2 if any(feature.rules for feature in inputs) else 1
 
 
 class _Protocol(msgspec.Struct):

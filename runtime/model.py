@@ -96,7 +96,7 @@ class Model:
         self.drift = Drift(self.manifest.columns)
         self.tensors = Tensors(self.manifest)
         widths = [rule.columns for _, rule in self.manifest.rules]
-        self.session: Session = Session(bundle.graph, widths)
+        self.session: Session = Session(bundle.graph, widths, whole=self.manifest.whole)
         named = {tensor for output in self.manifest.outputs for tensor in output.tensors}
         if self.session.columns != len(self.manifest.columns) or not named <= set(self.session.outputs):
             raise BundleError(

@@ -1,6 +1,7 @@
 """A graph's bytes become something that runs: the only file that imports onnxruntime."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,7 +23,8 @@ __all__ = ["BLOCK", "INPUT", "MOST_ROWS", "ROWS", "Row", "Session", "text_inputs
 
 BLOCK = 1024
 """Rows in one run. A forest of 500 trees makes 500 leaf numbers a row on its way, so that the memory of a large
-batch is bounded by this; answers do not depend on it, for every operator that we emit treats rows alone."""
+batch is bounded by this; answers do not depend on it, for every operator that we emit treats rows alone, but in a graph
+whose rows must stay together (``Manifest.whole``)."""
 
 ROWS = "rows"
 """The key in a graph's metadata where it says that it may have more rows in one run."""
@@ -47,10 +49,11 @@ class Session:
 
     onnxruntime gets one thread: partial sums over several would make an answer depend on the batch it came in.
     widths: of each text rule that the graph reads, its columns.
+    whole: whether rows that come together are one run, however many.
     Raises BundleError where the bytes are no graph that onnxruntime can run, or one that it should not see.
     """
 
-    def __init__(self, graph: bytes, widths: Sequence[int] = ()) -> None:
+    def __init__(self, graph: bytes, widths: Sequence[int] = (), *, whole: bool = False) -> None:
         check_graph(graph)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -72,7 +75,7 @@ class Session:
                 f"to {', '.join(sorted(types))}: convert the model again"
             )
         self._texts = [text_inputs(rule) for rule in range(len(widths))]
-        self._text_block = min(BLOCK, max(1, DENSE // max(widths, default=1)))
+        self._text_block = sys.maxsize if whole else min(BLOCK, max(1, DENSE // max(widths, default=1)))
         self.columns: int = self._session.get_inputs()[0].shape[1]
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
         self._dtypes = {output.name: _DTYPES[output.type] for output in self._session.get_outputs()}
@@ -82,6 +85,8 @@ class Session:
         rows = said.get(ROWS, "")
         self._block = min(max(int(rows), BLOCK), MOST_ROWS) if rows.isdecimal() and len(rows) < 10 else BLOCK
         self._order = Order.read(said.get(ORDER, ""), self.columns)
+        if whole:  # also in the order in which they came, for what they have in common is added up
+            self._block, self._order = sys.maxsize, None
 
     def run(self, matrix: NDArray[np.float64], outputs: Sequence[str]) -> list[NDArray[Any]]:
         """The outputs of those names for the rows of a C-contiguous float64 matrix [N, columns].

@@ -1,15 +1,13 @@
-"""Decompositions whose transform is an iteration: NMF, topics, sparse codes."""
+"""Decompositions whose transform is an iteration: topics, sparse codes."""
 
 from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from sklearn.decomposition import (
-    NMF,
     DictionaryLearning,
     LatentDirichletAllocation,
     MiniBatchDictionaryLearning,
-    MiniBatchNMF,
     SparseCoder,
 )
 from spox import Var
@@ -33,55 +31,6 @@ def _rows_of(tensor: Var, row: Any) -> Var:
     """One row of numbers, [k], for every row of a tensor [N, features]."""
     shape = op.concat([op.shape(tensor, start=0, end=1), _axis(len(row))], axis=0)
     return op.expand(constant(np.reshape(row, (1, -1))), shape)
-
-
-@lowers(NMF, method="transform")
-def nmf(model: NMF, x: Matrix) -> Matrix:
-    """Coordinate descent from zero (sklearn.decomposition._cdnmf_fast), for as many turns as it may take."""
-    if model.solver != "cd":
-        raise UnsupportedError(
-            "expected NMF with solver='cd', found 'mu', which starts from the mean of all rows that it is given: "
-            "fit it with solver='cd'"
-        )
-    if model.tol:
-        raise UnsupportedError(
-            f"expected NMF with tol=0, found {model.tol:g}, with which a row's answer depends on the rows beside it, "
-            "for it stops once all together change little: set_params(tol=0), the model need not be fitted again"
-        )
-    if model.shuffle:
-        raise UnsupportedError("expected NMF with shuffle=False, found True: its order is drawn anew at every call")
-    components = np.asarray(model.components_, np.float64)
-    l1, l2 = _penalties(model, x.width)
-    gram = components @ components.T + l2 * np.eye(len(components))
-    product = op.sub(op.matmul(x.tensor, constant(components.T)), constant(l1))
-
-    def turn(_: Var, __: Var, weights: Var) -> list[Var]:
-        columns = [_column(weights, index) for index in range(len(gram))]
-        for t, row in enumerate(gram):
-            gradient = op.neg(_column(product, t))
-            for factor, column in zip(row.tolist(), columns, strict=True):
-                gradient = op.add(gradient, op.mul(constant(factor), column))
-            if row[t]:
-                moved = op.sub(columns[t], op.div(gradient, constant(row[t])))
-                columns[t] = op.max([moved, constant(0)])
-        return [op.const(np.array([True])), op.concat(columns, axis=1)]
-
-    start = _rows_of(x.tensor, np.zeros(len(components)))
-    (weights,) = op.loop(_axis(int(model.max_iter)), op.const(np.array([True])), [start], body=turn)
-    return x.new(op.reshape(weights, op.const(np.array([-1, len(components)]))))
-
-
-def _penalties(model: NMF, width: int) -> tuple[float, float]:
-    """Of the weights: l1 and l2 (_BaseNMF._compute_regularization)."""
-    return width * model.alpha_W * model.l1_ratio, width * model.alpha_W * (1.0 - model.l1_ratio)
-
-
-@lowers(MiniBatchNMF, method="transform")
-def mini_batch_nmf(model: MiniBatchNMF, x: Matrix) -> Matrix:
-    raise UnsupportedError(
-        "expected a transform of each row by itself, found MiniBatchNMF, which starts from the mean of all rows that "
-        "it is given: use NMF(solver='cd', tol=0)"
-    )
 
 
 @lowers(LatentDirichletAllocation, method="transform")

@@ -79,7 +79,16 @@ def kernel_pca(model: KernelPCA, x: Matrix) -> Matrix:
     kept = np.flatnonzero(model.eigenvalues_)
     alphas = np.zeros_like(model.eigenvectors_)
     alphas[:, kept] = model.eigenvectors_[:, kept] / np.sqrt(model.eigenvalues_[kept])
-    return x.new(product(centred, alphas))
+    answer = product(centred, alphas)
+    if model.kernel != "precomputed":
+        # Of a component with a small eigenvalue the terms are far larger than their sum, and centring cancels as well.
+        centrer = model._centerer
+        taken_off = np.abs(centrer.K_fit_rows_) + abs(centrer.K_fit_all_)
+        size = op.abs(kernel)
+        size = op.add(op.add(size, constant(taken_off)), op.reduce_mean(size, op.const(np.array([1])), keepdims=1))
+        terms = product(size, np.abs(alphas))
+        x.scope.adds_up(answer, op.reduce_max(terms, op.const(np.array([1])), keepdims=1))
+    return x.new(answer)
 
 
 @lowers(PCA, IncrementalPCA, FactorAnalysis, method="score_samples")

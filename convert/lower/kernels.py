@@ -125,8 +125,13 @@ def kernel_ridge(model: KernelRidge, x: Matrix) -> Var:
     parameters = {"gamma": model.gamma, "degree": model.degree, "coef0": model.coef0}
     kernel = pairwise_kernel(x, model.X_fit_, model.kernel, parameters)
     weights = np.asarray(model.dual_coef_)
-    prediction = op.matmul(kernel, constant(weights.reshape(len(weights), -1)))
-    return scalar(prediction) if weights.ndim == 1 else prediction
+    columns = weights.reshape(len(weights), -1)
+    prediction = op.matmul(kernel, constant(columns))
+    answer = scalar(prediction) if weights.ndim == 1 else prediction
+    # With little regularisation the weights are far larger than what their sum predicts.
+    terms = op.matmul(op.abs(kernel), constant(np.abs(columns)))
+    x.scope.adds_up(answer, op.reduce_max(terms, op.const(np.array([1])), keepdims=1))
+    return answer
 
 
 @lowers(Nystroem, method="transform")

@@ -149,6 +149,7 @@ class Scope:
     edges: by column, the values next to which trees decide otherwise: where the proof must look.
     fallbacks: the classes that skl2onnx lowered.
     among_equals: whether a step chooses among equally near rows, where scikit-learn leaves it to the processor.
+    whole: whether the answer to a row depends on the rows beside it, as in ``Manifest.whole``.
     sums: answers that are sums of terms which cancel, each with the size of its terms (``adds_up``).
     alone: of these, those whose rows are each held to their own terms alone; rowwise: the same by method.
     logarithms: answers that are logarithms of probabilities or densities, each with a thousandth of how large these may
@@ -170,6 +171,7 @@ class Scope:
     edges: dict[int, list[Floats]] = field(default_factory=dict)
     fallbacks: list[str] = field(default_factory=list)
     among_equals: bool = False
+    whole: bool = False
     sums: list[tuple[Var, Var]] = field(default_factory=list)
     alone: list[Var] = field(default_factory=list)
     rowwise: set[str] = field(default_factory=set)

@@ -14,10 +14,11 @@ def alike(model: Model) -> frozenset[str]:
     """The outputs of a graph whose bits do not depend on how many rows are in one run, as the proof has shown.
 
     A method's are those that were identical to the pipeline's in every row, at one row a run and at many. Labels are
-    made of scores; where there are scores, these must be so too.
+    made of scores; where there are scores, these must be so too. There are none where a row's answer depends on the
+    rows beside it: such a proof has compared batch with batch.
     """
     proof, outputs = model.proof, model.manifest.outputs
-    if min(proof.batches, default=0) != 1 or max(proof.batches) < 2:
+    if model.manifest.whole or min(proof.batches, default=0) != 1 or max(proof.batches) < 2:
         return frozenset()
     same = {method for method, found in proof.outputs.items() if found.identical == found.rows}
     scores = {output.method for output in outputs if output.method in ("predict_proba", "decision_function")}

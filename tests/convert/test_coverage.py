@@ -29,7 +29,9 @@ HEAD = """# What converts
 
 Every estimator of scikit-learn {version} with an inference method for new rows, at its defaults, as the tests find it
 (`tests/convert/test_coverage.py`; the tests beside it vary the parameters). *bit*: identical bits on every probe;
-*ulp*: within 1e-12; where an answer is a sum of terms that cancel, of a thousandth of those.
+*ulp*: within 1e-12; where an answer is a sum of terms that cancel, of a thousandth of those. *together*: scikit-learn's
+answer to a row depends on the rows beside it, and so does the twin's: batches are compared with batches, and a
+request's rows are answered in one run, with no other's.
 """
 
 
@@ -40,7 +42,7 @@ def outcome(name: str, cls: type) -> tuple[str, str]:
         twin = twin_of(estimator, sample)
     except ConvertError as error:
         return "refused", str(error).removeprefix("pipeline: ").replace("|", "\\|").replace("\n", " ")
-    return twin.proof.level, "through skl2onnx" if twin.scope.fallbacks else ""
+    return twin.proof.level, "through skl2onnx" if twin.scope.fallbacks else "together" if twin.manifest.whole else ""
 
 
 def page(outcomes: dict[str, tuple[str, str]]) -> str:

@@ -5,9 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LinearRegression
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multioutput import ClassifierChain
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 
@@ -57,16 +61,74 @@ def test_a_missing_value_where_scikit_learn_raises(monkeypatch: pytest.MonkeyPat
     )
 
 
-def test_an_estimator_that_fails_parity_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step by itself is put beside its twin."""
+@pytest.fixture
+def wrong_pca(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PCA is lowered to what answers otherwise."""
     import convert.lower.decomposition as decomposition
     from convert.lower import _TABLE
 
     right = _TABLE[PCA, "transform"]
     assert right.__module__ == decomposition.__name__
     monkeypatch.setitem(_TABLE, (PCA, "transform"), lambda pca, x: right(_nudged(pca), x))
+
+
+@pytest.mark.usefixtures("wrong_pca")
+def test_an_estimator_that_fails_parity_is_named() -> None:
+    """Each step by itself is put beside its twin."""
     with pytest.raises(ParityError, match=r"^pipeline\['prep'\]\['num'\]\['both'\]\['pca'\]: expected the twin"):
         twin_of(pipeline(), FRAME)
+
+
+def reduced() -> Pipeline:
+    """A classifier behind PCA."""
+    return Pipeline([("prep", FeatureUnion([("pca", PCA(1))])), ("clf", LogisticRegression())])
+
+
+NUMBERS, CLASSES = FRAME[["a", "b"]], FRAME["a"] > 0
+BAGGED = BaggingClassifier(Pipeline([("pca", PCA(1)), ("clf", LogisticRegression())]), 2, max_features=1)
+NESTED = [
+    (GridSearchCV(reduced(), {"clf__C": [1.0]}, cv=2), ".best_estimator_['prep']['pca']"),
+    (
+        VotingClassifier([("l", LogisticRegression()), ("p", reduced())], voting="soft"),
+        ".estimators_[1]['prep']['pca']",
+    ),
+    (StackingClassifier([("p", reduced())], cv=2), ".estimators_[0]['prep']['pca']"),
+    (StackingClassifier([("l", LogisticRegression())], reduced(), cv=2), ".final_estimator_['prep']['pca']"),
+    (CalibratedClassifierCV(reduced(), cv=2), ".calibrated_classifiers_[0].estimator['prep']['pca']"),
+    (FixedThresholdClassifier(reduced()), ".estimator_['prep']['pca']"),
+    (Pipeline([("s", StandardScaler()), ("bag", BAGGED)]), "['bag'].estimators_[0]['pca']"),
+    (
+        GridSearchCV(VotingClassifier([("p", reduced())]), {"voting": ["soft"]}, cv=2),
+        ".best_estimator_.estimators_[0]['prep']['pca']",
+    ),
+]
+
+
+@pytest.mark.usefixtures("wrong_pca")
+@pytest.mark.parametrize(("model", "path"), NESTED, ids=[path for _, path in NESTED])
+def test_it_is_named_in_what_holds_others(model: Any, path: str) -> None:
+    with pytest.raises(ParityError) as caught:
+        twin_of(model.fit(NUMBERS, CLASSES), NUMBERS)
+    assert str(caught.value).startswith(f"pipeline{path}: expected the twin's answers within")
+
+
+@pytest.mark.parametrize(("model", "path"), NESTED, ids=[path for _, path in NESTED])
+def test_a_missing_value_is_named_in_what_holds_others(model: Any, path: str) -> None:
+    """By the first step that raises: a plain member of the vote, and what comes before a final estimator, do so too."""
+    sample = NUMBERS.copy()
+    sample.loc[7] = np.nan
+    with pytest.raises(SampleError) as caught:
+        twin_of(model.fit(NUMBERS, CLASSES), sample)
+    named = ".estimators_[0]" if path.startswith((".final", ".estimators_[1]")) else path
+    assert f"found that pipeline{named} raises on the sample: Input X contains NaN: give rows" in str(caught.value)
+
+
+def test_members_of_chains_and_forests_are_not_looked_at() -> None:
+    """A chain's are given more than it is, a forest's are lowered together."""
+    chain = ClassifierChain(LogisticRegression()).fit(NUMBERS, np.column_stack([CLASSES, ~CLASSES]))
+    forest = RandomForestClassifier(2).fit(NUMBERS, CLASSES)
+    assert culprit(chain, NUMBERS, lambda step, X: True) == ""
+    assert culprit(forest, NUMBERS, lambda step, X: True) == ""
 
 
 def _nudged(pca: PCA) -> PCA:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import (
@@ -14,9 +15,11 @@ from sklearn.ensemble import (
     StackingClassifier,
     VotingClassifier,
 )
+from sklearn.feature_selection import RFE, SelectFromModel
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, OneHotEncoder, StandardScaler
@@ -62,6 +65,24 @@ LOGS = TransformedTargetRegressor(LinearRegression(), func=np.arcsinh, inverse_f
 LOGS.regressor_ = LinearRegression()
 
 
+def scaled() -> Pipeline:
+    return Pipeline([("s", StandardScaler()), ("clf", LogisticRegression())])
+
+
+def spoiled(model: Any, inner: Any) -> Any:
+    """A fitted model, one pipeline inside of which has a scaler that is not."""
+    inner(model.fit(X, Y)).steps[0] = ("s", StandardScaler())
+    return model
+
+
+CALIBRATED = spoiled(CalibratedClassifierCV(scaled(), cv=2), lambda model: model.calibrated_classifiers_[1].estimator)
+THRESHOLD = spoiled(FixedThresholdClassifier(scaled()), lambda model: model.estimator_)
+TUNED = spoiled(GridSearchCV(THRESHOLD, {"threshold": [0.4]}, cv=2), lambda model: model.best_estimator_.estimator_)
+PAIRS = spoiled(OneVsOneClassifier(scaled()), lambda model: model.estimators_[0])
+STACKED = spoiled(StackingClassifier([("a", MODEL)], scaled(), cv=2), lambda model: model.final_estimator_)
+FROZEN = Pipeline([("f", spoiled(FrozenEstimator(scaled().fit(X, Y)), lambda model: model.estimator))])
+
+
 @pytest.mark.parametrize(
     ("pipeline", "found"),
     [
@@ -75,6 +96,12 @@ LOGS.regressor_ = LinearRegression()
         (VOTING, "StandardScaler at pipeline.estimators_[1]['standardscaler']"),
         (Pipeline([("s", SCALER), ("grid", GRID)]), "StandardScaler at pipeline['grid'].best_estimator_['scale']"),
         (LOGS, "LinearRegression at pipeline.regressor_"),
+        (CALIBRATED, "StandardScaler at pipeline.calibrated_classifiers_[1].estimator['s']"),
+        (THRESHOLD, "StandardScaler at pipeline.estimator_['s']"),
+        (TUNED, "StandardScaler at pipeline.best_estimator_.estimator_['s']"),
+        (PAIRS, "StandardScaler at pipeline.estimators_[0]['s']"),
+        (STACKED, "StandardScaler at pipeline.final_estimator_['s']"),
+        (FROZEN, "StandardScaler at pipeline['f'].estimator['s']"),
         (Pipeline([("s", SCALER), ("theirs", Theirs())]), "Theirs at pipeline['theirs']"),
     ],
 )
@@ -119,6 +146,11 @@ def test_what_needs_no_fit_is_fitted() -> None:
 def test_members_of_what_is_fitted_are_fitted(model: Any) -> None:
     """Templates among them are not."""
     check_fitted(model.fit(X, Y))
+
+
+def test_an_estimator_that_chose_columns_is_fitted() -> None:
+    check_fitted(SelectFromModel(LogisticRegression()).fit(X, Y))
+    check_fitted(RFE(LogisticRegression(), n_features_to_select=1).fit(X, Y))
 
 
 def test_a_label_that_never_changes() -> None:

@@ -210,7 +210,7 @@ def test_the_proof_catches_a_mutated_graph(source: Callable[[], Any], mutate: Ca
     mutate(model)
     assert model.SerializeToString() != before
     try:
-        proof = prove(pipeline, signature, twin.manifest, model.SerializeToString(), scope, None, {}, lambda line: None)
+        proof = prove(pipeline, signature, twin.manifest, model.SerializeToString(), scope, None, lambda line: None)
     except ParityError:
         return
     # One ulp in a leaf lies within level ulp: there the proof must at least have lost its bits.
@@ -229,5 +229,5 @@ def test_the_proof_catches_swapped_classes() -> None:
     _, scope, _, _ = build_graph(pipeline, signature)
     swapped = msgspec.structs.replace(twin.manifest, classes=(twin.manifest.classes[0][::-1],))
     with pytest.raises(ParityError, match="labels differ") as caught:
-        prove(pipeline, signature, swapped, twin.graph, scope, None, {}, lambda line: None)
+        prove(pipeline, signature, swapped, twin.graph, scope, None, lambda line: None)
     assert "row " in caught.value.worst

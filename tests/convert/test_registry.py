@@ -309,6 +309,11 @@ def test_a_version_is_shown(tmp_path: Path) -> None:
         assert show(where) == expected
 
 
+def test_a_version_whose_rows_stay_together_is_shown_as_such() -> None:
+    topics = Path(__file__).parents[1] / "formats" / "3" / "topics"
+    assert "rows of a request are answered together: an answer depends on the rows beside it" in show(topics)
+
+
 def test_an_alias_can_be_checked_beforehand(tmp_path: Path) -> None:
     """Before a conversion of minutes, where there may be no model yet."""
     check_alias(tmp_path / "none", "production")

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
+from sklearn.decomposition import NMF
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
@@ -112,7 +113,13 @@ def texts(random: np.random.Generator) -> Frozen:
     return Frozen(pipeline.fit(frame, frame["text"].str.contains("good")), frame, _asked(frame, *changes))
 
 
+def topics(random: np.random.Generator) -> Frozen:
+    """What answers to a row according to the rows beside it."""
+    frame = pd.DataFrame(random.poisson(2.0, size=(ROWS, 3)).astype(float), columns=["a", "b", "ünï \N{SNOWMAN}"])
+    return Frozen(NMF(2, random_state=0).fit(frame), frame, _asked(frame, {"a": 40.0}))
+
+
 PIPELINES = {
     make.__name__: make
-    for make in (numbers_regressor, logistic, mixed_classifier, several_outputs, boosting, scaler, texts)
+    for make in (numbers_regressor, logistic, mixed_classifier, several_outputs, boosting, scaler, texts, topics)
 }

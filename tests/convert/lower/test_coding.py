@@ -1,15 +1,13 @@
-"""Transforms that are iterations: NMF, topics, sparse codes."""
+"""Transforms that are iterations: topics, sparse codes."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.decomposition import (
-    NMF,
     DictionaryLearning,
     LatentDirichletAllocation,
     MiniBatchDictionaryLearning,
-    MiniBatchNMF,
     SparseCoder,
 )
 from sklearn.exceptions import ConvergenceWarning
@@ -24,31 +22,6 @@ COUNTS = RNG.poisson(2.0, size=(30, 5)).astype(float)
 ATOMS = RNG.normal(size=(8, 6))
 ATOMS /= np.linalg.norm(ATOMS, axis=1, keepdims=True)
 EXACT = ("bit", "ulp")
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"max_iter": 60}, {"alpha_W": 0.1, "l1_ratio": 0.5, "max_iter": 30}, {"init": "random", "max_iter": 1}],
-    ids=str,
-)
-def test_nmf(options: Any) -> None:
-    model = NMF(3, random_state=0, tol=0, **options).fit(COUNTS)
-    assert levels(twin_of(model, COUNTS))["transform"] in EXACT
-
-
-@pytest.mark.parametrize(
-    ("model", "words"),
-    [
-        (NMF(2, tol=1e-2), "the rows beside it"),
-        (NMF(2, solver="mu", tol=0), "the mean of all rows"),
-        (NMF(2, shuffle=True, tol=0), "drawn anew"),
-        (MiniBatchNMF(2, tol=0.1), "the mean of all rows"),
-    ],
-    ids=repr,
-)
-def test_factorisations_of_a_batch_are_refused(model: Any, words: str) -> None:
-    with pytest.raises(UnsupportedError, match=words):
-        twin_of(model.fit(COUNTS), COUNTS)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,14 @@ def test_kernel_ridge_of_several_targets_and_default_gamma() -> None:
     assert levels(twin_of(model, X))["predict"] in ("bit", "ulp")
 
 
+@pytest.mark.parametrize(("kernel", "alpha"), [("linear", 0.01), ("poly", 0.01), ("rbf", 1e-6)])
+def test_kernel_ridge_of_large_weights(kernel: str, alpha: float) -> None:
+    """Little regularisation: their sum is measured by its terms."""
+    model = KernelRidge(kernel=kernel, alpha=alpha).fit(X[:60], Y[:60])
+    twin = twin_of(model, X)
+    assert twin.proof.outputs["predict"].terms > 3 * np.abs(model.predict(X)).max()
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_nystroem(kernel: str) -> None:
     # More components than a linear kernel has dimensions would magnify its rounding.

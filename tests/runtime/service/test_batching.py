@@ -316,6 +316,8 @@ def test_what_was_not_proven_alike_is_not_joined(folder: Path, tmp_path: Path) -
     other = msgspec.structs.replace(found["predict_proba"], identical=len(rows) - 1)
     model.proof = msgspec.structs.replace(proof, outputs={**found, "predict_proba": other})
     assert alike(model) == frozenset()  # the label is made of the score
+    model.proof, model.manifest = proof, msgspec.structs.replace(model.manifest, whole=True)
+    assert alike(model) == frozenset()  # batch was compared with batch
 
 
 def test_an_output_that_was_not_proven_alike_is_run_by_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,106 @@
+"""The synthetic rows that a model is asked again before it serves, with the pipeline's answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from runtime.manifest import Manifest
+from runtime.proof import Canary
+from runtime.reading import plain
+
+from .asked import taken
+from .lower.matrix import Scope
+from .parity import near_ties
+from .probes import canary_rows
+from .reference import Signature
+from .settled import settle
+
+__all__ = ["Canaries", "tied_rows"]
+
+
+@dataclass(frozen=True)
+class Canaries:
+    """rows: as a proof has them. frame: as the pipeline takes them. answers: the pipeline's, to all of them together,
+    by method."""
+
+    rows: tuple[tuple[Any, ...], ...]
+    frame: pd.DataFrame
+    answers: dict[str, Any]
+    pipeline: Any
+    signature: Signature
+    floors: dict[str, float]
+    scope: Scope
+
+    @classmethod
+    def drawn(
+        cls,
+        pipeline: Any,
+        signature: Signature,
+        manifest: Manifest,
+        tables: dict[int, list[Any]],
+        count: int,
+        floors: dict[str, float],
+        scope: Scope,
+    ) -> "Canaries":
+        """So many at most, as the pipeline takes them; rows with a near tie are left out, for another processor may
+        decide it otherwise. Where all of them tie they stay: without any the model could not be loaded."""
+        rows = canary_rows(signature.features, tables, count)
+        methods = [output.method for output in manifest.outputs]
+        batches = [batch for batch, _ in taken(pipeline, signature, methods, _framed(signature, rows))]
+        frame = max(batches, key=len) if scope.whole else pd.concat(batches)
+        found = cls(tuple(rows[index] for index in frame.index), frame, {}, pipeline, signature, floors, scope)
+        found = found._asked(methods)
+        tied = tied_rows(found.answers, floors)
+        return found if tied is None else found.some(~tied)
+
+    def some(self, wanted: NDArray[np.bool_]) -> "Canaries":
+        """Those of some rows; all where none is wanted."""
+        if wanted.all() or not wanted.any():
+            return self
+        kept = np.flatnonzero(wanted)
+        answers = {method: _some(found, kept) for method, found in self.answers.items()}
+        part = replace(
+            self, rows=tuple(self.rows[row] for row in kept.tolist()), frame=self.frame.iloc[kept], answers=answers
+        )
+        return part._asked(list(answers)) if self.scope.whole else part
+
+    def proof(self) -> Canary:
+        return Canary(self.rows, {method: plain(found) for method, found in self.answers.items()})
+
+    def _asked(self, methods: Sequence[str]) -> "Canaries":
+        answers = {method: self.signature.ask(self.pipeline, method, self.frame) for method in methods}
+        answers, _ = settle(self.pipeline, self.signature, self.frame, answers, self.floors, self.scope)
+        return replace(self, answers=answers)
+
+
+def tied_rows(answers: dict[str, Any], floors: dict[str, float]) -> NDArray[np.bool_] | None:
+    """Rows whose label may differ at level ulp; None where there are no scores to tell."""
+    for method in ("predict_proba", "decision_function"):
+        if method in floors:
+            return near_ties(answers[method], floors[method])
+    return None
+
+
+def _framed(signature: Signature, rows: tuple[tuple[Any, ...], ...]) -> pd.DataFrame:
+    """Rows as a proof has them in the sample's columns, numbered."""
+    live = [feature for feature in signature.features if feature.position is not None]
+    frame = signature.frame.iloc[[0] * len(rows)].reset_index(drop=True)
+    by_name = dict(zip((feature.name for feature in signature.features), frame.columns, strict=True))
+    for index, feature in enumerate(live):
+        cells = pd.Series([row[index] for row in rows], dtype=object)
+        if feature.kind in ("category", "text"):
+            cells[cells.isna()] = signature.marker(feature)
+        elif feature.kind == "number" or cells.isna().any():
+            cells = cells.astype(np.float64)
+        else:
+            cells = cells.astype(bool)
+        frame[by_name[feature.name]] = cells
+    return frame
+
+
+def _some(answers: Any, rows: NDArray[np.intp]) -> Any:
+    return [part[rows] for part in answers] if isinstance(answers, list) else answers[rows]
