@@ -18,14 +18,14 @@ from runtime.model import Model
 from runtime.proof import Canary, OutputProof, Proof
 from runtime.reading import plain
 from runtime.rows import Rows
-from runtime.session import Session
 from runtime.tensors import Tensors
 
 from . import probes
 from .as_json import same_as_json
+from .bounds import Bounds
 from .errors import ParityError, UnsupportedError
 from .lower.matrix import Scope
-from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
+from .parity import ULP, Ledger, compare_numbers, floor_of
 from .paths import chosen, walked
 from .portable import check as check_portable
 from .reference import Signature
@@ -101,14 +101,16 @@ def prove(
     floors = {
         method: floor_of(_first_rows(answers, ordinary)) for method, answers in expected.items() if _is_float(answers)
     }
-    terms = _terms(scope, given)
-    sizes = {method: float(found[:ordinary].max()) for method, found in terms.items()}
+    bounds = Bounds.of(scope, given)
+    sizes = {method: float(found[:ordinary].max()) for method, found in bounds.terms.items()}
     floors |= {m: max(floors[m], size / 1000) for m, size in sizes.items() if m not in scope.rowwise}
     expected, open_ = settle(pipeline, signature, frame, expected, floors, scope)
     allowed = ULP if tolerance is None else max(tolerance, ULP)
-    rows_of_canary, frame_of_canary, answers_of_canary = _canary(pipeline, signature, manifest, tables, floors, scope)
+    rows_of_canary, frame_of_canary, answers_of_canary = _canary(
+        pipeline, signature, manifest, tables, floors, scope, twin.tensors
+    )
     again = twin.tensors.of(signature.given(frame_of_canary))
-    terms_of_canary = _terms(scope, again)
+    bounds_of_canary = Bounds.of(scope, again)
     sound = np.ones(len(again), bool)
     ledgers = {method: Ledger(floors.get(method, 0.0), sizes.get(method, 0.0)) for method in methods}
     excess: dict[str, NDArray[np.float64]] = {}
@@ -116,12 +118,9 @@ def prove(
     def compare(output: Output, found: Any) -> None:
         """Add answers for the first rows to their method's ledger."""
         method, rows = output.method, len(found[0] if isinstance(found, list) else found)
-        least = np.maximum(ledgers[method].floor, terms.get(method, np.zeros((len(frame), 1)))[:rows] / 1000)
-        tied = _tied(expected, floors) if output.labels else None
-        part = _first_rows(expected[method], rows)
-        comparison = _compared(
-            method, part, found, least if method in floors else None, None if tied is None else tied[:rows], scope
-        )
+        tied = bounds.tied(expected, floors) if output.labels else None
+        floor = ledgers[method].floor if method in floors else None
+        comparison = bounds.compared(method, _first_rows(expected[method], rows), found, floor, tied)
         decided = ~open_[:rows]
         ledgers[method].add(
             replace(
@@ -144,11 +143,11 @@ def prove(
         method, ledger = output.method, ledgers[output.method]
         # What a model is asked before it serves belongs to the proof, or there were bundles that nobody could load.
         wanted, found = answers_of_canary[method], twin.answers(output, again)
-        least = np.maximum(ledger.floor, terms_of_canary.get(method, np.zeros((len(again), 1))) / 1000)
-        tied = _tied(answers_of_canary, floors) if output.labels else None
-        ledger.add(_compared(method, wanted, found, least if method in floors else None, tied, scope))
+        tied = bounds_of_canary.tied(answers_of_canary, floors) if output.labels else None
+        floor = ledger.floor if method in floors else None
+        ledger.add(bounds_of_canary.compared(method, wanted, found, floor, tied))
         if method in scope.rowwise:
-            ledger.floor = max(ledger.floor, float(terms_of_canary[method].max(initial=0.0)) / 1000)
+            ledger.floor = max(ledger.floor, float(bounds_of_canary.terms[method].max(initial=0.0)) / 1000)
         if method in floors:  # the model itself measures against the floor alone
             sound &= compare_numbers(wanted, found, ledger.floor).excess <= allowed
         say(f"compared: {method}, {ledger.identical:,} of {ledger.rows:,} rows identical")
@@ -178,25 +177,6 @@ def prove(
     )
 
 
-def _compared(
-    method: str,
-    wanted: Any,
-    found: Any,
-    least: NDArray[np.float64] | None,
-    tied: NDArray[np.bool_] | None,
-    scope: Scope,
-) -> Comparison:
-    """least: [rows, 1], for numbers; None for labels."""
-    try:
-        if least is None:
-            return compare_labels(wanted, found, tied)
-        if method in scope.logged:
-            return compare_logarithms(wanted, found, least, scope.logged[method])
-        return compare_numbers(wanted, found, least)
-    except ValueError as error:
-        raise ParityError(f"{method}: {error}") from error
-
-
 def _taken(pipeline: Any, signature: Signature, method: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The rows that the pipeline takes, by halving the groups that it does not: each value may be taken alone, and
     yet a division of two of them give what the next step refuses."""
@@ -209,15 +189,6 @@ def _taken(pipeline: Any, signature: Signature, method: str, frame: pd.DataFrame
         halves = (frame.iloc[:middle], frame.iloc[middle:])
         return pd.concat([_taken(pipeline, signature, method, half) for half in halves])
     return frame
-
-
-def _terms(scope: Scope, rows: Rows) -> dict[str, NDArray[np.float64]]:
-    """By method that answers sums whose terms cancel, how large these are: [rows, 1]; zero where they overflow."""
-    if scope.gauge is None:
-        return {}
-    gauge = Session(scope.gauge, scope.widths)
-    found = gauge.run_rows(rows, gauge.outputs)
-    return {m: np.where(np.isfinite(size), size, 0.0) for m, size in zip(gauge.outputs, found, strict=True)}
 
 
 def _widest(manifest: Manifest) -> int:
@@ -264,14 +235,6 @@ def _first_rows(answers: Any, rows: int) -> Any:
     return [part[:rows] for part in answers] if isinstance(answers, list) else answers[:rows]
 
 
-def _tied(expected: dict[str, Any], floors: dict[str, float]) -> NDArray[np.bool_] | None:
-    """Rows whose label may differ at level ulp; None where there are no scores to tell."""
-    for method in ("predict_proba", "decision_function"):
-        if method in floors:
-            return near_ties(expected[method], floors[method])
-    return None
-
-
 def _unproven(graph: bytes) -> Proof:
     """A stand-in, for the runtime loads nothing without a proof."""
     return Proof("bit", 0.0, 0, {}, (), {}, Canary((), {}), 0, {}, hashlib.sha256(graph).hexdigest())
@@ -284,10 +247,11 @@ def _canary(
     tables: dict[int, list[Any]],
     floors: dict[str, float],
     scope: Scope,
+    tensors: Tensors,
 ) -> tuple[tuple[Any, ...], pd.DataFrame, dict[str, Any]]:
-    """Synthetic rows with the pipeline's answers, also as a frame and arrays; rows with a near tie are left out, for
-    another processor may decide it otherwise. Where all of them tie they stay: without any the model could not be
-    loaded."""
+    """Synthetic rows with the pipeline's answers, also as a frame and arrays; rows with a near tie are left out, and
+    those that hang on a rounding, for another processor may decide them otherwise. Where all of them do they stay:
+    without any the model could not be loaded."""
     live = [feature for feature in signature.features if feature.position is not None]
     rows = probes.canary_rows(signature.features, tables, _few(CANARIES, manifest))
     frame = signature.frame.iloc[[0] * len(rows)].reset_index(drop=True)
@@ -306,8 +270,10 @@ def _canary(
     rows = tuple(rows[index] for index in frame.index)
     answers = {method: signature.ask(pipeline, method, frame) for method in methods}
     answers, _ = settle(pipeline, signature, frame, answers, floors, scope)
-    tied = _tied(answers, floors)
-    kept = np.arange(len(rows)) if tied is None or tied.all() else np.flatnonzero(~tied)
+    bounds = Bounds.of(scope, tensors.of(signature.given(frame)))
+    tied = bounds.tied(answers, floors)
+    open_ = bounds.undecided if tied is None else bounds.undecided | tied
+    kept = np.arange(len(rows)) if open_.all() else np.flatnonzero(~open_)
     return (
         tuple(rows[index] for index in kept.tolist()),
         frame.iloc[kept],

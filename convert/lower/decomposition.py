@@ -22,7 +22,7 @@ from spox import Var
 
 from . import linear, lower, lowers
 from .distances import constant, row_sum
-from .kernels import pairwise_kernel
+from .kernels import kernel_terms, pairwise_kernel
 from .matrix import Matrix
 
 Floats = NDArray[np.float64]
@@ -79,7 +79,14 @@ def kernel_pca(model: KernelPCA, x: Matrix) -> Matrix:
     kept = np.flatnonzero(model.eigenvalues_)
     alphas = np.zeros_like(model.eigenvectors_)
     alphas[:, kept] = model.eigenvectors_[:, kept] / np.sqrt(model.eigenvalues_[kept])
-    return x.new(product(centred, alphas))
+    answer = product(centred, alphas)
+    # Centring takes off means; where the terms are large the kernel's own digits are lost before the product.
+    terms = kernel_terms(x, model.X_fit_, model.kernel, parameters, kernel)
+    rows = op.div(op.reduce_sum(terms, op.const(np.array([1])), keepdims=1), constant(len(alphas)))
+    fixed = np.abs(model._centerer.K_fit_rows_) + abs(model._centerer.K_fit_all_)
+    sizes = product(op.add(op.add(terms, rows), constant(fixed)), np.abs(alphas))
+    x.scope.adds_up(answer, op.reduce_max(sizes, op.const(np.array([1])), keepdims=1))
+    return x.new(answer)
 
 
 @lowers(PCA, IncrementalPCA, FactorAnalysis, method="score_samples")
