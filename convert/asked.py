@@ -1,6 +1,6 @@
 """What a pipeline answers to rows, and which of them it was given together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from runtime.rows import Rows
+
 from .lower.matrix import Scope
 from .reference import Signature
 from .settled import settle
 
-__all__ = ["Asked", "ask", "ask_again", "concatenated", "first_rows", "taken"]
+__all__ = ["Asked", "ask", "ask_again", "concatenated", "cut", "first_rows", "taken"]
 
 REFUSALS = (ValueError, TypeError, LookupError, OverflowError)
 """What a pipeline raises for rows that it does not take."""
@@ -120,6 +122,14 @@ def _stacked(kinds: Kinds) -> pd.DataFrame:
 
 def _rows(answers: Any, rows: slice) -> Any:
     return [part[rows] for part in answers] if isinstance(answers, list) else answers[rows]
+
+
+def cut(rows: Rows, sizes: Sequence[int]) -> Iterator[Rows]:
+    """So many rows after another."""
+    start = 0
+    for size in sizes:
+        yield rows[start : start + size]
+        start += size
 
 
 def concatenated(blocks: Sequence[Any]) -> Any:

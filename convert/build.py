@@ -17,6 +17,7 @@ import spox
 from runtime.manifest import STD, Category, Feature, Manifest, Output, protocol_of
 from runtime.proof import Proof
 
+from .bounds import gauge
 from .budget import held
 from .culprit import culprit
 from .errors import ConvertError, ParityError, UnsupportedError
@@ -243,8 +244,7 @@ def build_graph(
     model.producer_name = "pipetwin"
     note_rows(model, scope.ensembles)
     note_order(model, scope.ensembles)
-    if sizes:
-        scope.gauge = serialize(spox.build(scope.inputs, sizes, drop_unused_inputs=False), scope.ensembles)
+    scope.gauge = gauge(scope, sizes)
     # What trees ask that is not the request's matrix itself, where rows can be put on their thresholds all the same.
     asked = {str(id(e.matrix)): e.matrix for e in scope.ensembles if e.matrix is not x and (e.sources >= 0).any()}
     if asked:

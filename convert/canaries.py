@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runtime.manifest import Manifest
+from runtime.model import Model
 from runtime.proof import Canary
 from runtime.reading import plain
 
 from .asked import taken
+from .bounds import Bounds
 from .lower.matrix import Scope
-from .parity import near_ties
 from .probes import canary_rows
 from .reference import Signature
 from .settled import settle
 
-__all__ = ["Canaries", "tied_rows"]
+__all__ = ["Canaries"]
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,24 @@ class Canaries:
         cls,
         pipeline: Any,
         signature: Signature,
-        manifest: Manifest,
+        twin: Model,
         tables: dict[int, list[Any]],
         count: int,
         floors: dict[str, float],
         scope: Scope,
     ) -> "Canaries":
-        """So many at most, as the pipeline takes them; rows with a near tie are left out, for another processor may
-        decide it otherwise. Where all of them tie they stay: without any the model could not be loaded."""
+        """So many at most, as the pipeline takes them; rows with a near tie are left out, and those that hang on a
+        rounding, for another processor may decide them otherwise. Where all of them do they stay: without any the model
+        could not be loaded."""
         rows = canary_rows(signature.features, tables, count)
-        methods = [output.method for output in manifest.outputs]
+        methods = [output.method for output in twin.manifest.outputs]
         batches = [batch for batch, _ in taken(pipeline, signature, methods, _framed(signature, rows))]
         frame = max(batches, key=len) if scope.whole else pd.concat(batches)
         found = cls(tuple(rows[index] for index in frame.index), frame, {}, pipeline, signature, floors, scope)
         found = found._asked(methods)
-        tied = tied_rows(found.answers, floors)
-        return found if tied is None else found.some(~tied)
+        bounds = Bounds.of(scope, twin.tensors.of(signature.given(frame)), (len(frame),))
+        tied = bounds.tied(found.answers, floors)
+        return found.some(~(bounds.undecided if tied is None else bounds.undecided | tied))
 
     def some(self, wanted: NDArray[np.bool_]) -> "Canaries":
         """Those of some rows; all where none is wanted."""
@@ -75,14 +77,6 @@ class Canaries:
         answers = {method: self.signature.ask(self.pipeline, method, self.frame) for method in methods}
         answers, _ = settle(self.pipeline, self.signature, self.frame, answers, self.floors, self.scope)
         return replace(self, answers=answers)
-
-
-def tied_rows(answers: dict[str, Any], floors: dict[str, float]) -> NDArray[np.bool_] | None:
-    """Rows whose label may differ at level ulp; None where there are no scores to tell."""
-    for method in ("predict_proba", "decision_function"):
-        if method in floors:
-            return near_ties(answers[method], floors[method])
-    return None
 
 
 def _framed(signature: Signature, rows: tuple[tuple[Any, ...], ...]) -> pd.DataFrame:

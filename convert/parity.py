@@ -103,9 +103,10 @@ def compare_labels(expected: Any, found: Any, tied: NDArray[np.bool_] | None = N
     )
 
 
-def near_ties(scores: Any, floor: float, bound: float = ULP) -> NDArray[np.bool_]:
+def near_ties(scores: Any, floor: float | Floats, bound: float = ULP) -> NDArray[np.bool_]:
     """Rows whose two best scores lie within the bound of each other.
 
+    floor: one for all rows, or each row's, [N].
     scores: [N, classes] (of several outputs, a list of those), or [N], a binary decision that is compared with zero.
     """
     if isinstance(scores, list):

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,16 +17,16 @@ from runtime.memory import give_back
 from runtime.model import Model
 from runtime.proof import Canary, OutputProof, Proof
 from runtime.rows import Rows
-from runtime.session import Session
 from runtime.tensors import Tensors
 
 from . import probes
 from .as_json import same_as_json
-from .asked import Asked, ask, ask_again, concatenated, first_rows
-from .canaries import Canaries, tied_rows
+from .asked import Asked, ask, ask_again, concatenated, cut, first_rows
+from .bounds import Bounds
+from .canaries import Canaries
 from .errors import ParityError, UnsupportedError
 from .lower.matrix import Scope
-from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of
+from .parity import ULP, Ledger, compare_numbers, floor_of
 from .paths import chosen, walked
 from .portable import check as check_portable
 from .reference import Signature
@@ -90,20 +90,20 @@ def prove(
     # Of the sample alone: measured over the far-out probes a floor would let everything ordinary pass.
     ordinary = len(frames[0][1])
     floors = {m: floor_of(first_rows(answers, ordinary)) for m, answers in asked.answers.items() if _is_float(answers)}
-    terms = _terms(scope, given, asked.sizes)
-    extents = {method: float(found[:ordinary].max()) for method, found in terms.items()}
+    bounds = Bounds.of(scope, given, asked.sizes)
+    extents = {method: float(found[:ordinary].max()) for method, found in bounds.terms.items()}
     floors |= {m: max(floors[m], extent / 1000) for m, extent in extents.items() if m not in scope.rowwise}
     asked = asked.settled(pipeline, signature, floors, scope)
     allowed = ULP if tolerance is None else max(tolerance, ULP)
     ledgers = {method: Ledger(floors.get(method, 0.0), extents.get(method, 0.0)) for method in methods}
     excess: dict[str, NDArray[np.float64]] = {}
 
-    def compare(output: Output, found: Any, asked: Asked, terms: Mapping[str, NDArray[np.float64]]) -> None:
+    def compare(output: Output, found: Any, asked: Asked, bounds: Bounds) -> None:
         """Add a method's answers to its ledger."""
-        method, rows = output.method, len(asked.frame)
-        least = np.maximum(ledgers[method].floor, terms.get(method, np.zeros((rows, 1)))[:rows] / 1000)
-        tied = tied_rows(asked.answers, floors) if output.labels else None
-        comparison = _compared(method, asked.answers[method], found, least if method in floors else None, tied, scope)
+        method = output.method
+        tied = bounds.tied(asked.answers, floors) if output.labels else None
+        floor = ledgers[method].floor if method in floors else None
+        comparison = bounds.compared(method, asked.answers[method], found, floor, tied)
         ledgers[method].add(
             replace(
                 comparison,
@@ -116,29 +116,28 @@ def prove(
     # Trees are walked once for all methods.
     for outputs_of in [manifest.outputs] if trees else [(output,) for output in manifest.outputs]:
         for output, found in zip(outputs_of, _in_batches(twin, outputs_of, given, asked.sizes), strict=True):
-            compare(output, found, asked, terms)
+            compare(output, found, asked, bounds)
     for size in BATCHES:
         again = ask_again(pipeline, signature, asked, AGAIN, size, scope)
-        rows, terms_of_rows = given[: len(again.frame)], terms
+        rows, held = given[: len(again.frame)], bounds.first(len(again.frame))
         if scope.whole:
             again = again.settled(pipeline, signature, floors, scope)
             rows = twin.tensors.of(signature.given(again.frame))
-            terms_of_rows = _terms(scope, rows, again.sizes)
+            held = Bounds.of(scope, rows, again.sizes)
         for output, found in zip(manifest.outputs, _in_batches(twin, manifest.outputs, rows, again.sizes), strict=True):
-            compare(output, found, again, terms_of_rows)
-    canaries = Canaries.drawn(pipeline, signature, manifest, tables, _few(CANARIES, manifest), floors, scope)
+            compare(output, found, again, held)
+    canaries = Canaries.drawn(pipeline, signature, twin, tables, _few(CANARIES, manifest), floors, scope)
     rows = twin.tensors.of(signature.given(canaries.frame))
-    terms = _terms(scope, rows, (len(rows),))
+    bounds = Bounds.of(scope, rows, (len(rows),))
     sound = np.ones(len(rows), bool)
     for output in manifest.outputs:
         method, ledger = output.method, ledgers[output.method]
         # What a model is asked before it serves belongs to the proof, or there were bundles that nobody could load.
         wanted, found = canaries.answers[method], twin.answers(output, rows)
-        least = np.maximum(ledger.floor, terms.get(method, np.zeros((len(rows), 1))) / 1000)
-        tied = tied_rows(canaries.answers, floors) if output.labels else None
-        ledger.add(_compared(method, wanted, found, least if method in floors else None, tied, scope))
+        tied = bounds.tied(canaries.answers, floors) if output.labels else None
+        ledger.add(bounds.compared(method, wanted, found, ledger.floor if method in floors else None, tied))
         if method in scope.rowwise:
-            ledger.floor = max(ledger.floor, float(terms[method].max(initial=0.0)) / 1000)
+            ledger.floor = max(ledger.floor, float(bounds.terms[method].max(initial=0.0)) / 1000)
         if method in floors:  # the model itself measures against the floor alone
             sound &= compare_numbers(wanted, found, ledger.floor).excess <= allowed
         say(f"compared: {method}, {ledger.identical:,} of {ledger.rows:,} rows identical")
@@ -168,38 +167,6 @@ def prove(
     )
 
 
-def _compared(
-    method: str,
-    wanted: Any,
-    found: Any,
-    least: NDArray[np.float64] | None,
-    tied: NDArray[np.bool_] | None,
-    scope: Scope,
-) -> Comparison:
-    """least: [rows, 1], for numbers; None for labels."""
-    try:
-        if least is None:
-            return compare_labels(wanted, found, tied)
-        if method in scope.logged:
-            return compare_logarithms(wanted, found, least, scope.logged[method])
-        return compare_numbers(wanted, found, least)
-    except ValueError as error:
-        raise ParityError(f"{method}: {error}") from error
-
-
-def _terms(scope: Scope, rows: Rows, sizes: Sequence[int]) -> dict[str, NDArray[np.float64]]:
-    """By method that answers sums whose terms cancel, how large these are: [rows, 1]; zero where they overflow.
-
-    sizes: how many rows come together.
-    """
-    if scope.gauge is None:
-        return {}
-    gauge = Session(scope.gauge, scope.widths, whole=scope.whole)
-    runs = [gauge.run_rows(batch, gauge.outputs) for batch in _cut(rows, sizes)]
-    found = map(np.concatenate, zip(*runs, strict=True))
-    return {m: np.where(np.isfinite(size), size, 0.0) for m, size in zip(gauge.outputs, found, strict=True)}
-
-
 def _widest(manifest: Manifest) -> int:
     """The most numbers that a method answers to one row."""
     return max(math.prod(output.shape) * len(output.tensors) for output in manifest.outputs) or 1
@@ -224,16 +191,8 @@ def _affordable(frames: list[tuple[str, pd.DataFrame]], most: int) -> list[tuple
 
 def _in_batches(twin: Model, outputs: Sequence[Output], rows: Rows, sizes: Sequence[int]) -> list[Any]:
     """The answers of some methods to rows that come so many at a time; all of them from one run."""
-    runs = [twin.together(outputs, batch) for batch in _cut(rows, sizes)]
+    runs = [twin.together(outputs, batch) for batch in cut(rows, sizes)]
     return [concatenated(blocks) for blocks in zip(*runs, strict=True)]
-
-
-def _cut(rows: Rows, sizes: Sequence[int]) -> Iterator[Rows]:
-    """So many rows after another."""
-    start = 0
-    for size in sizes:
-        yield rows[start : start + size]
-        start += size
 
 
 def _is_float(answers: Any) -> bool:

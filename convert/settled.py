@@ -1,8 +1,9 @@
 """scikit-learn where it leaves a choice among equals to the processor: settled, the first of equals is chosen.
 
-KNNImputer takes the nearest rows by numpy.argpartition. Of rows equally far it gives other ones with AVX512 than with
-AVX2 or without (numpy/_core/src/npysort/x86_simd_argsort.dispatch.cpp), so that scikit-learn itself answers otherwise
-on another machine.
+KNNImputer takes the nearest rows by numpy.argpartition, and so do the neighbours models by brute force, with metrics
+that have no loop of their own. Of rows equally far it gives other ones with AVX512 than with AVX2 or without
+(numpy/_core/src/npysort/x86_simd_argsort.dispatch.cpp), so that scikit-learn itself answers otherwise on another
+machine.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import sklearn.impute._knn as knn
+import sklearn.neighbors._base as neighbors
 from numpy.typing import NDArray
 
 from .lower.matrix import Scope
@@ -23,7 +25,7 @@ __all__ = ["first_of_equals", "settle"]
 
 
 class _Stable:
-    """NumPy, but for a partition that keeps equals in their order."""
+    """NumPy, but for a partition and a sort that keep equals in their order."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
@@ -32,11 +34,15 @@ class _Stable:
     def argpartition(values: Any, kth: int, axis: int) -> Any:
         return np.argsort(values, axis=axis, kind="stable")
 
+    @staticmethod
+    def argsort(values: Any, axis: int = -1) -> Any:
+        return np.argsort(values, axis=axis, kind="stable")
+
 
 @contextlib.contextmanager
 def first_of_equals() -> Iterator[None]:
-    """While it lasts KNNImputer takes the first of equally far rows, on every processor."""
-    with patch.object(knn, "np", _Stable()):
+    """While it lasts scikit-learn takes the first of equally far rows, on every processor."""
+    with patch.object(knn, "np", _Stable()), patch.object(neighbors, "np", _Stable()):
         yield
 
 

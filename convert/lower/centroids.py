@@ -11,9 +11,10 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lower, lowers
-from .distances import constant, euclidean, from_reduced, in_blocks, reduced_distances, row_sum, squared_euclidean
+from .distances import constant, euclidean, in_blocks, row_sum, squared_euclidean
 from .labels import Labels, argmax, scalar
 from .matrix import Matrix
+from .metrics import from_reduced, named, reduced_distances
 
 
 def _discriminant(model: Any, x: Matrix) -> Var:
@@ -98,15 +99,12 @@ def log_density(model: KernelDensity, x: Matrix) -> Var:
             "the answer depends on its tree: set them to zero, for that the model need not be fitted again"
         )
     points = np.asarray(tree.data)
-    parameters = dict(model.metric_params or {})
-    given = {"p": 2} | parameters
+    metric, parameters = named(model.metric, model.metric_params or {})
     weights = tree.sample_weight
     count = len(points) if weights is None else float(tree.sum_weight)
 
     def density(rows: Var) -> list[Var]:
-        distances = from_reduced(
-            reduced_distances(rows, points, model.metric, given, blocks=False), model.metric, given
-        )
+        distances = from_reduced(reduced_distances(rows, points, metric, parameters, blocks=False), metric, parameters)
         terms = _log_kernel(model.kernel, distances, model.bandwidth_)
         if weights is not None:
             terms = op.add(terms, constant(np.log(np.asarray(weights))))

@@ -22,7 +22,7 @@ from spox import Var
 
 from . import linear, lower, lowers
 from .distances import constant, row_sum
-from .kernels import pairwise_kernel
+from .kernels import kernel_terms, pairwise_kernel
 from .matrix import Matrix
 
 Floats = NDArray[np.float64]
@@ -80,14 +80,12 @@ def kernel_pca(model: KernelPCA, x: Matrix) -> Matrix:
     alphas = np.zeros_like(model.eigenvectors_)
     alphas[:, kept] = model.eigenvectors_[:, kept] / np.sqrt(model.eigenvalues_[kept])
     answer = product(centred, alphas)
-    if model.kernel != "precomputed":
-        # Of a component with a small eigenvalue the terms are far larger than their sum, and centring cancels as well.
-        centrer = model._centerer
-        taken_off = np.abs(centrer.K_fit_rows_) + abs(centrer.K_fit_all_)
-        size = op.abs(kernel)
-        size = op.add(op.add(size, constant(taken_off)), op.reduce_mean(size, op.const(np.array([1])), keepdims=1))
-        terms = product(size, np.abs(alphas))
-        x.scope.adds_up(answer, op.reduce_max(terms, op.const(np.array([1])), keepdims=1))
+    # Centring takes off means; where the terms are large the kernel's own digits are lost before the product.
+    terms = kernel_terms(x, model.X_fit_, model.kernel, parameters, kernel)
+    rows = op.div(op.reduce_sum(terms, op.const(np.array([1])), keepdims=1), constant(len(alphas)))
+    fixed = np.abs(model._centerer.K_fit_rows_) + abs(model._centerer.K_fit_all_)
+    sizes = product(op.add(op.add(terms, rows), constant(fixed)), np.abs(alphas))
+    x.scope.adds_up(answer, op.reduce_max(sizes, op.const(np.array([1])), keepdims=1))
     return x.new(answer)
 
 

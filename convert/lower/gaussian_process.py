@@ -16,10 +16,11 @@ from runtime.manifest import STD
 from ..errors import UnsupportedError
 from . import lacks, lower, lowers
 from .deviation import deviation
-from .distances import constant, reduced_distances, row_sum, squared_norms
+from .distances import constant, row_sum, squared_norms
 from .kernels import pairwise_kernel
 from .labels import Labels, scalar
 from .matrix import Matrix
+from .metrics import reduced_distances
 from .special import erf
 from .triangular import forward_substitution
 

@@ -20,11 +20,12 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lowers
-from .distances import constant, ordered_sum, reduced_distances, row_sum, squared_euclidean, squared_norms
+from .distances import constant, ordered_sum, row_sum, squared_euclidean, squared_norms
 from .labels import scalar
 from .matrix import Matrix
+from .metrics import reduced_distances
 
-__all__ = ["normalised", "pairwise_kernel"]
+__all__ = ["kernel_terms", "normalised", "pairwise_kernel"]
 
 
 def normalised(tensor: Var, width: int) -> Var:
@@ -112,6 +113,35 @@ def pairwise_kernel(x: Matrix, points: Any, kernel: Any, parameters: Mapping[str
     return _KERNELS[kernel](x.tensor, points, **known)
 
 
+def kernel_terms(x: Matrix, points: Any, kernel: Any, parameters: Mapping[str, Any], values: Var) -> Var:
+    """The magnitudes of what is added up to get a kernel's numbers, as far as it comes through to them: [N, n].
+
+    values: of ``pairwise_kernel``. A rounding of an exponent is one of the exponential, and a power has one of its base
+    so many times.
+    """
+    size, points = op.abs(values), np.asarray(points, np.float64)
+    gamma = parameters.get("gamma")
+    gamma = 1.0 / x.width if gamma is None else gamma
+    products = op.matmul(op.abs(x.tensor), constant(np.abs(points).T))
+    scaled = op.add(op.mul(products, constant(gamma)), constant(abs(parameters.get("coef0") or 0.0)))
+    match kernel:
+        case "linear":
+            return products
+        case "poly" | "polynomial":
+            degree = 3.0 if parameters.get("degree") is None else parameters["degree"]
+            return op.mul(op.pow(scaled, constant(degree)), constant(max(degree, 1.0)))
+        case "sigmoid":
+            return op.add(size, op.mul(op.sub(constant(1), op.mul(size, size)), scaled))
+        case "rbf":
+            norms = op.add(squared_norms(x.tensor, x.width), constant((points * points).sum(axis=1)[np.newaxis]))
+            return op.mul(size, op.add(constant(1), op.mul(norms, constant(gamma))))
+        case "laplacian" | "chi2":
+            return op.sub(size, op.mul(size, op.log(op.max([size, constant(np.finfo(np.float64).tiny)]))))
+        case "cosine":
+            return op.add(op.mul(size, constant(0)), constant(1))
+    return size
+
+
 @lowers(KernelCenterer, method="transform")
 def kernel_centerer(centerer: KernelCenterer, x: Matrix) -> Matrix:
     count = len(centerer.K_fit_rows_)
@@ -128,10 +158,14 @@ def kernel_ridge(model: KernelRidge, x: Matrix) -> Var:
     columns = weights.reshape(len(weights), -1)
     prediction = op.matmul(kernel, constant(columns))
     answer = scalar(prediction) if weights.ndim == 1 else prediction
-    # With little regularisation the weights are far larger than what their sum predicts.
-    terms = op.matmul(op.abs(kernel), constant(np.abs(columns)))
-    x.scope.adds_up(answer, op.reduce_max(terms, op.const(np.array([1])), keepdims=1))
+    _adds_up(x, answer, kernel_terms(x, model.X_fit_, model.kernel, parameters, kernel), columns)
     return answer
+
+
+def _adds_up(x: Matrix, answer: Var, terms: Var, weights: Any) -> None:
+    """Points that the kernel hardly tells apart have large weights, which cancel. terms: [N, n]. weights: [n, k]."""
+    sizes = op.matmul(terms, constant(np.abs(weights)))
+    x.scope.adds_up(answer, op.reduce_max(sizes, op.const(np.array([1])), keepdims=1))
 
 
 @lowers(Nystroem, method="transform")
@@ -139,7 +173,10 @@ def nystroem(model: Nystroem, x: Matrix) -> Matrix:
     given = dict(model.kernel_params or {})
     given |= {name: getattr(model, name) for name in ("gamma", "coef0", "degree") if getattr(model, name) is not None}
     kernel = pairwise_kernel(x, model.components_, model.kernel, given)
-    return x.new(op.matmul(kernel, constant(model.normalization_.T)))
+    answer = op.matmul(kernel, constant(model.normalization_.T))
+    terms = kernel_terms(x, model.components_, model.kernel, given, kernel)
+    _adds_up(x, answer, terms, model.normalization_.T)
+    return x.new(answer)
 
 
 @lowers(RBFSampler, method="transform")

@@ -11,9 +11,10 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lower, lowers
-from .distances import constant, in_blocks, row_sum, squared_euclidean
+from .distances import constant, in_blocks, row_sum
 from .impute import missing_mask
 from .matrix import Matrix
+from .metrics import nan_euclidean
 
 LARGEST = float(np.finfo(np.float64).max)
 TINY = float(np.finfo(np.float64).tiny)
@@ -65,7 +66,7 @@ def _imputed(imputer: KNNImputer, x: Matrix, kept: NDArray[np.int64]) -> Var:
 
     def block(rows: Var) -> list[Var]:
         mask = missing_mask(rows, imputer.missing_values)
-        distances = _nan_euclidean(op.where(mask, constant(0), rows), mask, np.where(absent, 0.0, points), absent)
+        distances = nan_euclidean(op.where(mask, constant(0), rows), mask, np.where(absent, 0.0, points), absent)
         columns = []
         for column in kept.tolist():
             own = op.gather(rows, _axis(column), axis=1)
@@ -83,21 +84,6 @@ def _imputed(imputer: KNNImputer, x: Matrix, kept: NDArray[np.int64]) -> Var:
         return [op.concat(columns, axis=1)]
 
     return in_blocks(x.tensor, len(points), block)[0]
-
-
-def _nan_euclidean(rows: Var, mask: Var, points: NDArray[np.float64], absent: NDArray[np.bool_]) -> Var:
-    """sklearn.metrics.pairwise.nan_euclidean_distances, in its order: [N, n], NaN where nothing is in common.
-
-    rows, points: zero where a value is missing.
-    """
-    width = points.shape[1]
-    here = op.cast(mask, to=np.float64)
-    distances = squared_euclidean(rows, width, points)
-    distances = op.sub(distances, op.matmul(op.mul(rows, rows), constant(absent.T)))
-    distances = op.max([op.sub(distances, op.matmul(here, constant((points * points).T))), constant(0)])
-    count = op.matmul(op.sub(constant(1), here), constant(~absent.T))
-    distances = op.where(op.equal(count, constant(0)), constant(np.nan), distances)
-    return op.sqrt(op.mul(op.div(distances, op.max([count, constant(1)])), constant(width)))
 
 
 def _fill(imputer: KNNImputer, distances: Var, column: int) -> Callable[[], Var]:

@@ -5,29 +5,51 @@ import spox.opset.ai.onnx.v21 as op
 from sklearn.manifold import Isomap, LocallyLinearEmbedding
 from spox import Var
 
-from ..errors import UnsupportedError
 from . import lower, lowers
-from .distances import constant, ordered_sum
+from .distances import constant, in_blocks, ordered_sum
 from .matrix import Matrix
-from .nearest import nearest
+from .nearest import ROUNDING, doubt, nearest, within
+
+
+def _ways(model: Isomap, x: Matrix) -> tuple[Var, Var | None]:
+    """How long the way to each training row is, [N, n], and how far first steps may be off by rounding, [N, k]."""
+    distances, places = nearest(model.nbrs_, x, model.n_neighbors)
+    onward = op.gather(constant(model.dist_matrix_), places, axis=0)
+    ways = op.add(onward, op.unsqueeze(distances, op.const(np.array([2]))))
+    return op.reduce_min(ways, op.const(np.array([1])), keepdims=0), doubt(model.nbrs_, x, places)
+
+
+def _ways_within(model: Isomap, x: Matrix) -> tuple[Var, Var | None]:
+    """The same over all training rows within the radius; endless where there are none, of which scikit-learn raises."""
+    distances, near = within(model.nbrs_, x)
+    first, onward = op.where(near, distances, constant(np.inf)), constant(model.dist_matrix_[np.newaxis])
+
+    def shortest(steps: Var) -> list[Var]:
+        ways = op.add(op.unsqueeze(steps, op.const(np.array([2]))), onward)
+        return [op.reduce_min(ways, op.const(np.array([1])), keepdims=0)]
+
+    (found,) = in_blocks(first, model.dist_matrix_.size, shortest)
+    off = doubt(model.nbrs_, x)
+    return found, None if off is None else op.where(near, off, constant(0))
 
 
 @lowers(Isomap, method="transform")
 def isomap(model: Isomap, x: Matrix) -> Matrix:
     """The shortest way to every training row leads over one of the nearest; then the kernel's projection."""
-    if model.n_neighbors is None:
-        raise UnsupportedError("expected Isomap with n_neighbors, found a radius: fit it with n_neighbors")
-    distances, places = nearest(model.nbrs_, x, model.n_neighbors)
-    onward = op.gather(constant(model.dist_matrix_), places, axis=0)
-    ways = op.add(onward, op.unsqueeze(distances, op.const(np.array([2]))))
-    shortest = op.reduce_min(ways, op.const(np.array([1])), keepdims=0)
+    shortest, off = _ways(model, x) if model.n_neighbors is not None else _ways_within(model, x)
     kernel = op.mul(op.mul(shortest, shortest), constant(-0.5))
     projected: Matrix = lower(model.kernel_pca_, "transform", x.new(kernel), ".kernel_pca_")
     # Of a far row all ways are long, and centring takes off what they have in common.
     pca = model.kernel_pca_
     scales = np.abs(pca.eigenvectors_ / np.sqrt(np.where(pca.eigenvalues_ > 0, pca.eigenvalues_, np.inf)))
-    longest = op.neg(op.reduce_min(kernel, op.const(np.array([1])), keepdims=1))
-    x.scope.adds_up(projected.tensor, op.mul(longest, constant(scales.sum(axis=0).max())))
+    longest = op.reduce_max(shortest, op.const(np.array([1])), keepdims=1)
+    terms = op.mul(op.mul(longest, longest), constant(0.5))
+    if off is not None:
+        # A square moves by twice its root times what that does.
+        most = op.reduce_max(off, op.const(np.array([1])), keepdims=1)
+        terms = op.add(terms, op.mul(longest, op.div(most, constant(ROUNDING))))
+    terms = op.mul(terms, constant(scales.sum(axis=0).max()))
+    x.scope.adds_up(projected.tensor, terms, alone=off is not None)
     return projected
 
 

@@ -150,6 +150,7 @@ class Scope:
     fallbacks: the classes that skl2onnx lowered.
     among_equals: whether a step chooses among equally near rows, where scikit-learn leaves it to the processor.
     whole: whether the answer to a row depends on the rows beside it, as in ``Manifest.whole``.
+    undecided: of steps that choose among near rows, whether a row's choice hangs on a rounding, [N, 1] each.
     sums: answers that are sums of terms which cancel, each with the size of its terms (``adds_up``).
     alone: of these, those whose rows are each held to their own terms alone; rowwise: the same by method.
     logarithms: answers that are logarithms of probabilities or densities, each with a thousandth of how large these may
@@ -172,6 +173,7 @@ class Scope:
     fallbacks: list[str] = field(default_factory=list)
     among_equals: bool = False
     whole: bool = False
+    undecided: list[Var] = field(default_factory=list)
     sums: list[tuple[Var, Var]] = field(default_factory=list)
     alone: list[Var] = field(default_factory=list)
     rowwise: set[str] = field(default_factory=set)
@@ -198,8 +200,12 @@ class Scope:
             self.alone.append(answer)
 
     def terms_of(self, answer: Any) -> Var | None:
-        """The size of the terms that cancel in an answer, [N, 1], or None."""
-        return next((terms for total, terms in self.sums if total is answer), None)
+        """The size of the terms that cancel in an answer, [N, 1], as was said last; or None."""
+        return next((terms for total, terms in reversed(self.sums) if total is answer), None)
+
+    def held_alone(self, answers: Iterable[Any]) -> bool:
+        """Whether the rows of one of the answers are held to their own terms alone."""
+        return any(answer is other for answer in answers for other in self.alone)
 
     def codes(self, source: int, values: Iterable[Any]) -> list[int]:
         """The codes of categories, new ones added to the column's table."""

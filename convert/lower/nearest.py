@@ -2,62 +2,119 @@
 
 scikit-learn pushes distances onto a heap of k, in the order in which its search comes to the rows; which of several
 equally near rows stays depends on both. Far out, where all distances round to the same, every answer depends on it.
-So the graph selects with TopK, and where a row has a tie at the border it repeats the search: the order of the tree's
-leaves, and the heap (sklearn.utils._heap, sklearn.neighbors._binary_tree).
+So the graph selects with TopK, and where a row has a tie at the border it repeats the search (``visits``, ``heap``).
+Of metrics that have no such loop scikit-learn partitions the distances with NumPy, which chooses otherwise on another
+processor: there the graph takes the first of equals, and the proof settles it (``settled``).
+
+Where scikit-learn multiplies matrices to get distances (brute force and euclidean, cosine or nan_euclidean), these have
+the rounding of the processor's own multiplication: the proof is told which rows hang on that.
 """
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from scipy.sparse import issparse
+from sklearn.metrics._pairwise_distances_reduction import ArgKmin
 from spox import Var
 
 from ..errors import UnsupportedError
-from .distances import (
-    constant,
-    from_reduced,
-    in_blocks,
-    ordered_sum,
-    reduced_distances,
-    squared_euclidean,
-)
+from .distances import columns, constant, in_blocks
+from .heap import pushed
+from .impute import missing_mask
 from .kernels import pairwise_kernel
 from .matrix import Matrix
+from .metrics import SQUARED, from_reduced, named, nan_euclidean, nan_terms, reduced_distances, scipy_distances
+from .visits import Tree
 
-__all__ = ["all_distances", "nearest"]
+__all__ = ["ROUNDING", "doubt", "nearest", "within"]
 
-SQUARED = ("euclidean", "l2", "seuclidean", "mahalanobis")
+ROUNDING = 1e-15
+"""A few roundings: how far a sum may be off, of the magnitudes of its terms; what level ulp allows (``adds_up``)."""
+ON_RADIUS = 1e-9
+"""How near to the radius a distance is taken for being on it, of the radius."""
+LARGEST = float(np.finfo(np.float64).max)
+
+
+def _same(values: Any) -> Any:
+    return values
+
+
+@dataclass(frozen=True)
+class Search:
+    """By what a model's search compares rows with its training rows.
+
+    compared: rows [N, features] to the numbers that are compared, [N, n]. real: these to distances.
+    size: how many numbers that makes of a row on its way.
+    radius: the largest of those numbers that are within the model's radius.
+    rounding: rows and those numbers to how far these may be off, [N, n]; None where they have scikit-learn's bits.
+    partition: whether NumPy's partition chooses. tree: the tree that is searched, or None.
+    """
+
+    compared: Callable[[Var], Var]
+    real: Callable[[Var], Var]
+    size: int
+    radius: Callable[[float], float] = _same
+    rounding: Callable[[Var, Var], Var] | None = None
+    partition: bool = False
+    tree: Tree | None = None
 
 
 def _integers(*values: int) -> Var:
     return op.const(np.array(values, np.int64))
 
 
-def _points(model: Any) -> Any:
+def _search(model: Any, x: Matrix) -> Search:
+    metric, parameters = named(model.effective_metric_, model.effective_metric_params_)
+    if metric == "precomputed":
+        return Search(_same, _same, model.n_samples_fit_, partition=True)
     if issparse(model._fit_X):
         raise UnsupportedError("expected a model fitted on dense rows, found sparse ones: fit it on a dense array")
-    return np.asarray(model._fit_X, np.float64)
-
-
-def _reduced(model: Any, x: Matrix, *, blocks: bool) -> Callable[[Var], Var]:
-    """Rows [N, features] to what the search compares, [N, n]."""
-    metric, parameters = model.effective_metric_, model.effective_metric_params_
-    if metric == "precomputed":
-        return lambda rows: rows
-    points = _points(model)
+    points = np.asarray(model._fit_X, np.float64)
     brute = model._fit_method == "brute"
     if brute and metric in ("euclidean", "sqeuclidean"):
-        return lambda rows: squared_euclidean(rows, points.shape[1], points)
+        return _multiplied(metric, points)
     if brute and metric == "cosine":
-        return lambda rows: _cosine(rows, points, x)
-    if metric == "mahalanobis" and "VI" not in parameters:
-        parameters = {"VI": np.linalg.inv(np.atleast_2d(parameters["V"]))}
-    if metric == "minkowski" and "p" not in parameters:
-        parameters = {**parameters, "p": model.p}
-    return lambda rows: reduced_distances(rows, points, metric, parameters, blocks=blocks)
+        return Search(lambda rows: _cosine(rows, points, x), _same, len(points), rounding=_of_cosines, partition=True)
+    if brute and metric == "nan_euclidean":
+        return _with_gaps(points, parameters)
+    if brute and metric not in ArgKmin.valid_metrics():
+        return Search(
+            lambda rows: scipy_distances(rows, points, metric, parameters), _same, points.size, partition=True
+        )
+    return Search(
+        lambda rows: reduced_distances(rows, points, metric, parameters, blocks=False),
+        lambda reduced: from_reduced(reduced, metric, parameters),
+        points.size,
+        lambda radius: _reduced_radius(radius, metric, parameters),
+        tree=None if brute else Tree.of(model),
+    )
+
+
+def _multiplied(metric: str, points: Any) -> Search:
+    """ArgKmin's and RadiusNeighbors' squares, x.x - 2 x.y + y.y.
+
+    The norms are BLAS's dot products. Of less than 16 features they are added like the products, so that of a training
+    row itself nothing is left.
+    """
+    norms = np.array([row @ row for row in points])[np.newaxis]
+
+    def norm(rows: Var) -> Var:
+        product = op.matmul(op.unsqueeze(rows, _integers(1)), op.unsqueeze(rows, _integers(2)))
+        return op.reshape(product, _integers(-1, 1))
+
+    def squares(rows: Var) -> Var:
+        products = op.mul(op.matmul(rows, constant(points.T)), constant(-2))
+        return op.max([op.add(op.add(products, norm(rows)), constant(norms)), constant(0)])
+
+    def rounding(rows: Var, _: Var) -> Var:
+        return op.mul(op.add(norm(rows), constant(norms)), constant(ROUNDING))
+
+    if metric == "sqeuclidean":
+        return Search(squares, _same, len(points), rounding=rounding)
+    return Search(squares, op.sqrt, len(points), lambda radius: radius * radius, rounding)
 
 
 def _cosine(rows: Var, points: Any, x: Matrix) -> Var:
@@ -66,202 +123,171 @@ def _cosine(rows: Var, points: Any, x: Matrix) -> Var:
     return op.min([op.max([distance, constant(0)]), constant(2)])
 
 
-def _real(model: Any, reduced: Var) -> Var:
-    """Distances of what was compared."""
-    metric = model.effective_metric_
-    if metric in ("precomputed", "cosine", "sqeuclidean"):
-        return reduced
-    return from_reduced(reduced, metric, {"p": model.p} | model.effective_metric_params_)
+def _of_cosines(rows: Var, compared: Var) -> Var:
+    return op.add(op.mul(compared, constant(0)), constant(2 * ROUNDING))
 
 
-def all_distances(model: Any, x: Matrix) -> tuple[Var, Callable[[Var], Var]]:
-    """What a search compares, [N, n], and the function that makes distances of it."""
-    return _reduced(model, x, blocks=True)(x.tensor), lambda reduced: _real(model, reduced)
+def _with_gaps(points: Any, parameters: dict[str, Any]) -> Search:
+    marker = parameters.get("missing_values", np.nan)
+    unknown = sorted(set(parameters) - {"missing_values"})
+    if unknown:
+        raise UnsupportedError(f"expected metric 'nan_euclidean' with missing_values at most, found {unknown}")
+    absent = np.isnan(points) if np.isnan(marker) else points == marker
+    filled = np.where(absent, 0.0, points)
+
+    def compared(rows: Var) -> Var:
+        mask = missing_mask(rows, marker)
+        return nan_euclidean(op.where(mask, constant(0), rows), mask, filled, absent)
+
+    def rounding(rows: Var, distances: Var) -> Var:
+        mask = missing_mask(rows, marker)
+        terms = nan_terms(op.where(mask, constant(0), rows), mask, filled, absent)
+        return _of_root(op.mul(terms, constant(ROUNDING)), distances)
+
+    return Search(compared, _same, len(points), rounding=rounding, partition=True)
+
+
+def _of_root(rounding: Var, root: Var) -> Var:
+    """How far a root may be off where its square may by so much."""
+    return op.div(rounding, op.add(root, op.add(op.sqrt(rounding), constant(np.finfo(np.float64).tiny))))
+
+
+def _reduced_radius(radius: float, metric: str, parameters: dict[str, Any]) -> float:
+    if metric in SQUARED:
+        return radius * radius
+    if metric == "minkowski":
+        return float(np.power(radius, parameters["p"]))
+    return float(np.sin(0.5 * radius) ** 2) if metric == "haversine" else radius
 
 
 def nearest(model: Any, x: Matrix, k: int) -> tuple[Var, Var]:
     """The distances of the k nearest training rows, ascending, float64 [N, k], and which they are, int64 [N, k]."""
 
     def make() -> tuple[Var, Var]:
-        compare, order = _reduced(model, x, blocks=False), _order(model)
-        rows = model.n_samples_fit_
-        size = rows if model._fit_method == "brute" else rows * x.width
+        search, count = _search(model, x), model.n_samples_fit_
 
-        def block(tensor: Var) -> list[Var]:
-            reduced = compare(tensor)
-            if k == rows:
-                values, places = op.top_k(reduced, _integers(k), axis=1, largest=0, sorted=1)
+        def block(rows: Var) -> list[Var]:
+            compared = search.compared(rows)
+            values, places = _first(search, compared, min(k + 1, count))
+            if k == count:
                 return [values, places]
-            values, places = op.top_k(reduced, _integers(k + 1), axis=1, largest=0, sorted=1)
-            last, next_ = _column(values, k - 1), _column(values, k)
-            tied = op.not_(op.less(last, next_))
-            chosen = op.slice(places, _integers(0), _integers(k), _integers(1))
-            some = op.greater(op.reduce_max(op.cast(tied, to=np.int64), keepdims=0), op.const(np.int64(0)))
-            (chosen,) = op.if_(
-                some,
-                then_branch=lambda: [_settled(tensor, reduced, tied, chosen, k, order)],
-                else_branch=lambda: [op.identity(chosen)],
-            )
-            chosen = op.reshape(chosen, _integers(-1, k))
-            return [op.slice(values, _integers(0), _integers(k), _integers(1)), chosen]
+            chosen = columns(places, 0, k)
+            if not search.partition:
+                chosen = _settled(search, rows, compared, _tied(search, values, k), chosen, k)
+            return [columns(values, 0, k), chosen]
 
-        values, places = in_blocks(x.tensor, size, block)
-        return _real(model, values), places
+        values, places = in_blocks(x.tensor, search.size, block)
+        x.scope.among_equals |= search.partition
+        if search.rounding is not None and k < count:
+            x.scope.undecided.append(in_blocks(x.tensor, search.size, lambda rows: [_open(search, rows, k)])[0])
+        return search.real(values), places
 
     found: tuple[Var, Var] = x.once(model, f"{k} nearest", make)
     return found
 
 
-def _column(tensor: Var, index: int) -> Var:
-    return op.slice(tensor, _integers(index), _integers(index + 1), _integers(1))
+def _first(search: Search, compared: Var, k: int) -> tuple[Var, Var]:
+    """The least numbers of each row in ascending order, and their places."""
+    if not search.partition:
+        values, places = op.top_k(compared, _integers(k), axis=1, largest=0, sorted=1)
+        return values, places
+    # NumPy sorts NaN behind infinity.
+    known = op.where(op.isnan(compared), constant(np.inf), op.min([compared, constant(LARGEST)]))
+    _, places = op.top_k(known, _integers(k), axis=1, largest=0, sorted=1)
+    return op.gather_elements(compared, places, axis=1), places
 
 
-def _settled(tensor: Var, reduced: Var, tied: Var, chosen: Var, k: int, order: Callable[[Var], Var] | None) -> Var:
-    """The choice, [N, k], made again for rows that have a tie at the border."""
-    rows = op.reshape(op.non_zero(op.reshape(tied, _integers(-1))), _integers(-1))
-    distances = op.gather(reduced, rows, axis=0)
-    if order is None:  # one training row after the other
-        places = op.add(op.mul(op.cast(distances, to=np.int64), op.const(np.int64(0))), _range_like(distances))
-    else:
-        places = order(op.gather(tensor, rows, axis=0))
-        distances = op.gather_elements(distances, places, axis=1)
-    again = _heap(distances, places, k)
-    return op.scatter_nd(chosen, op.unsqueeze(rows, _integers(1)), again)
+def _tied(search: Search, values: Var, k: int) -> Var:
+    """Whether the k-th and the next number of a row are equal, [N, 1]; of a search that overlooks rows, whether all
+    must be asked."""
+    last, next_ = columns(values, k - 1, k), columns(values, k, k + 1)
+    if search.tree is not None and search.tree.overlooks:
+        return op.or_(op.equal(last, last), op.isnan(last))
+    return op.not_(op.less(last, next_))
 
 
-def _range_like(distances: Var) -> Var:
-    """0, 1, 2 ... in the shape [1, n] of a tensor [N, n]."""
-    width = op.squeeze(op.shape(distances, start=1, end=2))
-    return op.unsqueeze(op.range(op.const(np.int64(0)), width, op.const(np.int64(1))), _integers(0))
+def _settled(search: Search, rows: Var, compared: Var, tied: Var, chosen: Var, k: int) -> Var:
+    """The choice, [N, k], made again by the search's own way for the rows that have a tie at the border."""
 
-
-def _heap(distances: Var, places: Var, k: int) -> Var:
-    """The places left on a heap of k after all distances were pushed from left to right; ascending, [N, k].
-
-    A turn of the loop pushes, in every row, the next distance that is less than the heap's largest: those between
-    would not have got onto it.
-    """
-    rows = op.shape(distances, start=0, end=1)
-    shape = op.concat([rows, _integers(k)], axis=0)
-    single = op.concat([rows, _integers(1)], axis=0)
-    columns = _range_like(distances)
-
-    def turn(_: Var, __: Var, values: Var, held: Var, last: Var) -> list[Var]:
-        better = op.and_(op.greater(columns, last), op.less(distances, _column(values, 0)))
-        place = op.arg_max(op.cast(better, to=np.uint8), axis=1, keepdims=1)
-        found = op.gather_elements(better, place, axis=1)
-        value = op.gather_elements(distances, place, axis=1)
-        pushed, moved = _push(values, held, value, op.gather_elements(places, place, axis=1), k)
-        some = op.greater(op.reshape(op.reduce_max(op.cast(found, to=np.int64)), _integers(1)), _integers(0))
-        return [some, op.where(found, pushed, values), op.where(found, moved, held), op.where(found, place, last)]
-
-    values, held, _ = op.loop(
-        op.shape(distances, start=1, end=2),
-        op.const(np.array([True])),
-        [
-            op.expand(constant([[np.inf]]), shape),
-            op.expand(op.const(np.array([[0]])), shape),
-            op.expand(op.const(np.array([[-1]])), single),
-        ],
-        body=turn,
-    )
-    _, order = op.top_k(values, _integers(k), axis=1, largest=0, sorted=1)
-    return op.gather_elements(held, order, axis=1)
-
-
-def _push(values: Var, held: Var, value: Var, place: Var, k: int) -> tuple[Var, Var]:
-    """sklearn.utils._heap.heap_push: the root is replaced and sinks below every larger child."""
-    # Two columns more, for the children of the last level.
-    smallest = op.pad(values, _integers(0, 0, 0, 2), constant(-np.inf))
-    at = op.mul(place, op.const(np.int64(0)))
-    one, two, end = (op.const(np.int64(number)) for number in (1, 2, k))
-    for _ in range(int(math.log2(k))):
-        left = op.min([op.add(op.mul(at, two), one), end])
-        right = op.add(left, one)
-        left_value = op.gather_elements(smallest, left, axis=1)
-        right_value = op.gather_elements(smallest, right, axis=1)
-        to_left = op.greater_or_equal(left_value, right_value)
-        child = op.where(to_left, left, right)
-        larger = op.where(to_left, left_value, right_value)
-        sinks = op.less(value, larger)
-        values = op.scatter_elements(
-            values, at, op.where(sinks, larger, op.gather_elements(values, at, axis=1)), axis=1
-        )
-        target = op.min([child, op.const(np.int64(k - 1))])
-        moved = op.where(sinks, op.gather_elements(held, target, axis=1), op.gather_elements(held, at, axis=1))
-        held = op.scatter_elements(held, at, moved, axis=1)
-        at = op.where(sinks, child, at)
-    return op.scatter_elements(values, at, value, axis=1), op.scatter_elements(held, at, place, axis=1)
-
-
-def _order(model: Any) -> Callable[[Var], Var] | None:
-    """Rows [N, features] to the order in which the search comes to the training rows, int64 [N, n]; None where it
-    takes them one after the other."""
-    if model._fit_method == "brute":
-        return None
-    _, slots, nodes, bounds = (np.asarray(part) for part in model._tree.get_arrays())
-    inner = np.flatnonzero(nodes["is_leaf"] == 0)
-    sizes = nodes["idx_end"] - nodes["idx_start"]
-    # The place of a slot: its own within its leaf, and the sizes of all leaves that are visited before, which change
-    # with which child of each node is nearer.
-    leaves = np.flatnonzero(nodes["is_leaf"])
-    leaves = leaves[np.argsort(nodes["idx_start"][leaves])]
-    starts = nodes["idx_start"][leaves]
-    leaf_of_slot = np.repeat(np.arange(len(leaves)), sizes[leaves])
-    own = np.arange(len(slots)) - starts[leaf_of_slot]
-    before, change = np.zeros(len(leaves)), np.zeros((len(inner), len(leaves)))
-    for row, node in enumerate(inner):
-        left, right = 2 * node + 1, 2 * node + 2
-        in_left = (starts >= nodes["idx_start"][left]) & (starts < nodes["idx_end"][left])
-        in_right = (starts >= nodes["idx_start"][right]) & (starts < nodes["idx_end"][right])
-        before[in_left] += sizes[right]
-        change[row, in_left] = -sizes[right]
-        change[row, in_right] = sizes[left]
-    bound = _box_bounds(model, bounds) if model._fit_method == "kd_tree" else _ball_bounds(model, nodes, bounds[0])
-
-    def order(rows: Var) -> Var:
-        if len(inner):
-            lower = bound(rows)
-            left = op.gather(lower, op.const(2 * inner + 1), axis=1)
-            right = op.gather(lower, op.const(2 * inner + 2), axis=1)
-            left_first = op.cast(op.less_or_equal(left, right), to=np.float64)
-            leaf_places = op.add(op.matmul(left_first, constant(change)), constant(before))
+    def again() -> list[Var]:
+        which = op.reshape(op.non_zero(op.reshape(tied, _integers(-1))), _integers(-1))
+        distances = op.gather(compared, which, axis=0)
+        visits = None
+        if search.tree is None:  # one training row after the other
+            width = op.squeeze(op.shape(distances, start=1, end=2))
+            order = op.unsqueeze(op.range(op.const(np.int64(0)), width, op.const(np.int64(1))), _integers(0))
+            places = op.add(op.mul(op.cast(distances, to=np.int64), op.const(np.int64(0))), order)
         else:
-            leaf_places = op.mul(_column(rows, 0), constant(0))
-        positions = op.add(op.gather(leaf_places, op.const(leaf_of_slot), axis=1), constant(own[np.newaxis]))
-        _, sequence = op.top_k(positions, _integers(len(slots)), axis=1, largest=0, sorted=1)
-        return op.gather(op.const(slots.astype(np.int64)), sequence, axis=0)
+            places, visits = search.tree.order(op.gather(rows, which, axis=0))
+            distances = op.gather_elements(distances, places, axis=1)
+        return [op.scatter_nd(chosen, op.unsqueeze(which, _integers(1)), pushed(distances, places, k, visits))]
 
-    return order
-
-
-def _box_bounds(model: Any, bounds: Any) -> Callable[[Var], Var]:
-    """KDTree's min_rdist: from a row to the box of each node, [N, nodes]."""
-    metric, zero = model.effective_metric_, constant(0)
-    power = {"euclidean": 2.0, "l2": 2.0, "manhattan": 1.0, "cityblock": 1.0, "l1": 1.0}.get(metric)
-    if power is None and metric in ("minkowski", "p"):
-        power = float(model.effective_metric_params_.get("p", model.p))
-    lower, upper = (constant(part.T[np.newaxis]) for part in bounds)
-
-    def distances(rows: Var) -> Var:
-        column = op.unsqueeze(rows, _integers(2))
-        outside = op.add(op.max([op.sub(lower, column), zero]), op.max([op.sub(column, upper), zero]))
-        if power is None:
-            return op.reduce_max(outside, _integers(1), keepdims=0)
-        return ordered_sum(outside if power == 1 else op.pow(outside, constant(power)))
-
-    return distances
+    some = op.greater(op.reduce_max(op.cast(tied, to=np.int64), keepdims=0), op.const(np.int64(0)))
+    (found,) = op.if_(some, then_branch=again, else_branch=lambda: [op.identity(chosen)])
+    return op.reshape(found, _integers(-1, k))
 
 
-def _ball_bounds(model: Any, nodes: Any, centres: Any) -> Callable[[Var], Var]:
-    """BallTree's min_rdist: from a row to the ball of each node, [N, nodes]."""
-    metric, parameters = model.effective_metric_, model.effective_metric_params_
-    if metric == "mahalanobis" and "VI" not in parameters:
-        parameters = {"VI": np.linalg.inv(np.atleast_2d(parameters["V"]))}
+def _open(search: Search, rows: Var, k: int) -> Var:
+    """Rows of which another rounding might choose others, [N, 1]."""
+    compared = search.compared(rows)
+    off = search.rounding(rows, compared)  # type: ignore[misc]
+    _, places = _first(search, compared, k)
+    most = op.reduce_max(op.gather_elements(op.add(compared, off), places, axis=1), _integers(1), keepdims=1)
+    chosen = op.mul(op.gather_elements(compared, places, axis=1), constant(0))
+    others = op.scatter_elements(op.sub(compared, off), places, op.add(chosen, constant(np.inf)), axis=1)
+    return op.less_or_equal(op.reduce_min(others, _integers(1), keepdims=1), most)
 
-    def distances(rows: Var) -> Var:
-        real = _real(model, reduced_distances(rows, centres, metric, {"p": model.p} | parameters, blocks=False))
-        outside = op.max([op.sub(real, constant(nodes["radius"])), constant(0)])
-        return op.mul(outside, outside) if metric in SQUARED else outside
 
-    return distances
+def doubt(model: Any, x: Matrix, places: Var | None = None) -> Var | None:
+    """How far the distances of training rows may be off by rounding, [N, n], or of chosen ones, [N, k]; None where
+    they have scikit-learn's bits."""
+    search = _search(model, x)
+    if search.rounding is None:
+        return None
+
+    def block(rows: Var) -> list[Var]:
+        compared = search.compared(rows)
+        off = search.rounding(rows, compared)  # type: ignore[misc]
+        return [off if search.real is _same else _of_root(off, search.real(compared))]
+
+    (found,) = in_blocks(x.tensor, search.size, block)
+    return found if places is None else op.gather_elements(found, places, axis=1)
+
+
+def within(model: Any, x: Matrix) -> tuple[Var, Var]:
+    """The distances to all training rows and which of them are within the model's radius: [N, n] each."""
+
+    def make() -> tuple[Var, Var]:
+        search, radius = _search(model, x), float(model.radius)
+        limit = constant(search.radius(radius))
+
+        def block(rows: Var) -> list[Var]:
+            compared = search.compared(rows)
+            near = op.less_or_equal(compared, limit)
+            return [search.real(compared), near if search.tree is None else _walked(search.tree, rows, compared, near)]
+
+        def _walked(tree: Tree, rows: Var, compared: Var, near: Var) -> Var:
+            """Where a training row lies on the radius, as the tree's search has it."""
+            gap = op.abs(op.sub(compared, limit))
+            on = op.less_or_equal(gap, op.abs(op.mul(limit, constant(ON_RADIUS))))
+            some = op.greater(op.reduce_max(op.cast(on, to=np.int64), keepdims=0), op.const(np.int64(0)))
+            (found,) = op.if_(
+                op.or_(some, op.const(np.array(tree.overlooks))),
+                then_branch=lambda: [tree.within(rows, near, radius)],
+                else_branch=lambda: [op.identity(near)],
+            )
+            return op.reshape(found, op.const(np.array([-1, model.n_samples_fit_])))
+
+        def undecided(rows: Var) -> list[Var]:
+            compared = search.compared(rows)
+            off = search.rounding(rows, compared)  # type: ignore[misc]
+            on = op.cast(op.less_or_equal(op.abs(op.sub(compared, limit)), off), to=np.int64)
+            return [op.greater(op.reduce_max(on, _integers(1), keepdims=1), op.const(np.int64(0)))]
+
+        if search.rounding is not None:
+            x.scope.undecided.append(in_blocks(x.tensor, search.size, undecided)[0])
+        distances, near = in_blocks(x.tensor, search.size, block)
+        return distances, near
+
+    found: tuple[Var, Var] = x.once(model, "within", make)
+    return found

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
+from sklearn.metrics._pairwise_distances_reduction import RadiusNeighborsClassMode
 from sklearn.neighbors import (
     KNeighborsClassifier,
     KNeighborsRegressor,
@@ -21,7 +22,7 @@ from . import lower, lowers
 from .distances import constant, ordered_sum, row_sum
 from .labels import Labels, argmax, scalar
 from .matrix import Matrix
-from .nearest import all_distances, nearest
+from .nearest import ROUNDING, doubt, nearest, within
 from .outliers import inliers
 
 
@@ -49,6 +50,33 @@ def _weights(model: Any, distances: Var) -> Var | None:
     return op.where(some, infinite, inverse)
 
 
+def _held_to_rounding(model: Any, x: Matrix, answer: Var, distances: Var, off: Var | None, votes: list[Var]) -> None:
+    """Where the distances have the processor's rounding, say what that makes of means weighted by them.
+
+    Of a training row itself a rounding is all that is left of the distance, and its inverse is weighed against the
+    others': each vote's share of the mean changes by what its distance may be off, of the distance. Where that is more
+    than a thousandth of the largest vote, as between two equal training rows, the answer is undecided.
+
+    distances: infinite where a row has no vote. off: how far they may be off. votes: what is to be averaged, [N, k]
+    or [1, k] each.
+    """
+    if off is None or model.weights != "distance":
+        return
+    blurred = op.add(distances, off)
+    inverse = op.div(constant(1), blurred)
+    shares = op.div(inverse, op.reduce_sum(inverse, _axis(1), keepdims=1))
+    moved = op.mul(shares, op.div(off, blurred))
+    changes, largest = [], []
+    for vote in votes:
+        mean = op.reduce_sum(op.mul(shares, vote), _axis(1), keepdims=1)
+        changes.append(op.reduce_sum(op.mul(moved, op.abs(op.sub(vote, mean))), _axis(1), keepdims=1))
+        largest.append(op.reduce_max(op.abs(vote), _axis(1), keepdims=1))
+    change = op.max(changes)
+    loose = op.greater(change, op.mul(op.max(largest), constant(1e-3)))
+    x.scope.undecided.append(loose)
+    x.scope.adds_up(answer, op.where(loose, constant(0), op.div(change, constant(ROUNDING))), alone=True)
+
+
 def _classes(model: Any) -> tuple[list[Any], Any]:
     """A table of classes an output, and the training rows' places in them, [n, outputs]."""
     if model.outputs_2d_:
@@ -74,12 +102,25 @@ def _votes(model: Any, x: Matrix) -> list[Var]:
     return votes
 
 
+def _own_classes(model: Any) -> list[Any]:
+    """One where a training row has a class, for each class of each output: [n]."""
+    tables, targets = _classes(model)
+    return [
+        (column == place).astype(np.float64)
+        for classes, column in zip(tables, targets.T, strict=True)
+        for place in range(len(classes))
+    ]
+
+
 @lowers(KNeighborsClassifier, method="predict_proba")
 def neighbour_probabilities(model: KNeighborsClassifier, x: Matrix) -> Var | list[Var]:
     probabilities = []
     for votes, classes in zip(_votes(model, x), _classes(model)[0], strict=True):
         counts = ordered_sum(votes)
         probabilities.append(op.div(counts, _column(row_sum(counts, len(classes)))))
+    distances, places = nearest(model, x, model.n_neighbors)
+    own = [op.gather(constant(votes), places, axis=0) for votes in _own_classes(model)]
+    _held_to_rounding(model, x, probabilities[0], distances, doubt(model, x, places), own)
     return probabilities if model.outputs_2d_ else probabilities[0]
 
 
@@ -116,7 +157,10 @@ def neighbour_mean(model: KNeighborsRegressor, x: Matrix) -> Var:
             means.append(op.div(row_sum(chosen, k), constant(k)))
         else:
             means.append(op.div(row_sum(op.mul(chosen, weights), k), row_sum(weights, k)))
-    return means[0] if np.ndim(model._y) == 1 else op.concat([_column(mean) for mean in means], axis=1)
+    mean = means[0] if np.ndim(model._y) == 1 else op.concat([_column(mean) for mean in means], axis=1)
+    chosen = [op.gather(constant(target), places, axis=0) for target in targets.T]
+    _held_to_rounding(model, x, mean, distances, doubt(model, x, places), chosen)
+    return mean
 
 
 @lowers(KNeighborsTransformer, method="transform")
@@ -127,42 +171,42 @@ def neighbour_graph(model: KNeighborsTransformer, x: Matrix) -> Matrix:
         distances = op.add(op.mul(op.cast(places, to=np.float64), constant(0)), constant(1))
     empty = op.mul(op.slice(x.tensor, _axis(0), _axis(1), _axis(1)), constant(0))
     empty = op.add(empty, constant(np.zeros((1, model.n_samples_fit_))))
-    return x.new(op.scatter_elements(empty, places, distances, axis=1))
-
-
-def _within(model: Any, x: Matrix) -> tuple[Var, Var]:
-    """The distances to all training rows and which of them are within the radius: [N, n] each."""
-
-    def make() -> tuple[Var, Var]:
-        reduced, real = all_distances(model, x)
-        limit = _reduced_radius(model)
-        return real(reduced), op.less_or_equal(reduced, constant(limit))
-
-    found: tuple[Var, Var] = x.once(model, "within", make)
-    return found
-
-
-def _reduced_radius(model: Any) -> float:
-    metric, radius = model.effective_metric_, float(model.radius)
-    if metric in ("euclidean", "l2", "seuclidean", "mahalanobis"):
-        return radius * radius
-    if metric in ("minkowski", "p"):
-        return float(np.power(radius, model.effective_metric_params_.get("p", model.p)))
-    if metric == "haversine":
-        return float(np.sin(0.5 * radius) ** 2)
-    return radius
+    graph = op.scatter_elements(empty, places, distances, axis=1)
+    off = doubt(model, x, places) if model.mode == "distance" else None
+    if off is not None:
+        most = op.reduce_max(off, _axis(1), keepdims=1)
+        x.scope.adds_up(graph, op.div(most, constant(ROUNDING)), alone=True)
+    return x.new(graph)
 
 
 def _shares(model: Any, x: Matrix) -> tuple[Var, Var]:
     """What each training row gives, [N, n], and whether a row has none within the radius, [N, 1]."""
-    distances, within = _within(model, x)
-    mask = op.cast(within, to=np.float64)
+    distances, near = within(model, x)
+    mask = op.cast(near, to=np.float64)
     alone = op.equal(op.reduce_max(mask, _axis(1), keepdims=1), constant(0))
     if model.weights in (None, "uniform"):
         return mask, alone
-    masked = op.where(within, distances, constant(np.inf))
+    masked = op.where(near, distances, constant(np.inf))
     weights = _weights(model, masked)
     return (mask if weights is None else weights), alone
+
+
+def _blurred(model: Any, x: Matrix) -> tuple[Var, Var | None]:
+    """The distances of the training rows within the radius, infinite for the others, and how far they may be off."""
+    distances, near = within(model, x)
+    off = doubt(model, x)
+    return op.where(near, distances, constant(np.inf)), None if off is None else op.where(near, off, constant(0))
+
+
+def _by_class(model: RadiusNeighborsClassifier) -> bool:
+    """Whether scikit-learn counts classes in its own loop, which takes the outlier label for a place among them."""
+    return (
+        model.weights == "uniform"
+        and model._fit_method == "brute"
+        and not model.outputs_2d_
+        and not hasattr(model, "feature_names_in_")  # a frame does not get there
+        and model.effective_metric_ in RadiusNeighborsClassMode.valid_metrics()
+    )
 
 
 @lowers(RadiusNeighborsClassifier, method="predict_proba")
@@ -178,9 +222,13 @@ def radius_probabilities(model: RadiusNeighborsClassifier, x: Matrix) -> Var | l
                     f"expected an outlier_label among the classes, found {model.outlier_label_[output]!r}, "
                     "which has no probability: use one of them or 'most_frequent'"
                 )
+            if _by_class(model):
+                own = np.array([place == model.outlier_label for place in range(len(classes))])
             votes = op.where(alone, constant(own.astype(np.float64)[np.newaxis]), votes)
         total = _column(row_sum(votes, len(classes)))
         probabilities.append(op.div(votes, op.where(op.equal(total, constant(0)), constant(1), total)))
+    rows = [constant(votes[np.newaxis]) for votes in _own_classes(model)]
+    _held_to_rounding(model, x, probabilities[0], *_blurred(model, x), rows)
     return probabilities if model.outputs_2d_ else probabilities[0]
 
 
@@ -209,14 +257,21 @@ def radius_mean(model: RadiusNeighborsRegressor, x: Matrix) -> Var:
     # Nobody within the radius: zero by zero, the NaN that scikit-learn answers.
     total = op.reduce_sum(shares, _axis(1), keepdims=1)
     mean = op.div(op.matmul(shares, constant(targets)), total)
-    return scalar(mean) if np.ndim(model._y) == 1 else mean
+    answer = scalar(mean) if np.ndim(model._y) == 1 else mean
+    _held_to_rounding(model, x, answer, *_blurred(model, x), [constant(target[np.newaxis]) for target in targets.T])
+    return answer
 
 
 @lowers(RadiusNeighborsTransformer, method="transform")
 def radius_graph(model: RadiusNeighborsTransformer, x: Matrix) -> Matrix:
-    distances, within = _within(model, x)
+    distances, near = within(model, x)
     kept = distances if model.mode == "distance" else constant(1)
-    return x.new(op.where(within, kept, constant(0)))
+    graph = op.where(near, kept, constant(0))
+    off = doubt(model, x) if model.mode == "distance" else None
+    if off is not None:
+        most = op.reduce_max(op.where(near, off, constant(0)), _axis(1), keepdims=1)
+        x.scope.adds_up(graph, op.div(most, constant(ROUNDING)), alone=True)
+    return x.new(graph)
 
 
 @lowers(LocalOutlierFactor, method="score_samples")
@@ -226,12 +281,22 @@ def outlier_factor(model: LocalOutlierFactor, x: Matrix) -> Var:
     reach = op.max([distances, op.gather(constant(model._distances_fit_X_[:, k - 1]), places, axis=0)])
     density = op.div(constant(1), op.add(op.div(row_sum(reach, k), constant(k)), constant(1e-10)))
     ratios = op.div(op.gather(constant(model._lrd), places, axis=0), _column(density))
-    return op.neg(op.div(row_sum(ratios, k), constant(k)))
+    factor = op.neg(op.div(row_sum(ratios, k), constant(k)))
+    off = doubt(model, x, places)
+    if off is not None:  # the factor is as large as the distances are
+        moved, whole = (op.reduce_sum(part, _axis(1), keepdims=1) for part in (off, op.add(reach, off)))
+        change = op.mul(op.abs(_column(factor)), op.div(moved, whole))
+        x.scope.adds_up(factor, op.div(change, constant(ROUNDING)), alone=True)
+    return factor
 
 
 @lowers(LocalOutlierFactor, method="decision_function")
 def shifted_factor(model: LocalOutlierFactor, x: Matrix) -> Var:
-    return op.sub(lower(model, "score_samples", x), constant(model.offset_))
+    factor = lower(model, "score_samples", x)
+    shifted, terms = op.sub(factor, constant(model.offset_)), x.scope.terms_of(factor)
+    if terms is not None:
+        x.scope.adds_up(shifted, terms, alone=True)
+    return shifted
 
 
 @lowers(LocalOutlierFactor, method="predict")

@@ -24,7 +24,8 @@ def _mean(voting: VotingClassifier | VotingRegressor, method: str, x: Matrix) ->
     sizes = [x.scope.terms_of(one) for one in members]
     if any(size is not None for size in sizes):
         none = op.const(np.zeros((1, 1)))
-        x.scope.adds_up(answer, average([none if size is None else size for size in sizes], weights))
+        mean = average([none if size is None else size for size in sizes], weights)
+        x.scope.adds_up(answer, mean, alone=x.scope.held_alone(members))
     return answer
 
 
@@ -62,5 +63,5 @@ def votes(voting: VotingClassifier | VotingRegressor, x: Matrix) -> Matrix:
     answer = op.concat([upright(numbers(one)) for one in members], axis=1)
     sizes = [size for one in members if (size := x.scope.terms_of(one)) is not None]
     if sizes:
-        x.scope.adds_up(answer, op.max(sizes))
+        x.scope.adds_up(answer, op.max(sizes), alone=x.scope.held_alone(members))
     return x.new(answer)

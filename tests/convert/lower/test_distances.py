@@ -14,7 +14,7 @@ from sklearn.utils.extmath import row_norms
 from spox import Var
 
 from convert.errors import UnsupportedError
-from convert.lower import distances, special
+from convert.lower import distances, metrics, special
 
 RNG = np.random.default_rng(19)
 Floats = NDArray[np.float64]
@@ -71,8 +71,8 @@ def test_metrics(metric: str, parameters: Any) -> None:
     rows, points = RNG.integers(-3, 4, size=(30, 5)) / 3.0, RNG.integers(-3, 4, size=(20, 5)) / 3.0
 
     def graph(x: Var) -> Var:
-        reduced = distances.reduced_distances(x, points, metric, parameters)
-        return distances.from_reduced(reduced, metric, parameters)
+        reduced = metrics.reduced_distances(x, points, metric, parameters)
+        return metrics.from_reduced(reduced, metric, parameters)
 
     assert np.array_equal(run(graph, rows), DistanceMetric.get_metric(metric, **parameters).pairwise(rows, points))
 
@@ -84,7 +84,7 @@ def test_great_circles() -> None:
     points[5:8] = np.column_stack([-rows[5:8, 0], rows[5:8, 1] + np.pi])
 
     def graph(x: Var) -> Var:
-        return distances.from_reduced(distances.reduced_distances(x, points, "haversine", {}), "haversine", {})
+        return metrics.from_reduced(metrics.reduced_distances(x, points, "haversine", {}), "haversine", {})
 
     expected = DistanceMetric.get_metric("haversine").pairwise(rows, points)
     # Near the other end of the world the arcsine of almost one is off by the root of a rounding.
@@ -98,7 +98,7 @@ def test_great_circles() -> None:
 
 def test_an_unknown_metric_is_refused() -> None:
     with pytest.raises(UnsupportedError, match=r"closed form .*: use one of those"):
-        run(lambda x: distances.reduced_distances(x, np.ones((2, 2)), "yule", {}), np.ones((1, 2)))
+        run(lambda x: metrics.reduced_distances(x, np.ones((2, 2)), "yule", {}), np.ones((1, 2)))
 
 
 @pytest.mark.parametrize("rows", [1, 63, 64, 65, 200])
@@ -106,7 +106,7 @@ def test_blocks_give_every_row_once(rows: int) -> None:
     numbers = RNG.normal(size=(rows, 3))
 
     def graph(x: Var) -> Var:
-        (found,) = distances.in_blocks(x, distances.LARGE + 1, lambda part: [distances.squared_norms(part, 3)])
+        (found,) = distances.in_blocks(x, 2**15, lambda part: [distances.squared_norms(part, 3)])
         return found
 
     assert np.array_equal(run(graph, numbers)[:, 0], row_norms(numbers, squared=True))

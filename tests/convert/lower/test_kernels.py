@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.decomposition import KernelPCA
 from sklearn.kernel_approximation import (
     AdditiveChi2Sampler,
     Nystroem,
@@ -133,10 +134,59 @@ def test_centerer_of_a_precomputed_kernel() -> None:
 
 
 def test_in_a_pipeline() -> None:
-    # Points that the kernel tells apart: of points that are nearly alike it divides by nearly nothing, and what is left
-    # of twelve digits is NumPy's and scipy's affair, which differ from release to release.
+    # Points that the kernel tells apart: of others the step before has noise, which the next step is not told of.
     pipeline = make_pipeline(MinMaxScaler(), Nystroem(gamma=20.0, n_components=10, random_state=0), Ridge())
     assert levels(twin_of(pipeline.fit(X, Y), X)) == {"predict": "ulp"}
+
+
+CLOSE = np.random.default_rng(0).random((120, 3))
+"""Points so near to each other that the default gamma hardly tells them apart."""
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Nystroem(n_components=60, random_state=0),
+        Nystroem(kernel="poly", n_components=40, random_state=0),
+        Nystroem(kernel="laplacian", gamma=1e-5, n_components=60, random_state=0),
+        KernelRidge(kernel="rbf", alpha=1e-10),
+        KernelPCA(kernel="poly", degree=5),
+    ],
+    ids=repr,
+)
+def test_points_that_a_kernel_hardly_tells_apart(model: Any) -> None:
+    """Their weights are large, and cancel; the proof says what it is held to."""
+    proof = twin_of(model.fit(CLOSE, CLOSE[:, 0]), CLOSE).proof
+    (output,) = proof.outputs.values()
+    assert proof.level == "ulp"
+    assert output.terms > 10
+    assert "a sum of terms up to" in str(proof)
+
+
+def test_of_such_points_scikit_learn_is_no_nearer_to_the_truth() -> None:
+    """The truth is the map itself in 80 bits, of scikit-learn's own weights."""
+    model = Nystroem(n_components=60, random_state=0).fit(CLOSE)
+    rows = np.random.default_rng(1).random((50, 3))
+    wide, basis, weights = (part.astype(np.longdouble) for part in (rows, model.components_, model.normalization_))
+    kernel = np.exp(-((wide[:, np.newaxis] - basis) ** 2).sum(axis=2) / np.longdouble(3))
+    truth = kernel @ weights.T
+    terms = (kernel @ np.abs(weights.T)).max(axis=1, keepdims=True)
+    theirs = np.abs(model.transform(rows) - truth)
+    ours = np.abs(model_of(twin_of(model, CLOSE)).transform(rows) - truth)
+    assert (theirs > 1e-12 * np.maximum(np.abs(truth), np.abs(truth).max() / 1000)).mean() > 0.1
+    assert (theirs <= 1e-15 * terms).all()
+    assert (ours <= 1e-15 * terms).all()
+
+
+def test_one_wrong_weight_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terms excuse no fault."""
+    model = Nystroem(n_components=60, random_state=0).fit(CLOSE)
+    wrong = copy.deepcopy(model)
+    wrong.normalization_[3, 7] *= 1 + 1e-9
+    lowering = kernels.nystroem
+    monkeypatch.setitem(_TABLE, (Nystroem, "transform"), lambda _, x: lowering(wrong, x))
+    with pytest.raises(ParityError):
+        twin_of(model, CLOSE)
 
 
 def test_a_function_as_kernel_is_refused() -> None:

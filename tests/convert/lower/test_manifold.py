@@ -6,8 +6,6 @@ from sklearn.manifold import Isomap, LocallyLinearEmbedding
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from convert import UnsupportedError
-
 from .twins import levels, twin_of
 
 RNG = np.random.default_rng(18)
@@ -27,6 +25,10 @@ def test_locally_linear_embedding(k: int) -> None:
     assert levels(twin_of(pipeline.fit(X[:50]), X[50:]))["transform"] in ("bit", "ulp")
 
 
-def test_a_radius_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="fit it with n_neighbors"):
-        twin_of(Isomap(n_neighbors=None, radius=5.0).fit(X), X)
+@pytest.mark.parametrize("algorithm", ["kd_tree", "brute"])
+def test_isomap_of_a_radius(algorithm: str) -> None:
+    model = Isomap(n_neighbors=None, radius=2.0, neighbors_algorithm=algorithm).fit(X[:50])
+    twin = twin_of(model, X[50:])
+    assert levels(twin)["transform"] == "ulp"
+    # Of rows with nobody within the radius scikit-learn raises, and they are no probes.
+    assert twin.proof.probes["sample"] == 50

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.neighbors._base as neighbors
 from sklearn.neighbors import (
     KNeighborsClassifier,
     KNeighborsRegressor,
@@ -16,11 +17,12 @@ from sklearn.neighbors import (
     RadiusNeighborsTransformer,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from convert import UnsupportedError
+from convert import ParityError, UnsupportedError, settled
+from convert.lower import nearest
 
-from .twins import levels, twin_of
+from .twins import levels, model_of, twin_of
 
 RNG = np.random.default_rng(10)
 X = RNG.normal(size=(110, 4)) @ RNG.normal(size=(4, 4))
@@ -182,3 +184,113 @@ def test_neighbourhood_components() -> None:
 def test_functions_are_refused(model: Any) -> None:
     with pytest.raises(UnsupportedError, match="a Python function cannot become a graph"):
         twin_of(model.fit(X[:30], Y[:30]), X)
+
+
+class LastOfEquals:
+    """NumPy, but for a partition of the other kind."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def argpartition(values: Any, kth: int, axis: int) -> Any:
+        return values.shape[1] - 1 - np.argsort(values[:, ::-1], axis=axis, kind="stable")
+
+
+FLAGS = (RNG.random((60, 8)) < 0.5).astype(float)
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_rows_that_this_processor_answers_otherwise_are_counted(monkeypatch: pytest.MonkeyPatch, weights: Any) -> None:
+    """Brute force with such a metric partitions the distances, of which many are equal."""
+    monkeypatch.setattr(neighbors, "np", LastOfEquals())
+    proof = twin_of(
+        KNeighborsClassifier(3, weights=weights, metric="jaccard", algorithm="brute").fit(FLAGS, THREE[:60]), FLAGS
+    ).proof
+    assert proof.level == "ulp"
+    for output in proof.outputs.values():
+        assert 0 < output.ties <= output.rows - output.identical
+        assert output.label_mismatches == 0
+
+
+def test_in_those_rows_too_the_twin_is_held_to_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settled, "_Stable", LastOfEquals)
+    with pytest.raises(ParityError):
+        twin_of(KNeighborsRegressor(3, metric="jaccard", algorithm="brute").fit(FLAGS, Y[:60]), FLAGS)
+
+
+def test_without_equal_distances_there_are_no_ties() -> None:
+    model = KNeighborsClassifier(3, metric="correlation").fit(X[:80], THREE[:80])
+    proof = twin_of(model, X[80:]).proof
+    assert proof.level == "bit"
+
+
+WIDE = np.random.default_rng(4).normal(size=(90, 20))
+"""So many features that the norms are added in an order of BLAS's own."""
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine", "sqeuclidean"])
+@pytest.mark.parametrize("make", [KNeighborsClassifier, KNeighborsRegressor])
+def test_of_its_own_training_rows_a_rounding_is_all_that_is_weighed(make: Any, metric: str) -> None:
+    model = make(5, weights="distance", metric=metric, algorithm="brute")
+    proof = twin_of(model.fit(WIDE, THREE[:90] if make is KNeighborsClassifier else Y[:90]), WIDE).proof
+    assert proof.level in ("bit", "ulp")
+    assert all(output.ties == 0 for output in proof.outputs.values())
+
+
+def test_between_equal_training_rows_with_other_targets_nothing_decides() -> None:
+    twice = np.vstack([WIDE, WIDE[:30]])
+    proof = twin_of(
+        KNeighborsRegressor(2, weights="distance", algorithm="brute").fit(twice, np.r_[Y[:90], -Y[:30]]), twice
+    ).proof
+    assert proof.level == "ulp"
+    assert proof.outputs["predict"].ties <= 5 * 30 * 2
+
+
+def test_scikit_learn_itself_is_off_by_more_than_the_bound() -> None:
+    """A training row is at no distance of itself; by brute force scikit-learn finds a rounding there."""
+    model = KNeighborsTransformer(n_neighbors=1, algorithm="brute").fit(WIDE * 1000)
+    theirs = model.kneighbors(WIDE * 1000)[0]
+    assert 0 < theirs.max() < (1e-15 * 2 * (WIDE**2).sum(axis=1).max()) ** 0.5 * 1000
+    proof = twin_of(model, WIDE * 1000).proof
+    assert proof.outputs["transform"].terms > 1e6
+
+
+@pytest.mark.parametrize("radius", [None, 5.5])
+def test_a_wrong_neighbour_fails(monkeypatch: pytest.MonkeyPatch, radius: float | None) -> None:
+    """Rounding excuses no fault: the twin of a model of other training rows."""
+    if radius is None:
+        model = KNeighborsRegressor(3, weights="distance", algorithm="brute").fit(WIDE, Y[:90])
+    else:
+        model = RadiusNeighborsRegressor(radius, weights="distance", algorithm="brute").fit(WIDE, Y[:90])
+    multiplied = nearest._multiplied
+    monkeypatch.setattr(nearest, "_multiplied", lambda metric, points: multiplied(metric, points * (1 + 1e-7)))
+    with pytest.raises(ParityError):
+        twin_of(model, WIDE)
+
+
+def test_scaled_categories_by_brute_force() -> None:
+    """Many distances are equal but for their rounding."""
+    pipeline = make_pipeline(OneHotEncoder(sparse_output=False), StandardScaler(), KNeighborsClassifier())
+    rows = np.random.default_rng(2).integers(0, 4, size=(120, 6)).astype(float)
+    proof = twin_of(pipeline.fit(rows, THREE[:110].tolist() + THREE[:10].tolist()), rows).proof
+    assert all(output.label_mismatches == 0 for output in proof.outputs.values())
+
+
+def test_missing_values_have_no_distance() -> None:
+    gaps = np.where(RNG.random((60, 4)) < 0.2, np.nan, X[:60])
+    model = KNeighborsRegressor(3, metric="nan_euclidean").fit(gaps, Y[:60])
+    twin = twin_of(model, gaps)
+    answers = model_of(twin).predict(gaps)
+    assert np.allclose(answers, model.predict(gaps))
+    marked = KNeighborsRegressor(3, metric="nan_euclidean", metric_params={"missing_values": -9.0})
+    levels(twin_of(marked.fit(np.nan_to_num(gaps, nan=-9.0), Y[:60]), np.nan_to_num(gaps, nan=-9.0)))
+
+
+def test_an_outlier_label_is_taken_for_a_place() -> None:
+    """Where scikit-learn counts classes in its own loop, class 1 of 1, 2 and 3 gets no probability, but 2 does."""
+    classes = np.digitize(Y, [-1.0, 1.0]) + 1
+    for label in (1, 2):
+        model = RadiusNeighborsClassifier(1.0, metric="manhattan", algorithm="brute", outlier_label=label)
+        twin = twin_of(model.fit(X[:80], classes[:80]), X[80:])
+        assert set(levels(twin)) == {"predict", "predict_proba"}
