@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-__all__ = ["culprit"]
+__all__ = ["branches", "culprit"]
 
 
 def culprit(estimator: Any, X: Any, guilty: Callable[[Any, Any], bool]) -> str:
@@ -32,7 +32,13 @@ def _steps(estimator: Any, X: Any) -> Iterator[tuple[str, Any, Any]]:
             if not isinstance(step, str) and step is not None:
                 yield name, step, X
                 X = step.transform(X) if hasattr(step, "transform") else X
-    elif isinstance(estimator, ColumnTransformer):
+    else:
+        yield from branches(estimator, X)
+
+
+def branches(estimator: Any, X: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Each step of a ColumnTransformer or a FeatureUnion by name, with what it is given; of others none."""
+    if isinstance(estimator, ColumnTransformer):
         for name, step, _ in estimator.transformers_:
             places = estimator._transformer_to_input_indices[name]
             if not isinstance(step, str) and len(places):

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from runtime.model import Model
 from runtime.proof import Canary, OutputProof, Proof
 from runtime.reading import plain
 from runtime.rows import Rows
-from runtime.session import Session
+from runtime.session import MOST_ROWS, Session
 from runtime.tensors import Tensors
 
 from . import probes
@@ -28,7 +28,8 @@ from .lower.matrix import Scope
 from .parity import ULP, Comparison, Ledger, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
 from .paths import chosen, walked
 from .portable import check as check_portable
-from .reference import Signature
+from .progress import Progress, unseen
+from .reference import Signature, joined
 from .settled import settle
 
 __all__ = ["prove"]
@@ -60,6 +61,7 @@ def prove(
     versions: dict[str, str],
     say: Callable[[str], None],
     elsewhere: bytes | None = None,
+    progress: Progress = unseen,
 ) -> Proof:
     """Put every probe to the pipeline and to the real runtime.
 
@@ -71,7 +73,7 @@ def prove(
     trees = sum(len(ensemble.arrays["tree_roots"]) for ensemble in scope.ensembles)
     try:
         # Before there is a session: each takes several times a large forest's size for a while.
-        found = walked(signature, Tensors(manifest), scope, probes.SEED)
+        found = walked(signature, Tensors(manifest), scope, probes.SEED, progress)
         visits, nodes = chosen(found, probes.edge_rows(trees) // 3, probes.SEED)
         del found
         give_back()
@@ -88,12 +90,12 @@ def prove(
     methods = [output.method for output in manifest.outputs]
     frame = pd.concat([rows for _, rows in frames], ignore_index=True)
     try:
-        expected = {method: signature.ask(pipeline, method, frame) for method in methods}
+        expected = signature.answers(pipeline, methods, frame, progress)
     except REFUSALS:
         frames[1:] = [(kind, _taken(pipeline, signature, methods[0], rows)) for kind, rows in frames[1:]]
         frames = [(kind, rows) for kind, rows in frames if len(rows)]
         frame = pd.concat([rows for _, rows in frames], ignore_index=True)
-        expected = {method: signature.ask(pipeline, method, frame) for method in methods}
+        expected = signature.answers(pipeline, methods, frame, progress)
     say(f"probes: {len(frame):,} rows")
     given = twin.tensors.of(signature.given(frame))
     # Of the sample alone: measured over the far-out probes a floor would let everything ordinary pass.
@@ -132,14 +134,15 @@ def prove(
         )
         excess.setdefault(method, comparison.excess)
 
-    # Trees are walked once for all methods.
-    for outputs_of in [manifest.outputs] if trees else [(output,) for output in manifest.outputs]:
-        for output, found in zip(outputs_of, twin.together(outputs_of, given), strict=True):
+    if trees:  # these are walked once for all methods
+        for output, found in zip(manifest.outputs, _in_batches(twin, given, MOST_ROWS, progress), strict=True):
             compare(output, found)
-    for size in BATCHES:
-        answers = _in_batches(twin, given[:AGAIN], size)
+    else:
         for output in manifest.outputs:
-            compare(output, answers.pop(output.method))
+            compare(output, twin.answers(output, given))
+    for size in BATCHES:
+        for output, found in zip(manifest.outputs, _in_batches(twin, given[:AGAIN], size), strict=True):
+            compare(output, found)
     for output in manifest.outputs:
         method, ledger = output.method, ledgers[output.method]
         # What a model is asked before it serves belongs to the proof, or there were bundles that nobody could load.
@@ -242,17 +245,14 @@ def _affordable(frames: list[tuple[str, pd.DataFrame]], most: int) -> list[tuple
     ]
 
 
-def _in_batches(twin: Model, rows: Rows, size: int) -> dict[str, Any]:
-    """By method the answers for rows that come so many at a time; all methods answer from one run."""
-    outputs = twin.manifest.outputs
-    runs = [twin.together(outputs, rows[start : start + size]) for start in range(0, len(rows), size)]
-    return {output.method: _joined(blocks) for output, blocks in zip(outputs, zip(*runs, strict=True), strict=True)}
-
-
-def _joined(blocks: Sequence[Any]) -> Any:
-    if isinstance(blocks[0], list):
-        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
-    return np.concatenate(blocks)
+def _in_batches(twin: Model, rows: Rows, size: int, progress: Progress = unseen) -> list[Any]:
+    """The answers of all methods in turn for rows that come so many at a time; all methods answer from one run."""
+    runs = []
+    for start in range(0, len(rows), size):
+        progress("compared", start, len(rows))
+        runs.append(twin.together(twin.manifest.outputs, rows[start : start + size]))
+    progress("compared", len(rows), len(rows))
+    return [joined(blocks) for blocks in zip(*runs, strict=True)]
 
 
 def _is_float(answers: Any) -> bool:
@@ -304,7 +304,7 @@ def _canary(
     methods = [output.method for output in manifest.outputs]
     frame = _taken(pipeline, signature, methods[0], frame)
     rows = tuple(rows[index] for index in frame.index)
-    answers = {method: signature.ask(pipeline, method, frame) for method in methods}
+    answers = signature.answers(pipeline, methods, frame)
     answers, _ = settle(pipeline, signature, frame, answers, floors, scope)
     tied = _tied(answers, floors)
     kept = np.arange(len(rows)) if tied is None or tied.all() else np.flatnonzero(~tied)

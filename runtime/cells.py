@@ -11,7 +11,7 @@ from .manifest import Feature
 from .rows import Terms
 from .text import counter
 
-__all__ = ["KINDS", "UNKNOWN", "codes_of", "floats", "objects", "terms_of"]
+__all__ = ["KINDS", "UNKNOWN", "coded", "codes_of", "floats", "objects", "terms_of"]
 
 _PLAIN = frozenset((str, int, bool))
 
@@ -48,6 +48,15 @@ def codes_of(feature: Feature) -> Callable[[object], float]:
             raise InputError(f"$.{feature.name}", f"expected string, number or boolean, got {kind}") from error
 
     return code
+
+
+def coded(code: Callable[[object], float], values: list[Any]) -> list[float]:
+    """A column's codes; each different value is looked up once."""
+    try:
+        known = {value: code(value) for value in set(values)}
+    except TypeError:  # a list has no hash; the code says what is expected
+        return [code(value) for value in values]
+    return [known[value] for value in values]
 
 
 def terms_of(feature: Feature) -> Callable[[list[Any]], tuple[Floats, list[Terms]]]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import KINDS, UNKNOWN, codes_of, floats, objects, terms_of
+from .cells import KINDS, UNKNOWN, coded, codes_of, floats, objects, terms_of
 from .errors import InputError
 from .manifest import Feature, Manifest
 from .rows import Rows, Terms
@@ -182,7 +182,7 @@ class Tensors:
             return values
         name = f".{feature.name}"
         self._limits.check_text(values, lambda row: f"$[{row}]{name}" if len(values) > 1 else f"${name}")
-        return values if code is None else [code(value) for value in values]
+        return values if code is None else coded(code, list(values))
 
     def check_known(self, matrix: Matrix) -> None:
         """Raise InputError for an unseen category where the pipeline takes none."""
@@ -248,8 +248,7 @@ class Tensors:
                 matrix[:, index], found = self._texts[index](objects(values))
                 terms += found
             elif index in self._codes:
-                code = self._codes[index]
-                matrix[:, index] = [code(value) for value in objects(values)]
+                matrix[:, index] = coded(self._codes[index], objects(values))
             else:
                 matrix[:, index] = floats(values, feature)
         return Rows(matrix, tuple(terms))
