@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from runtime.rows import Rows
 
 from .lower.matrix import Scope
-from .reference import Signature
+from .progress import Progress, unseen
+from .reference import Signature, joined
 from .settled import settle
 
-__all__ = ["Asked", "ask", "ask_again", "concatenated", "cut", "first_rows", "taken"]
+__all__ = ["Asked", "ask", "ask_again", "cut", "first_rows", "sizes_of", "taken"]
 
 REFUSALS = (ValueError, TypeError, LookupError, OverflowError)
 """What a pipeline raises for rows that it does not take."""
@@ -52,7 +53,14 @@ class Asked:
         return Asked(self.frame, self.sizes, _joined([answers for answers, _ in found]), unsettled)
 
 
-def ask(pipeline: Any, signature: Signature, methods: Sequence[str], kinds: Kinds, scope: Scope) -> tuple[Kinds, Asked]:
+def ask(
+    pipeline: Any,
+    signature: Signature,
+    methods: Sequence[str],
+    kinds: Kinds,
+    scope: Scope,
+    progress: Progress = unseen,
+) -> tuple[Kinds, Asked]:
     """The rows that the pipeline takes, all of them together; each kind by itself where its answer to a row depends on
     the rows beside it, for one that is far out would speak for all.
 
@@ -63,11 +71,11 @@ def ask(pipeline: Any, signature: Signature, methods: Sequence[str], kinds: Kind
         kinds = [(kind, pd.concat([rows for rows, _ in found])) for kind, found in batches if found]
         return kinds, _asked([batch for _, found in batches for batch in found])
     try:
-        answers = {method: signature.ask(pipeline, method, _stacked(kinds)) for method in methods}
+        answers = signature.answers(pipeline, methods, _stacked(kinds), progress)
     except REFUSALS:
         some = [(kind, taken(pipeline, signature, methods[:1], rows)) for kind, rows in kinds[1:]]
         kinds = [kinds[0], *((kind, pd.concat([rows for rows, _ in found])) for kind, found in some if found)]
-        answers = {method: signature.ask(pipeline, method, _stacked(kinds)) for method in methods}
+        answers = signature.answers(pipeline, methods, _stacked(kinds), progress)
     return kinds, _asked([(_stacked(kinds), answers)])
 
 
@@ -77,12 +85,11 @@ def ask_again(pipeline: Any, signature: Signature, known: Asked, most: int, size
     Their answers are what they were, but where they depend on the rows beside them.
     """
     frame = known.frame.iloc[:most]
-    starts = range(0, len(frame), size)
     if scope.whole:
-        methods = list(known.answers)
+        methods, starts = list(known.answers), range(0, len(frame), size)
         parts = [taken(pipeline, signature, methods, frame.iloc[start : start + size]) for start in starts]
         return _asked([batch for part in parts for batch in part])
-    sizes = tuple(min(size, len(frame) - start) for start in starts)
+    sizes = sizes_of(len(frame), size)
     answers = {method: first_rows(answer, len(frame)) for method, answer in known.answers.items()}
     return Asked(frame, sizes, answers, known.unsettled[: len(frame)])
 
@@ -102,7 +109,7 @@ def taken(pipeline: Any, signature: Signature, methods: Sequence[str], frame: pd
 
 def _joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """By method, the answers to all batches."""
-    return {method: concatenated([part[method] for part in parts]) for method in parts[0]}
+    return {method: joined([part[method] for part in parts]) for method in parts[0]}
 
 
 def first_rows(answers: Any, rows: int) -> Any:
@@ -124,16 +131,14 @@ def _rows(answers: Any, rows: slice) -> Any:
     return [part[rows] for part in answers] if isinstance(answers, list) else answers[rows]
 
 
+def sizes_of(rows: int, most: int) -> tuple[int, ...]:
+    """So many at a time, until all rows are there."""
+    return tuple(min(most, rows - start) for start in range(0, rows, most))
+
+
 def cut(rows: Rows, sizes: Sequence[int]) -> Iterator[Rows]:
     """So many rows after another."""
     start = 0
     for size in sizes:
         yield rows[start : start + size]
         start += size
-
-
-def concatenated(blocks: Sequence[Any]) -> Any:
-    """A method's answers to batches, one after the other."""
-    if isinstance(blocks[0], list):
-        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
-    return np.concatenate(blocks)

@@ -2,11 +2,8 @@
 
 import datetime
 import os
-import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,18 +24,18 @@ from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
 from .lower.packed import serialize
 from .order import note_order
 from .portable import portable as portable_graph
+from .progress import Progress, unseen
 from .prove import prove
 from .reference import Signature
 from .rows import note_rows
 from .signature import kind_of, sign
 from .source import check_fitted
+from .versions import CONVERTED_WITH, TRAINED_WITH, versions_of
 
 __all__ = ["Twin", "assemble", "build_graph", "convert"]
 
-TRAINED_WITH = ("scikit-learn", "numpy", "scipy", "pandas")
 FEW = 300
 """Rows of the sample with which a step that answers otherwise is looked for."""
-CONVERTED_WITH = ("pipetwin", "onnx", "spox", "skl2onnx", "onnxruntime", "numpy")
 
 
 def convert(
@@ -54,6 +51,7 @@ def convert(
     return_std: bool = False,
     budget_p95: float | None = None,
     report: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Proof:
     """Convert a trained pipeline, prove that the twin answers alike, and write its bundle.
 
@@ -69,6 +67,8 @@ def convert(
         models do, alone or last in a Pipeline.
     budget_p95: microseconds that one row may take in process, from JSON to JSON, at P95; measured here, and recorded.
     report: called with one line a stage.
+    progress: called within the long ones, with what is done ("walked", "asked", "compared"), how many trees or rows,
+        and of how many.
 
     Raises ConvertError or one of its kinds; then nothing is written, but for a version whose alias could not be moved.
     """
@@ -90,6 +90,7 @@ def convert(
         portable=portable,
         return_std=return_std,
         report=say,
+        progress=progress or unseen,
     )
     if budget_p95 is not None:
         twin = twin._replace(manifest=held(twin.graph, twin.manifest, twin.proof, budget_p95, say))
@@ -128,6 +129,7 @@ def assemble(
     portable: bool = False,
     return_std: bool = False,
     report: Callable[[str], None] = lambda line: None,
+    progress: Progress = unseen,
 ) -> Twin:
     """As ``convert``, in memory.
 
@@ -141,7 +143,9 @@ def assemble(
         )
     signature = replace(sign(pipeline, sample), std=return_std)
     try:
-        return _assembled(pipeline, signature, version, created, tolerance, enforce_range, fold, portable, report)
+        return _assembled(
+            pipeline, signature, version, created, tolerance, enforce_range, fold, portable, report, progress
+        )
     except ParityError as error:
         # Each step by itself, for there may be one that differs.
         path = culprit(pipeline, signature.given(signature.frame.iloc[:FEW]), _differs)
@@ -172,6 +176,7 @@ def _assembled(
     fold: bool,
     portable: bool,
     report: Callable[[str], None],
+    progress: Progress = unseen,
 ) -> Twin:
     report(f"signature: {len(signature.features)} features, {len(signature.frame):,} rows of sample")
     graph, scope, outputs, classes = build_graph(pipeline, signature, fold=fold)
@@ -188,12 +193,12 @@ def _assembled(
         inputs=inputs,
         outputs=outputs,
         classes=classes,
-        trained_with=_versions(TRAINED_WITH),
-        converted_with=_versions(CONVERTED_WITH),
+        trained_with=versions_of(TRAINED_WITH),
+        converted_with=versions_of(CONVERTED_WITH),
         whole=scope.whole,
     )
     elsewhere = portable_graph(graph, manifest) if portable else None
-    proof = prove(pipeline, signature, manifest, graph, scope, tolerance, report, elsewhere)
+    proof = prove(pipeline, signature, manifest, graph, scope, tolerance, report, elsewhere, progress)
     report(f"proof: level {proof.level} on {proof.rows:,} rows")
     if enforce_range:
         # Only now: the proof goes further than what will be let in.
@@ -333,16 +338,6 @@ def _now() -> datetime.datetime:
         return datetime.datetime.fromtimestamp(int(epoch), datetime.UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise ConvertError(f"expected seconds since 1970 in SOURCE_DATE_EPOCH, found {epoch!r}") from error
-
-
-def _versions(names: Iterable[str]) -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in names:
-        try:
-            versions[name] = installed(name)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def _json(struct: msgspec.Struct) -> bytes:

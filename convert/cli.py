@@ -17,6 +17,7 @@ from runtime import PipetwinError
 
 from . import registry
 from .errors import BudgetError, ParityError, UndecidedBudgetError, WriteError
+from .progress import Progress, unseen
 from .write import check_destination
 
 __all__ = ["main"]
@@ -58,7 +59,7 @@ def _convert(options: argparse.Namespace) -> None:
 
     from .source import open_pipeline, read_sample
 
-    with _progress() as say:
+    with _watched() as (say, progress):
         pipeline = open_pipeline(options.pipeline, trust=options.trust, report=say)
         sample = read_sample(options.sample, options.target)
         say(f"sample: {len(sample):,} rows of {sample.shape[1]:,} columns from {options.sample}")
@@ -74,6 +75,7 @@ def _convert(options: argparse.Namespace) -> None:
             return_std=options.return_std,
             budget_p95=options.budget_p95,
             report=say,
+            progress=progress,
         )
     _print(str(proof))
 
@@ -194,25 +196,25 @@ def _tolerance(text: str) -> float:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Prints a line a stage to stdout and, on a terminal, turns a spinner on stderr meanwhile."""
+def _watched() -> Iterator[tuple[Callable[[str], None], Progress]]:
+    """Prints a line a stage to stdout; on a terminal stderr shows meanwhile what goes on, how far it is and how long it
+    has taken."""
     if not sys.stderr.isatty():
-        yield _print
+        yield _print, unseen
         return
     from rich.console import Console
-    from rich.markup import escape
 
-    stdout = sys.stdout  # rich would lead it to stderr while the spinner turns
-    with Console(stderr=True).status("reading") as status:
+    from .gauge import Gauge
+
+    stdout = sys.stdout  # rich would lead it to stderr meanwhile
+    with Gauge(Console(stderr=True)) as gauge:
 
         def say(line: str) -> None:
-            status.stop()
-            stdout.write(f"{line}\n")
-            stdout.flush()
-            status.update(escape(line))
-            status.start()
+            with gauge.aside(line):
+                stdout.write(f"{line}\n")
+                stdout.flush()
 
-        yield say
+        yield say, gauge.moved
 
 
 def _print(text: str) -> None:

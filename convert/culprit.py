@@ -13,7 +13,7 @@ from sklearn.tree import BaseDecisionTree
 
 from .members import members
 
-__all__ = ["culprit"]
+__all__ = ["branches", "culprit"]
 
 MOST = 8
 """Members of an ensemble that are looked at: each may take as long as all of it."""
@@ -44,15 +44,8 @@ def _steps(estimator: Any, X: Any) -> Iterator[tuple[str, Any, Any]]:
             if not isinstance(step, str) and step is not None:
                 yield at, step, X
                 X = step.transform(X) if hasattr(step, "transform") else X
-    elif isinstance(estimator, ColumnTransformer):
-        chosen = [places for places in estimator._transformer_to_input_indices.values() if len(places)]
-        for (at, step), places in zip(held, chosen, strict=True):
-            if not isinstance(step, str):
-                yield at, step, _columns(X, places)
-    elif isinstance(estimator, FeatureUnion):
-        for at, step in held:
-            if not isinstance(step, str):
-                yield at, step, X
+    elif isinstance(estimator, (ColumnTransformer, FeatureUnion)):
+        yield from branches(estimator, X)
     elif not isinstance(estimator, ASKED_OTHERWISE):
         for number, (at, step) in enumerate(held):
             if isinstance(step, BaseDecisionTree):  # of a forest no tree is lowered by itself
@@ -64,6 +57,20 @@ def _steps(estimator: Any, X: Any) -> Iterator[tuple[str, Any, Any]]:
             elif isinstance(estimator, BaseBagging):
                 yield at, step, _columns(X, estimator.estimators_features_[number])
             else:
+                yield at, step, X
+
+
+def branches(estimator: Any, X: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Each step of a ColumnTransformer or a FeatureUnion by its path, with what it is given."""
+    held = members(estimator)
+    if isinstance(estimator, ColumnTransformer):
+        chosen = [places for places in estimator._transformer_to_input_indices.values() if len(places)]
+        for (at, step), places in zip(held, chosen, strict=True):
+            if not isinstance(step, str):
+                yield at, step, _columns(X, places)
+    else:
+        for at, step in held:
+            if not isinstance(step, str):
                 yield at, step, X
 
 

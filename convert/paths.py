@@ -12,6 +12,7 @@ from runtime.tensors import Tensors
 from .fold import Mode
 from .lower.matrix import Scope
 from .lower.packed import Arrays, Ensemble
+from .progress import Progress, unseen
 from .reference import Signature
 
 __all__ = ["Visits", "chosen", "visits", "walked"]
@@ -44,7 +45,7 @@ class Visits(NamedTuple):
         return Visits(self.tree[places], self.column[places], self.split[places], self.row[places])
 
 
-def visits(ensembles: Sequence[Ensemble], matrices: Sequence[Floats], seed: int) -> Visits:
+def visits(ensembles: Sequence[Ensemble], matrices: Sequence[Floats], seed: int, progress: Progress = unseen) -> Visits:
     """For every node that asks for a threshold of the request's own numbers, a row that comes to it.
 
     matrices: of each ensemble, what its nodes ask, float64 [rows, k]; the rows are the same in all.
@@ -59,13 +60,16 @@ def visits(ensembles: Sequence[Ensemble], matrices: Sequence[Floats], seed: int)
         walker = _Walker(ensemble.arrays)
         roots = ensemble.arrays["tree_roots"].tolist()
         for tree, root in enumerate(roots, start):
+            progress("walked", tree, count)
             walker.walk(tree, root, matrix, rng.permutation(len(matrix))[: max(1, WALKS // count)])
         found.append(walker.visits(ensemble.sources, ensemble.signs))
         start += len(roots)
+    if count:
+        progress("walked", count, count)
     return Visits(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def walked(signature: Signature, tensors: Tensors, scope: Scope, seed: int) -> Visits:
+def walked(signature: Signature, tensors: Tensors, scope: Scope, seed: int, progress: Progress = unseen) -> Visits:
     """The visits of the sample's rows to the trees of a graph."""
     asked = [ensemble for ensemble in scope.ensembles if (ensemble.sources >= 0).any()]
     widest = max((len(ensemble.sources) for ensemble in asked), default=1)
@@ -75,7 +79,7 @@ def walked(signature: Signature, tensors: Tensors, scope: Scope, seed: int) -> V
     if scope.asked is not None:
         session = Session(scope.asked, scope.widths)
         matrices = dict(zip(session.outputs, session.run_rows(rows, session.outputs), strict=True))
-    return visits(asked, [matrices.get(str(id(e.matrix)), rows.matrix) for e in asked], seed)
+    return visits(asked, [matrices.get(str(id(e.matrix)), rows.matrix) for e in asked], seed, progress)
 
 
 def chosen(visits: Visits, most: int, seed: int) -> tuple[Visits, int]:

@@ -1,7 +1,7 @@
 """The rows that a proof is made on: the sample, and synthetic rows where pipelines and graphs come apart."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -53,14 +53,48 @@ def draw(
         ("categories", maker.categories()),
         ("texts", maker.texts()),
     ):
-        found = [frame for frame in frames if len(frame)]
+        found = [change for change in frames if len(change.rows)]
         if found:
-            yield kind, pd.concat(found, ignore_index=True)
+            yield kind, _changed(signature.frame, found)
 
 
 def edge_rows(trees: int) -> int:
     """How many rows a proof over so many trees has for thresholds at most."""
     return max(3 * trees, min(EDGE_ROWS, WALKS // max(trees, 1)))
+
+
+class _Change(NamedTuple):
+    """Rows of the sample, by their places, in which columns hold other cells: by the frame's name of the column, as
+    many as there are rows."""
+
+    rows: NDArray[np.intp]
+    cells: dict[Any, NDArray[Any]]
+
+
+def _changed(sample: pd.DataFrame, changes: Sequence[_Change]) -> pd.DataFrame:
+    """The rows of all changes as one frame, made a column at a time: a frame for each would cost columns times columns.
+
+    A column with cells of another type than it had becomes one of objects.
+    """
+    frame = sample.iloc[np.concatenate([change.rows for change in changes])].reset_index(drop=True)
+    cells: dict[Any, list[tuple[slice, NDArray[Any]]]] = {}
+    start = 0
+    for change in changes:
+        for name, values in change.cells.items():
+            cells.setdefault(name, []).append((slice(start, start + len(values)), values))
+        start += len(change.rows)
+    columns = {name: frame[name] for name in frame.columns}
+    for name, parts in cells.items():
+        dtypes = {values.dtype for _, values in parts}
+        if sum(len(values) for _, values in parts) < len(frame):
+            dtypes.add(frame.dtypes[name])
+        whole = np.array(frame[name], dtypes.pop() if len(dtypes) == 1 else object)
+        for place, values in parts:
+            whole[place] = values
+        columns[name] = pd.Series(whole, dtype=whole.dtype)
+    made = pd.DataFrame(columns)
+    made.columns = sample.columns
+    return made
 
 
 class _Maker:
@@ -71,30 +105,32 @@ class _Maker:
         self._tables = tables
         self._rng = rng
         self._edge_rows = edge_rows
-        self._names = dict(zip((f.name for f in signature.features), signature.frame.columns, strict=True))
+        self._names = signature.columns
         self._live = [feature for feature in signature.features if feature.position is not None]
 
-    def _rows(self, count: int) -> pd.DataFrame:
+    def _rows(self, count: int) -> NDArray[np.intp]:
         """Rows of the sample to change things in, the very ones or again, but in another order."""
-        places = self._rng.integers(0, len(self._signature.frame), count)
-        return self._signature.frame.iloc[places].reset_index(drop=True)
+        return self._rng.integers(0, len(self._signature.frame), count)
 
-    def nodes(self, visits: Visits) -> Iterator[pd.DataFrame]:
+    def _change(self, feature: Feature, cells: Any) -> _Change:
+        """Some rows with other cells in one column."""
+        return _Change(self._rows(len(cells)), {self._names[feature.name]: np.asarray(cells)})
+
+    def nodes(self, visits: Visits) -> Iterator[_Change]:
         """For each node a row that comes to it, on its threshold and one ulp to either side."""
         by_position = {feature.position: feature for feature in self._live}
         _, column, split, row = visits
-        for position in np.unique(column).tolist():
-            feature = by_position[position]
-            here = column == position
-            values = np.concatenate(
-                [split[here], np.nextafter(split[here], -np.inf), np.nextafter(split[here], np.inf)]
-            )
-            frame = self._signature.frame.iloc[np.tile(row[here], 3)].reset_index(drop=True)
-            if feature.kind == "number":
-                frame[self._names[feature.name]] = values
-                yield frame[_taken(feature, values)]
+        order = np.argsort(column, kind="stable")
+        for here in np.split(order, np.flatnonzero(np.diff(column[order])) + 1):
+            feature = by_position[int(column[here[0]])] if len(here) else None
+            if feature is not None and feature.kind == "number":
+                values = np.concatenate(
+                    [split[here], np.nextafter(split[here], -np.inf), np.nextafter(split[here], np.inf)]
+                )
+                good = _taken(feature, values)
+                yield _Change(np.tile(row[here], 3)[good], {self._names[feature.name]: values[good]})
 
-    def thresholds(self, edges: Mapping[int, NDArray[np.float64]]) -> Iterator[pd.DataFrame]:
+    def thresholds(self, edges: Mapping[int, NDArray[np.float64]]) -> Iterator[_Change]:
         """Every threshold with its two neighbours; odd and even columns apart, so that each edge is met by rows
         whose other half is as in the sample."""
         values = {}
@@ -110,12 +146,10 @@ class _Maker:
         for half in (columns[::2], columns[1::2]):
             if half:
                 count = min(max(len(values[name]) for name in half), self._edge_rows // 2)
-                frame = self._rows(count)
-                for name in half:
-                    frame[self._names[name]] = np.resize(values[name], count)
-                yield frame
+                cells = {self._names[name]: np.resize(values[name], count) for name in half}
+                yield _Change(self._rows(count), cells)
 
-    def numbers(self) -> Iterator[pd.DataFrame]:
+    def numbers(self) -> Iterator[_Change]:
         """One column at a time: its smallest and largest, what lies beside them, and odd numbers."""
         for feature in self._live:
             if feature.kind != "number":
@@ -126,12 +160,9 @@ class _Maker:
             values += [*ODD_NUMBERS, *([feature.limit, -feature.limit] if feature.limit else [])]
             values += [np.inf, -np.inf] if feature.infinite else []
             cells = np.array(values)
-            cells = cells[_taken(feature, cells)]
-            frame = self._rows(len(cells))
-            frame[self._names[feature.name]] = cells
-            yield frame
+            yield self._change(feature, cells[_taken(feature, cells)])
 
-    def missing(self) -> Iterator[pd.DataFrame]:
+    def missing(self) -> Iterator[_Change]:
         """Each column that may be missing alone, all of them, and any subset."""
         gaps = [feature for feature in self._live if feature.missing]
         if not gaps:
@@ -140,42 +171,34 @@ class _Maker:
         masks = np.concatenate(
             [np.eye(count, dtype=bool), np.ones((1, count), bool), self._rng.random((200, count)) < 0.3]
         )
-        frame = self._rows(len(masks))
-        for index, feature in enumerate(gaps):
+        rows = self._rows(len(masks))
+        changed = {}
+        for feature, mask in zip(gaps, masks.T, strict=True):
             name = self._names[feature.name]
-            if feature.kind == "number":
-                frame[name] = np.where(masks[:, index], np.nan, frame[name])
-            else:
-                cells = frame[name].astype(object)
-                cells[masks[:, index]] = self._signature.marker(feature) if feature.kind == "category" else np.nan
-                frame[name] = cells
-        yield frame
+            dtype = np.float64 if feature.kind == "number" else object
+            changed[name] = cells = np.array(self._signature.frame[name], dtype)[rows]
+            cells[mask] = self._signature.marker(feature) if feature.kind == "category" else np.nan
+        yield _Change(rows, changed)
 
-    def categories(self) -> Iterator[pd.DataFrame]:
+    def categories(self) -> Iterator[_Change]:
         """Every category that the graph tells apart, and where they are taken unseen and empty ones."""
         for feature in self._live:
             if feature.kind == "boolean":
-                frame = self._rows(2)
-                frame[self._names[feature.name]] = [False, True]
-                yield frame
+                yield self._change(feature, [False, True])
             known = list(self._tables.get(feature.position, []))  # type: ignore[arg-type]
             if feature.kind == "category" or (feature.kind == "text" and known):
                 strings = all(isinstance(value, str) for value in known)
                 odd = [UNSEEN, "", " ", "ä\u0308😀", "0"] if strings else [UNSEEN, 2**60 + 1, -1]
                 cells = np.empty(len(known) + (len(odd) if feature.unknown else 0), object)
                 cells[:] = [*known, *(odd if feature.unknown else [])]
-                frame = self._rows(len(cells))
-                frame[self._names[feature.name]] = cells
-                yield frame
+                yield self._change(feature, cells)
 
-    def texts(self) -> Iterator[pd.DataFrame]:
+    def texts(self) -> Iterator[_Change]:
         """Each column of texts by itself."""
         for feature in self._live:
             if feature.kind == "text" and feature.unknown:
                 cells = odd_documents(feature.rules, self._rng)
-                frame = self._rows(len(cells))
-                frame[self._names[feature.name]] = pd.Series(cells, dtype=object)
-                yield frame
+                yield self._change(feature, np.array(cells, object))
 
 
 def _taken(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -17,11 +17,12 @@ from runtime.memory import give_back
 from runtime.model import Model
 from runtime.proof import Canary, OutputProof, Proof
 from runtime.rows import Rows
+from runtime.session import MOST_ROWS
 from runtime.tensors import Tensors
 
 from . import probes
 from .as_json import same_as_json
-from .asked import Asked, ask, ask_again, concatenated, cut, first_rows
+from .asked import Asked, ask, ask_again, cut, first_rows, sizes_of
 from .bounds import Bounds
 from .canaries import Canaries
 from .errors import ParityError, UnsupportedError
@@ -29,7 +30,8 @@ from .lower.matrix import Scope
 from .parity import ULP, Ledger, compare_numbers, floor_of
 from .paths import chosen, walked
 from .portable import check as check_portable
-from .reference import Signature
+from .progress import Progress, unseen
+from .reference import Signature, joined
 
 __all__ = ["prove"]
 
@@ -57,6 +59,7 @@ def prove(
     tolerance: float | None,
     say: Callable[[str], None],
     elsewhere: bytes | None = None,
+    progress: Progress = unseen,
 ) -> Proof:
     """Put every probe to the pipeline and to the real runtime.
 
@@ -68,7 +71,7 @@ def prove(
     trees = sum(len(ensemble.arrays["tree_roots"]) for ensemble in scope.ensembles)
     try:
         # Before there is a session: each takes several times a large forest's size for a while.
-        found = walked(signature, Tensors(manifest), scope, probes.SEED)
+        found = walked(signature, Tensors(manifest), scope, probes.SEED, progress)
         visits, nodes = chosen(found, probes.edge_rows(trees) // 3, probes.SEED)
         del found
         give_back()
@@ -83,7 +86,7 @@ def prove(
         raise UnsupportedError(f"expected a graph that the runtime can run{through}: {error}") from error
     frames = _affordable(list(probes.draw(signature, tables, edges, visits, trees)), CELLS // _widest(manifest))
     methods = [output.method for output in manifest.outputs]
-    frames, asked = ask(pipeline, signature, methods, frames, scope)
+    frames, asked = ask(pipeline, signature, methods, frames, scope, progress)
     frame = asked.frame
     say(f"probes: {len(frame):,} rows")
     given = twin.tensors.of(signature.given(frame))
@@ -114,8 +117,9 @@ def prove(
         excess.setdefault(method, comparison.excess)
 
     # Trees are walked once for all methods.
+    sizes = asked.sizes if scope.whole else sizes_of(len(frame), MOST_ROWS)
     for outputs_of in [manifest.outputs] if trees else [(output,) for output in manifest.outputs]:
-        for output, found in zip(outputs_of, _in_batches(twin, outputs_of, given, asked.sizes), strict=True):
+        for output, found in zip(outputs_of, _in_batches(twin, outputs_of, given, sizes, progress), strict=True):
             compare(output, found, asked, bounds)
     for size in BATCHES:
         again = ask_again(pipeline, signature, asked, AGAIN, size, scope)
@@ -189,10 +193,17 @@ def _affordable(frames: list[tuple[str, pd.DataFrame]], most: int) -> list[tuple
     ]
 
 
-def _in_batches(twin: Model, outputs: Sequence[Output], rows: Rows, sizes: Sequence[int]) -> list[Any]:
+def _in_batches(
+    twin: Model, outputs: Sequence[Output], rows: Rows, sizes: Sequence[int], progress: Progress = unseen
+) -> list[Any]:
     """The answers of some methods to rows that come so many at a time; all of them from one run."""
-    runs = [twin.together(outputs, batch) for batch in cut(rows, sizes)]
-    return [concatenated(blocks) for blocks in zip(*runs, strict=True)]
+    runs, done = [], 0
+    for batch in cut(rows, sizes):
+        progress("compared", done, len(rows))
+        runs.append(twin.together(outputs, batch))
+        done += len(batch)
+    progress("compared", done, len(rows))
+    return [joined(blocks) for blocks in zip(*runs, strict=True)]
 
 
 def _is_float(answers: Any) -> bool:

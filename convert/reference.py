@@ -1,9 +1,12 @@
 """A pipeline as the reference: asked with rows in the form that it was fitted with, in float64, at one thread."""
 
 import contextlib
+import functools
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -11,15 +14,20 @@ import joblib
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import MiniBatchNMF
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_non_negative
 
 from runtime.manifest import STD, Feature
 
 from .errors import SampleError, UnsupportedError
 from .lower import lacking, offered
+from .progress import Progress, unseen
 from .sample import dicts_of
 
-__all__ = ["Signature", "dense", "methods_of", "reference"]
+__all__ = ["Signature", "dense", "joined", "methods_of", "reference"]
+
+ROWS = 2**14
+"""Rows that a pipeline is asked for at once: so many that what it does once for all does not count."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +60,34 @@ class Signature:
     def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
         """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
         with reference():
-            given = self.given(frame)
-            answer = pipeline.predict(given, return_std=True)[1] if method == STD else getattr(pipeline, method)(given)
-        return dense(answer)
+            return dense(_answer(pipeline, method, self.given(frame)))
+
+    def answers(
+        self, pipeline: Any, methods: Sequence[str], frame: pd.DataFrame, progress: Progress = unseen
+    ) -> dict[str, Any]:
+        """By method what ``ask`` answers. Many rows are asked so many at a time, and what stands before the last step
+        of a Pipeline transforms them once for all methods."""
+        parts = []
+        for start in range(0, len(frame), ROWS):
+            progress("asked", start, len(frame))
+            with reference():
+                given = partial(self.given, frame.iloc[start : start + ROWS])
+                parts.append([dense(answer) for answer in _answers(pipeline, methods, given)])
+        progress("asked", len(frame), len(frame))
+        return {method: joined(blocks) for method, blocks in zip(methods, zip(*parts, strict=True), strict=True)}
 
     def marker(self, feature: Feature) -> Any:
         """What stands for a missing category in a feature."""
-        return self.markers[[known.name for known in self.features].index(feature.name)]
+        return self._markers[feature.name]
+
+    @functools.cached_property
+    def columns(self) -> dict[str, Any]:
+        """By feature, what the frame calls its column."""
+        return dict(zip((feature.name for feature in self.features), self.frame.columns, strict=True))
+
+    @functools.cached_property
+    def _markers(self) -> dict[str, Any]:
+        return dict(zip((feature.name for feature in self.features), self.markers, strict=True))
 
     def given(self, frame: pd.DataFrame) -> Any:
         """Rows in the form that the pipeline was fitted with."""
@@ -74,6 +103,29 @@ class Signature:
             # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
             return np.array(frame.to_numpy(np.float64), order="C")
         return _typed(frame.astype(object)).to_numpy()
+
+
+def _answer(pipeline: Any, method: str, given: Any) -> Any:
+    return pipeline.predict(given, return_std=True)[1] if method == STD else getattr(pipeline, method)(given)
+
+
+def _answers(pipeline: Any, methods: Sequence[str], given: Callable[[], Any]) -> Iterator[Any]:
+    """What each method answers, in order."""
+    if type(pipeline) is not Pipeline or len(pipeline.steps) == 1 or len(methods) == 1:
+        for method in methods:
+            yield _answer(pipeline, method, given())
+        return
+    X = pipeline[:-1].transform(given())
+    for method in methods:
+        # What the last step is given is its own, for a step inside may write into it; a deep copy keeps the layout.
+        yield _answer(pipeline.steps[-1][1], method, deepcopy(X))
+
+
+def joined(blocks: Sequence[Any]) -> Any:
+    """Answers for some rows after the other, as one."""
+    if isinstance(blocks[0], list):
+        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
 def _categorical(values: pd.Series, known: pd.Index) -> pd.Categorical:

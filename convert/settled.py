@@ -59,7 +59,7 @@ def settle(
     if not scope.among_equals:
         return expected, np.zeros(len(frame), bool)
     with first_of_equals():
-        settled = {method: signature.ask(pipeline, method, frame) for method in expected}
+        settled = signature.answers(pipeline, tuple(expected), frame)
     open_ = _undecided(expected, settled, floors)
     return {method: _merged(answers, settled[method], open_) for method, answers in expected.items()}, open_
 

@@ -16,12 +16,14 @@ from sklearn.pipeline import Pipeline
 
 from runtime.manifest import Feature
 
-from .accepted import ASKED, accepted, search
+from .accepted import ASKED, accepted
+from .changed import taken_in
 from .culprit import culprit
 from .errors import SampleError
 from .lower import offered
 from .reference import Signature, methods_of, reference
 from .sample import between, column_of, frame_of, marker_of, objects_of, seen_in
+from .search import search
 
 __all__ = ["kind_of", "sign"]
 
@@ -185,7 +187,7 @@ def _as_numbers(pipeline: Any, asis: Signature, numbers: pd.DataFrame, names: Se
         except Exception:
             return False
 
-    return search(names, same)
+    return set(search(names, same))
 
 
 def _with(frame: pd.DataFrame, other: pd.DataFrame, names: Sequence[Any]) -> pd.DataFrame:
@@ -199,19 +201,11 @@ def _with(frame: pd.DataFrame, other: pd.DataFrame, names: Sequence[Any]) -> pd.
 def _known_only(pipeline: Any, signature: Signature) -> list[Any]:
     """The columns of numbers in which the pipeline takes none that it has not seen: they hold categories."""
     names = {
-        feature.name: column
-        for feature, column in zip(signature.features, signature.frame.columns, strict=True)
+        feature.name: signature.columns[feature.name]
+        for feature in signature.features
         if feature.kind == "number" and feature.seen
     }
-    other = {name: between(signature.frame[column]) for name, column in names.items()}
-
-    def takes(chosen: Sequence[str]) -> bool:
-        row = signature.frame.iloc[[0]].copy()
-        for name in chosen:
-            row[names[name]] = other[name]
-        return _refusal(pipeline, replace(signature, frame=row)) is None
-
-    taken = search(list(names), takes)
+    taken = taken_in(pipeline, signature, {name: between(signature.frame[column]) for name, column in names.items()})
     return [column for name, column in names.items() if name not in taken]
 
 

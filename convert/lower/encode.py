@@ -1,18 +1,10 @@
-"""Encoders of categories: the fitted encoder itself is asked what each of its categories becomes.
+"""Encoders of categories: the graph is a table, of what the fitted encoder says each category becomes."""
 
-That way every parameter (drop, infrequent categories, unknown and missing values, data types) is right by
-construction; the graph is a table.
-"""
-
-import functools
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
-import scipy.sparse
 import spox.opset.ai.onnx.ml.v4 as ml
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
@@ -22,105 +14,10 @@ from spox import Var
 from ..errors import UnsupportedError
 from ..fold import last_satisfying
 from . import lowers
-from .impute import is_missing
 from .matrix import MISSING, Categorical, Column, Lookup, Matrix, Number, Raw
+from .tables import Table, ask, plain
 
 Floats = NDArray[np.float64]
-UNSEEN = "\0unseen"
-"""A string that no training data holds."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """What the values of one column become: numbers that lie side by side, in compressed rows.
-
-    values: the categories, as the column holds them at the encoder.
-    rows: [len(values) + 2, width] sparse: a row a category, then the unseen one's, then the missing one's; NaN where
-        the encoder raises for it.
-    """
-
-    values: list[Any]
-    rows: Any
-
-    @functools.cached_property
-    def _places(self) -> dict[Any, int]:
-        return {value: place for place, value in enumerate(self.values)}
-
-    def place(self, value: Any) -> int:
-        """The row of a value that may be MISSING or UNKNOWN."""
-        if value is MISSING or is_missing(value):
-            return len(self.values) + 1
-        return self._places.get(value, len(self.values))
-
-
-def ask(encoder: Any, widths: Sequence[int], x: Matrix) -> list[Table]:
-    """A table a column, by transforming each of the encoder's categories.
-
-    widths: how many columns each input column becomes, in order.
-    x: what is to be encoded.
-    """
-    firsts = [categories[0] if len(categories) else 0 for categories in encoder.categories_]
-    starts = np.concatenate([[0], np.cumsum(widths)])
-    tables = []
-    for column, categories in enumerate(encoder.categories_):
-        values = [_plain(value) for value in categories if not is_missing(value)]
-        given = x.columns[column]
-        sentinel = given.marker if isinstance(given, Categorical) else np.nan
-        block = slice(int(starts[column]), int(starts[column + 1]))
-        rows = [_transform(encoder, firsts, column, values, block)] if values else []
-        for odd in (_unseen(categories), sentinel):
-            try:
-                rows.append(_transform(encoder, firsts, column, [odd], block))
-            except (ValueError, TypeError):
-                rows.append(scipy.sparse.csr_matrix(np.full((1, widths[column]), np.nan)))
-        tables.append(Table(values, scipy.sparse.vstack(rows, format="csr")))
-    return tables
-
-
-def _transform(encoder: Any, firsts: list[Any], column: int, values: list[Any], block: slice) -> Any:
-    frame = {}
-    for index, first in enumerate(firsts):
-        dtype = encoder.categories_[index].dtype
-        cells = values if index == column else [first] * len(values)
-        frame[index] = _array(cells, dtype)
-    names = getattr(encoder, "feature_names_in_", range(len(firsts)))
-    data = pd.DataFrame(frame)
-    data.columns = list(names)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of unseen categories, and of names where the encoder was fitted without
-        encoded = encoder.transform(data if hasattr(encoder, "feature_names_in_") else data.to_numpy())
-    if hasattr(encoded, "to_numpy"):
-        encoded = encoded.to_numpy()
-    if hasattr(encoded, "tocsr"):
-        return encoded.tocsr()[:, block]
-    return scipy.sparse.csr_matrix(np.asarray(encoded, np.float64)[:, block])
-
-
-def _array(cells: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    if dtype.kind in "OUS" or (dtype.kind == "b" and any(map(is_missing, cells))):
-        array = np.empty(len(cells), object)
-        array[:] = cells
-        return array
-    try:
-        return np.array(cells, dtype)
-    except (ValueError, TypeError, OverflowError):
-        return np.array(cells, np.float64)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _unseen(categories: NDArray[Any]) -> Any:
-    if categories.dtype.kind in "OUS":
-        return UNSEEN
-    if categories.dtype.kind == "b":
-        return not categories[0]
-    if categories.dtype.kind in "iu":
-        highest = int(categories.max())
-        return highest + 1 if highest < np.iinfo(categories.dtype).max else int(categories.min()) - 1
-    finite = categories[np.isfinite(categories)]
-    return float(finite.max()) + 1.0 if len(finite) else 0.5
 
 
 @lowers(OneHotEncoder, method="transform")
@@ -264,7 +161,7 @@ def _reached(origin: Raw, values: Floats) -> tuple[Floats, NDArray[np.int64]] | 
 
 def _raws(column: Categorical, table: Table) -> list[Any]:
     """The request's values that mean something to the encoder: its categories and what imputers replace."""
-    replaced = [_plain(before) for before, _ in column.changes if before is not MISSING]
+    replaced = [plain(before) for before, _ in column.changes if before is not MISSING]
     return list(dict.fromkeys([*table.values, *replaced]))
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import scipy.sparse
 
 from ..errors import UnsupportedError
-from .encode import Table, encode
+from .encode import encode
 from .matrix import Categorical, Matrix
+from .tables import Table
 
 __all__ = ["placed"]
 

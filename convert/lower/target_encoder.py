@@ -3,8 +3,9 @@
 from sklearn.preprocessing import TargetEncoder
 
 from . import lowers
-from .encode import ask, encode
+from .encode import encode
 from .matrix import Matrix
+from .tables import ask
 
 
 @lowers(TargetEncoder, method="transform")

@@ -8,9 +8,10 @@ from sklearn.preprocessing import LabelBinarizer, LabelEncoder, MultiLabelBinari
 from spox import Var
 
 from . import lacks, lowers
-from .encode import Table, encode, look_up
+from .encode import encode, look_up
 from .labels import scalar
 from .matrix import Matrix
+from .tables import Table
 
 
 @lowers(LabelBinarizer, method="transform")

@@ -25,6 +25,7 @@ def started(
     *words: str,
     code: str = "",
     stdout: Any = subprocess.PIPE,
+    stderr: Any = subprocess.PIPE,
     **variables: str,
 ) -> subprocess.Popen[str]:
     """``python -m convert`` with those words in a folder; code: what is run in its place; variables: of its
@@ -35,7 +36,7 @@ def started(
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **variables},
         stdout=stdout,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
 

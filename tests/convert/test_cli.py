@@ -71,7 +71,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
 
     def noted(pipeline: Any, sample: Any, out: Any, **options: Any) -> Proof:
         found.update(options, pipeline=pipeline, sample=sample, out=out)
+        options["progress"]("walked", 1234, 5678)
         options["report"]("stage: done")
+        options["progress"]("compared", 1, 3)
         return proof()
 
     monkeypatch.setattr(convert.build, "convert", noted)
@@ -85,7 +87,7 @@ def test_every_option_reaches_the_driver(run: Run, asked: Asked) -> None:
     assert out.splitlines()[-3:] == ["stage: done", *str(proof()).splitlines()][-3:]
     assert isinstance(asked.pop("pipeline"), MinMaxScaler)
     assert list(asked.pop("sample").columns) == ["a", "b"]
-    del asked["report"]
+    del asked["report"], asked["progress"]
     assert asked == {
         "out": Path("models/scaler"),
         "version": "v1",
@@ -270,13 +272,17 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_on_a_terminal_a_spinner_turns_beside(run: Run, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On stderr; what stdout holds stays the same, so that it can be piped."""
-    plain = run(*CONVERT)[1]
+def test_on_a_terminal_progress_is_shown_beside(run: Run, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On stderr, how far each stage is; what stdout holds stays the same, so that it can be piped. Without a terminal
+    nothing is said beyond the lines."""
+    code, plain, err = run(*CONVERT)
+    assert (code, err) == (0, "")
+    assert plain.splitlines()[-3:] == ["stage: done", *str(proof()).splitlines()][-3:]
     terminal = Terminal()
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", terminal)
     code, out, _ = run(*CONVERT)
     assert (code, out) == (0, plain)
-    assert "stage: done" in terminal.getvalue()
-    assert "\x1b[" in terminal.getvalue()
+    shown = terminal.getvalue()
+    assert "\x1b[" in shown
+    assert shown.index("1,234 of 5,678") < shown.index("stage: done") < shown.index("1 of 3")
