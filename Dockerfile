@@ -50,6 +50,9 @@ COPY --from=packages /app /app
 COPY ${MODELS} /models
 USER 10001:10001
 EXPOSE 8000
+# The port is the one that the server was told as an argument, if it was.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-c", \
-  "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['PIPETWIN_PORT']}/health/ready\", timeout=3)"]
+  "import os, re, urllib.request as r; \
+  said = re.search('--(?:http_)?port[=\\0]([0-9]+)', open('/proc/1/cmdline').read()); \
+  r.urlopen(f\"http://127.0.0.1:{said[1] if said else os.environ['PIPETWIN_PORT']}/health/ready\", timeout=3)"]
 ENTRYPOINT ["python", "-m", "runtime"]

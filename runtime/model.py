@@ -105,7 +105,8 @@ class Model:
             )
         self._request = Request(self.manifest)
         self._decode = self._request.decode
-        self._limits = Limits()
+        self.limits = Limits()
+        """What the body of a request may hold."""
         self.cost = Cost(0.0, 0.0, 0.0, 0)
         self._encode = msgspec.json.Encoder().encode
         self._must_know = any(not feature.unknown for feature in self.manifest.columns)
@@ -132,15 +133,10 @@ class Model:
         """The same model with limits to what the body of a request may hold; it shares everything else with this one,
         its counters too."""
         other = copy(self)
-        other._limits = limits
+        other.limits = limits
         other._decode = self._request.within(limits).decode
         other.tensors = self.tensors.within(limits)
         return other
-
-    @property
-    def limits(self) -> Limits:
-        """What the body of a request may hold."""
-        return self._limits
 
     @property
     def name_of_answer(self) -> str:
@@ -188,7 +184,7 @@ class Model:
 
         Raises InputError for more rows than a request may have.
         """
-        self._limits.check_rows(len(rows))
+        self.limits.check_rows(len(rows))
         wanted = self._wanted(frozenset([output.method for output in outputs]))
         if len(rows) == 1 and not self._has_text:
             row = self.session.row(wanted)

@@ -1,11 +1,13 @@
 """What is in deploy/ speaks of metrics, paths and users that are there."""
 
 import fnmatch
+import io
 import json
 import logging
 import re
 import shutil
 import subprocess
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,32 @@ def test_the_pod_runs_as_the_image_does() -> None:
     assert only["securityContext"]["readOnlyRootFilesystem"]
     assert pod["enableServiceLinks"] is False
     assert pod["terminationGracePeriodSeconds"] >= 25 + 4
+
+
+@pytest.mark.parametrize(
+    ("words", "port"),
+    [
+        (["python", "-m", "runtime"], 8000),
+        (["python", "-m", "runtime", "--port", "9001"], 9001),
+        (["python", "-m", "runtime", "/models", "--port=9001", "--workers", "2"], 9001),
+        (["docker-init", "--", "python", "-m", "runtime", "--http_port=9001"], 9001),
+        (["python", "-m", "runtime", "--admin-port", "9001"], 8000),
+    ],
+)
+def test_the_image_asks_for_health_where_it_listens(
+    words: list[str], port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = (ROOT / "Dockerfile").read_text()
+    found = re.search(r"^HEALTHCHECK .*?CMD (\[.*?\])$", image.replace("\\\n", ""), re.MULTILINE)
+    assert found is not None
+    python, flag, code = json.loads(found[1])
+    assert (python, flag) == ("python", "-c")
+    asked: list[str] = []
+    monkeypatch.setattr(urllib.request, "urlopen", lambda url, timeout: asked.append(url))
+    monkeypatch.setenv(VARIABLES["port"], "8000")
+    opened = {"/proc/1/cmdline": io.StringIO("\0".join([*words, ""]))}
+    exec(code, {"open": opened.__getitem__})
+    assert asked == [f"http://127.0.0.1:{port}/health/ready"]
 
 
 def test_keys_are_mounted_where_the_service_looks() -> None:

@@ -5,7 +5,7 @@ To parse it is most of what a short answer costs beside the model: httptools cal
 into Python. So a head that was parsed is kept under its own bytes, with the length that its body had.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["Fields", "Head", "Headers", "Heads"]
 
@@ -26,7 +26,7 @@ class Head:
 
     __slots__ = ("fields", "headers", "length", "path", "query")
 
-    def __init__(self, target: bytes, fields: Fields, length: int) -> None:
+    def __init__(self, target: bytes, fields: Sequence[tuple[bytes, bytes]], length: int) -> None:
         path, _, self.query = target.partition(b"?")
         self.path = path.decode("latin-1")
         self.fields = fields
@@ -43,11 +43,13 @@ class Heads:
     parser's to say.
     """
 
-    MOST = 512
+    MOST = 256
     """A model's bodies have some tens of lengths, and its clients are of few kinds. A client that never sends the same
-    head twice (one with a trace's id in it) fills this and gains nothing: then it is emptied. It takes 1 MB at most."""
+    head twice (one with a trace's id in it) fills this and gains nothing: then it is emptied."""
     LONGEST = 1024
     """Bytes of a head that is kept."""
+    FIELDS = 32
+    """Headers of one: with the two above, all of it is 2 MB at most."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, Head] = {}
@@ -60,7 +62,7 @@ class Heads:
         nothing follows the body.
         """
         end = piece.find(END, 0, self.LONGEST) + len(END)
-        if end + head.length != len(piece) or end < len(END):
+        if end + head.length != len(piece) or end < len(END) or len(head.fields) > self.FIELDS:
             return False
         if len(self._known) >= self.MOST:
             self._known.clear()
