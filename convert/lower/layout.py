@@ -17,6 +17,7 @@ from spox import Var
 
 from ..fold import Mode, Tests
 from .asking import Asked
+from .nodes import distinct
 from .pruning import Pruned
 
 __all__ = ["Layout", "groups", "laid_out"]
@@ -98,22 +99,32 @@ def laid_out(
         tests,
     )
     if len(plain.nodes) >= TURNED:
+        parts = [plain.matrix]
         if 0 < len(np.unique(which[plain.mode != Mode.LEQ])) <= SETS:
-            plain = _asked_beforehand(plain, beforehand)
-        plain = _turned(plain, asked.may_miss)
+            stumps, plain = _asked_beforehand(plain)
+            parts.append(beforehand(stumps))
+        negated, plain = _turned(plain, asked.may_miss)
+        plain = replace(plain, matrix=op.concat([*parts, negated], axis=1))
     if (plain.mode != Mode.LEQ).any():
         plain = replace(plain, missing=_missing_of_chains(plain, targets, weights))
     return plain
 
 
-def _asked_beforehand(plain: Layout, beforehand: Callable[[Layout], Var]) -> Layout:
-    """Each different test for categories as a column: 0.0 where the answer is yes, and 1.0 where it is no."""
+def _asked_beforehand(plain: Layout) -> tuple[Layout, Layout]:
+    """Each different test for categories as a tree of one node, and the rest, which asks for its answer in a further
+    column: 0.0 where it is yes, and 1.0 where it is no."""
     sets = plain.mode != Mode.LEQ
-    tests, first, places = np.unique(plain.which[sets], return_index=True, return_inverse=True)
+    # Tests that differ only in where a tree would send a missing number ask the same.
+    members = list(plain.tests.members.values())
+    place = {found: members.index(found) for found in set(members)}
+    kind = np.full(len(plain.tests), -1)
+    kind[list(plain.tests.members)] = [place[found] for found in members]
+    asked = (plain.column, plain.mode, plain.split.view(np.int64), plain.missing, kind[plain.which])
+    first, places = distinct([part[sets] for part in asked])
     first = np.flatnonzero(sets)[first]
     # Trees of a node and two leaves: numbered three by three.
-    nodes = np.arange(len(tests)) * 3
-    yes = np.ones(len(tests), bool)
+    nodes = np.arange(len(first)) * 3
+    yes = np.ones(len(first), bool)
     stumps = replace(
         plain.part(slice(0, 0), first),
         roots=nodes,
@@ -125,11 +136,10 @@ def _asked_beforehand(plain: Layout, beforehand: Callable[[Layout], Var]) -> Lay
     )
     column = plain.column.copy()
     column[sets] = len(plain.sources) + places
-    return replace(
+    return stumps, replace(
         plain,
-        matrix=op.concat([plain.matrix, beforehand(stumps)], axis=1),
-        sources=np.concatenate([plain.sources, np.full(len(tests), -1)]),
-        signs=np.concatenate([plain.signs, np.ones(len(tests))]),
+        sources=np.concatenate([plain.sources, np.full(len(first), -1)]),
+        signs=np.concatenate([plain.signs, np.ones(len(first))]),
         column=column,
         mode=np.full(len(column), int(Mode.LEQ)),
         split=np.where(sets, 0.5, plain.split),
@@ -137,8 +147,12 @@ def _asked_beforehand(plain: Layout, beforehand: Callable[[Layout], Var]) -> Lay
     )
 
 
-def _turned(plain: Layout, may_miss: Bools) -> Layout:
-    """The branch with more leaves behind a no."""
+def _turned(plain: Layout, may_miss: Bools) -> tuple[Var, Layout]:
+    """The branch with more leaves behind a no, and the further columns that this asks of: numbers with their sign
+    changed.
+
+    may_miss: by column of the matrix, whether it may hold NaN.
+    """
     leaves = _leaves_below(plain)
     turn = (plain.mode == Mode.LEQ) & (leaves[plain.true] > leaves[plain.false])
     # What was asked beforehand is seldom answered yes, and a matrix of many columns has its price too.
@@ -146,7 +160,7 @@ def _turned(plain: Layout, may_miss: Bools) -> Layout:
     columns, places = np.unique(plain.column[turn], return_inverse=True)
     column = plain.column.copy()
     column[turn] = len(plain.sources) + places
-    negated = plain.matrix if len(columns) == len(plain.sources) else op.gather(plain.matrix, op.const(columns), axis=1)
+    negated = plain.matrix if len(columns) == len(may_miss) else op.gather(plain.matrix, op.const(columns), axis=1)
     # x > t where x is at least the next number, and so where -x is at most that with its sign changed. What no number
     # satisfies (NaN) is turned into what all do (infinity).
     split, missing = plain.split.copy(), plain.missing.copy()
@@ -155,9 +169,8 @@ def _turned(plain: Layout, may_miss: Bools) -> Layout:
         following = np.nextafter(old, np.inf)
     split[turn] = np.where(np.isnan(old), np.inf, np.where(old == np.inf, np.nan, -following))
     missing[turn] = (missing[turn] == 0) & may_miss[plain.column[turn]]
-    return replace(
+    return op.neg(negated), replace(
         plain,
-        matrix=op.concat([plain.matrix, op.neg(negated)], axis=1),
         sources=np.concatenate([plain.sources, plain.sources[columns]]),
         signs=np.concatenate([plain.signs, -plain.signs[columns]]),
         column=column,
