@@ -124,6 +124,8 @@ def _rows(answers: Any, rows: slice) -> Any:
 
 def concatenated(blocks: Sequence[Any]) -> Any:
     """A method's answers to batches, one after the other."""
+    if len(blocks) == 1:
+        return blocks[0]
     if isinstance(blocks[0], list):
         return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
     return np.concatenate(blocks)
