@@ -294,6 +294,7 @@ def _check_fitted(estimator: Any, at: str) -> None:
 
 def _is_fitted(estimator: Any) -> bool:
     from sklearn.exceptions import NotFittedError
+    from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.utils import get_tags
     from sklearn.utils.validation import check_is_fitted
 
@@ -306,6 +307,8 @@ def _is_fitted(estimator: Any) -> bool:
         return False
     if hasattr(estimator, "__sklearn_is_fitted__") or not get_tags(estimator).requires_fit:
         return True
+    if isinstance(estimator, TfidfTransformer) and not estimator.use_idf:
+        return True  # which learns nothing else
     # A fit that failed midway has noted its input, which is enough for scikit-learn.
     learnt = {name for name in vars(estimator) if name.endswith("_") and not name.startswith("__")}
     return bool(learnt - {"n_features_in_", "feature_names_in_"})

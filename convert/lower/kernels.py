@@ -181,18 +181,24 @@ def nystroem(model: Nystroem, x: Matrix) -> Matrix:
 
 @lowers(RBFSampler, method="transform")
 def rbf_sampler(model: RBFSampler, x: Matrix) -> Matrix:
-    return x.new(_cosines(x.tensor, model, (2.0 / model.n_components) ** 0.5))
+    return _cosines(x, x.tensor, model, (2.0 / model.n_components) ** 0.5)
 
 
 @lowers(SkewedChi2Sampler, method="transform")
 def skewed_chi2_sampler(model: SkewedChi2Sampler, x: Matrix) -> Matrix:
     logarithms = op.log(op.add(x.tensor, constant(model.skewedness)))
-    return x.new(_cosines(logarithms, model, np.sqrt(2.0) / np.sqrt(model.n_components)))
+    return _cosines(x, logarithms, model, np.sqrt(2.0) / np.sqrt(model.n_components))
 
 
-def _cosines(tensor: Var, model: Any, factor: float) -> Var:
-    projection = op.add(op.matmul(tensor, constant(model.random_weights_)), constant(model.random_offset_))
-    return op.mul(op.cos(projection), constant(factor))
+def _cosines(x: Matrix, tensor: Var, model: Any, factor: float) -> Matrix:
+    """Of the projections of a tensor, which came of x."""
+    weights, offset = np.asarray(model.random_weights_), np.asarray(model.random_offset_)
+    answer = op.mul(op.cos(op.add(op.matmul(tensor, constant(weights)), constant(offset))), constant(factor))
+    # Of a large angle the last digit is a large part of a turn.
+    angles = op.add(op.matmul(op.abs(tensor), constant(np.abs(weights))), constant(np.abs(offset)))
+    terms = op.mul(op.reduce_max(angles, op.const(np.array([1])), keepdims=1), constant(factor))
+    x.scope.adds_up(answer, terms, alone=True)
+    return x.new(answer)
 
 
 @lowers(AdditiveChi2Sampler, method="transform")

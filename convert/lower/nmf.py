@@ -36,26 +36,39 @@ def nmf(model: NMF, x: Matrix) -> Matrix:
 def _descent(model: NMF, x: Matrix, components: Floats) -> Var:
     """Coordinate descent from zero (sklearn.decomposition._cdnmf_fast), until what is left to gain is a small part of
     what was at first."""
-    if model.shuffle:
-        raise UnsupportedError("expected NMF with shuffle=False, found True: its order is drawn anew at every call")
     x.scope.whole |= model.tol > 0
     l1, l2 = _penalties(model, x.width)
     count = len(components)
     gram = components @ components.T + l2 * np.eye(count)
-    gains = _columns(op.sub(op.matmul(x.tensor, constant(components.T)), constant(l1)), count)
+    gains = op.sub(op.matmul(x.tensor, constant(components.T)), constant(l1))
+    columns = _columns(gains, count)
+    orders = _orders(model, count)
+
+    def numbered(t: int) -> tuple[Var, Var, Var, Var]:
+        """Of a component its column of the gram matrix, gains [N, 1], curvature, and which weights are its."""
+        own = op.const((np.arange(count) == t) & (gram[t, t] != 0))
+        return constant(gram[:, t : t + 1]), columns[t], constant(gram[t, t]), own
+
+    def drawn(t: Var) -> tuple[Var, Var, Var, Var]:
+        curvature = op.gather(constant(np.diag(gram)), t)
+        own = op.and_(op.equal(op.const(np.arange(count)), t), op.not_(op.equal(curvature, constant(0))))
+        return op.gather(constant(gram), t, axis=1), op.gather(gains, t, axis=1), curvature, own
 
     def turn(number: Var, __: Var, weights: Var, first: Var) -> list[Var]:
-        before = _columns(weights, count)
+        before, steps = weights, [numbered(t) for t in range(count)]
+        if orders is not None:
+            order = op.reshape(op.gather(orders, number), op.const(np.array([count])))
+            before = op.gather(weights, order, axis=1)
+            steps = [drawn(t) for t in op.split(order, num_outputs=count)]
         gradients: list[Var] = []
-        for t in range(count):
-            gradient = op.sub(op.matmul(weights, constant(gram[:, t : t + 1])), gains[t])
+        for old, (column, gain, curvature, own) in zip(_columns(before, count), steps, strict=True):
+            gradient = op.sub(op.matmul(weights, column), gain)
             gradients.append(gradient)
-            if gram[t, t]:
-                moved = op.max([op.sub(before[t], op.div(gradient, constant(gram[t, t]))), constant(0)])
-                weights = op.where(op.const(np.arange(count)[np.newaxis] == t), moved, weights)
-        slope = op.concat(gradients, axis=1)
-        held = op.equal(op.concat(before, axis=1), constant(0))
-        left = _sum(op.abs(op.where(held, op.min([slope, constant(0)]), slope)))
+            moved = op.max([op.sub(old, op.div(gradient, curvature)), constant(0)])
+            weights = op.where(own, moved, weights)
+        downhill = op.concat(gradients, axis=1)
+        held = op.equal(before, constant(0))
+        left = _sum(op.abs(op.where(held, op.min([downhill, constant(0)]), downhill)))
         first = op.where(op.equal(number, op.const(np.int64(0))), left, first)
         done = op.less_or_equal(op.div(left, first), constant(model.tol))
         return [op.not_(op.or_(done, op.equal(first, constant(0)))), weights, first]
@@ -63,6 +76,19 @@ def _descent(model: NMF, x: Matrix, components: Floats) -> Var:
     start = _rows_of(x.tensor, constant(np.zeros((1, count))))
     weights, _ = op.loop(_trips(model.max_iter), op.const(TRUE), [start, constant(np.zeros(1))], body=turn)
     return weights
+
+
+def _orders(model: NMF, count: int) -> Var | None:
+    """Of the components, one for each turn: [turns, count]; None where it is always as they are numbered."""
+    if not model.shuffle:
+        return None
+    if not isinstance(model.random_state, int | np.integer):
+        raise UnsupportedError(
+            "expected NMF with shuffle=False or a number as random_state, found neither: its order is drawn anew at "
+            "every call; set_params(random_state=0), the model need not be fitted again"
+        )
+    random = np.random.RandomState(model.random_state)
+    return op.const(np.array([random.permutation(count) for _ in range(int(model.max_iter))]))
 
 
 def _note_terms(x: Matrix, components: Floats, weights: Var) -> None:

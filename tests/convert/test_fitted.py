@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     StackingClassifier,
     VotingClassifier,
 )
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -128,6 +129,7 @@ def test_what_needs_no_fit_is_fitted() -> None:
     check_fitted(Pipeline([*steps, ("clf", MODEL)]))
     check_fitted(ColumnTransformer([("num", StandardScaler(), [0]), ("cat", OneHotEncoder(), [])]).fit(X))
     check_fitted(Pipeline([("scale", SCALER), ("clf", MODEL)]))
+    check_fitted(TfidfTransformer(use_idf=False).fit(np.abs(X)))
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ def test_nystroem(kernel: str) -> None:
     [
         (RBFSampler(n_components=12, random_state=0), X),
         (RBFSampler(gamma="scale", n_components=5, random_state=0), X),
+        (RBFSampler(n_components=1, random_state=0), X),  # no other column beside the cosine of a large angle
         (SkewedChi2Sampler(n_components=9, skewedness=0.7, random_state=0), POSITIVE),
         (AdditiveChi2Sampler(sample_steps=1), POSITIVE),
         (AdditiveChi2Sampler(sample_steps=2), POSITIVE),

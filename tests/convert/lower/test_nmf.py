@@ -141,6 +141,17 @@ def test_topics_of_texts() -> None:
     np.testing.assert_allclose(model_of(twin).predict(WORDS), pipeline.predict(WORDS), rtol=1e-11)
 
 
-def test_a_drawn_order_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match="drawn anew"):
-        twin_of(NMF(2, shuffle=True).fit(COUNTS), COUNTS)
+@pytest.mark.parametrize("options", [{}, {"tol": 0, "max_iter": 7}, {"alpha_W": 0.1}], ids=str)
+def test_an_order_that_a_seed_draws(options: Any) -> None:
+    """scikit-learn draws the same ones at every call."""
+    model = NMF(4, shuffle=True, random_state=5, **options).fit(COUNTS)
+    assert levels(twin_of(model, COUNTS))["transform"] in EXACT
+    other = NMF(4, shuffle=True, random_state=6, tol=0, max_iter=2).fit(COUNTS)
+    other.components_ = model.components_
+    assert np.abs(other.transform(COUNTS) - other.set_params(random_state=5).transform(COUNTS)).max() > 1e-3
+
+
+@pytest.mark.parametrize("state", [None, np.random.RandomState(0)], ids=["none", "shared"])
+def test_an_order_that_is_drawn_anew_is_refused(state: Any) -> None:
+    with pytest.raises(UnsupportedError, match="drawn anew at every call; set_params"):
+        twin_of(NMF(2, shuffle=True, random_state=state).fit(COUNTS), COUNTS)

@@ -98,6 +98,8 @@ def test_counts_of_a_table_become_weights() -> None:
     counts = RNG.poisson(0.5, (60, 9)).astype(float)
     twin = twin_of(TfidfTransformer().fit(counts), counts)
     assert not twin.scope.fallbacks
+    twin = twin_of(TfidfTransformer(use_idf=False).fit(counts), counts)  # which has learnt nothing
+    assert not twin.scope.fallbacks
     twin = twin_of(TfidfTransformer(sublinear_tf=True, norm="l1").fit(counts), counts)
     assert not twin.scope.fallbacks
 
@@ -111,6 +113,7 @@ MODELS: dict[str, Pipeline] = {
     "counts, complement": fitted(CountVectorizer(), ComplementNB()),
     "counts, bernoulli": fitted(CountVectorizer(binary=True), BernoulliNB()),
     "selected": fitted(TfidfVectorizer(), SelectKBest(chi2, k=6), LogisticRegression()),
+    "frequencies alone": fitted(CountVectorizer(), TfidfTransformer(use_idf=False), LinearSVC()),
     "selected, then weighted": fitted(CountVectorizer(), SelectKBest(chi2, k=6), TfidfTransformer(), LinearSVC()),
     "scaled": fitted(TfidfVectorizer(), MaxAbsScaler(), StandardScaler(with_mean=False), LogisticRegression()),
     "components": fitted(TfidfVectorizer(), TruncatedSVD(4, random_state=0), Normalizer(), LogisticRegression()),
