@@ -1,6 +1,7 @@
 """A pipeline as the reference: asked with rows in the form that it was fitted with, in float64, at one thread."""
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from runtime.manifest import STD, Feature
 
@@ -88,10 +90,21 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 @contextlib.contextmanager
 def reference() -> Iterator[None]:
-    """scikit-learn at one thread, where the order of its sums is fixed, and without its warnings."""
-    with joblib.parallel_config(backend="sequential"), warnings.catch_warnings(), np.errstate(all="ignore"):
+    """scikit-learn at one thread, where the order of its sums is fixed, and without its warnings.
+
+    Its loops over OpenMP's threads too: a search by brute force that shares out the training rows takes other ones of
+    equally near rows with two threads than with one.
+    """
+    one = _threads().limit(limits=1, user_api="openmp")
+    with one, joblib.parallel_config(backend="sequential"), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
+
+
+@functools.cache
+def _threads() -> ThreadpoolController:
+    """The libraries that are loaded by now; to look for them takes milliseconds."""
+    return ThreadpoolController()
 
 
 def dense(answer: Any) -> Any:
