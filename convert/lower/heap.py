@@ -19,8 +19,8 @@ def _integers(*values: int) -> Var:
 def pushed(distances: Var, places: Var, k: int, visits: tuple[Var, Var] | None = None) -> Var:
     """The places left on a heap of k after all distances were pushed from left to right; ascending, [N, k].
 
-    A turn of the loop pushes, in every row, the next distance that is less than the heap's largest: those between
-    would not have got onto it.
+    A turn of the loop pushes, in every row, the next distance that is less than the heap's largest, or NaN: those
+    between would not have got onto it.
 
     places: [N, n] or [1, n].
     visits: of a search that leaves nodes out: for each place and each level of the tree, [N, levels, n], at which
@@ -35,7 +35,7 @@ def pushed(distances: Var, places: Var, k: int, visits: tuple[Var, Var] | None =
 
     def turn(_: Var, __: Var, values: Var, held: Var, last: Var) -> list[Var]:
         largest = columns(values, 0, 1)
-        better = op.and_(op.greater(positions, last), op.less(distances, largest))
+        better = op.and_(op.greater(positions, last), op.not_(op.greater_or_equal(distances, largest)))
         if visits is not None:
             entered, bounds = visits
             ahead = op.greater(entered, op.unsqueeze(last, _integers(2)))

@@ -79,7 +79,12 @@ def _manhattan(tensor: Var, points: Floats, parameters: Parameters) -> Var:
 
 
 def _chebyshev(tensor: Var, points: Floats, parameters: Parameters) -> Var:
-    return feature_sum(tensor, points, _difference, largest=True)
+    def term(row: Var, point: Var) -> Var:
+        # C's fmax leaves NaN out; the one search that is given any is RadiusNeighborsClassifier's by brute force.
+        difference = _difference(row, point)
+        return op.where(op.isnan(difference), constant(0), difference)
+
+    return feature_sum(tensor, points, term, largest=True)
 
 
 def _canberra(tensor: Var, points: Floats, parameters: Parameters) -> Var:

@@ -173,7 +173,9 @@ def nearest(model: Any, x: Matrix, k: int) -> tuple[Var, Var]:
                 return [values, places]
             chosen = columns(places, 0, k)
             if not search.partition:
-                chosen = _settled(search, rows, compared, _tied(search, values, k), chosen, k)
+                chosen = _settled(search, rows, compared, _tied(search, compared, values, k), chosen, k)
+            if search.tree is not None and search.tree.overlooks:
+                return [op.gather_elements(compared, chosen, axis=1), chosen]
             return [columns(values, 0, k), chosen]
 
         values, places = in_blocks(x.tensor, search.size, block)
@@ -197,12 +199,12 @@ def _first(search: Search, compared: Var, k: int) -> tuple[Var, Var]:
     return op.gather_elements(compared, places, axis=1), places
 
 
-def _tied(search: Search, values: Var, k: int) -> Var:
+def _tied(search: Search, compared: Var, values: Var, k: int) -> Var:
     """Whether the k-th and the next number of a row are equal, [N, 1]; of a search that overlooks rows, whether all
     must be asked."""
     last, next_ = columns(values, k - 1, k), columns(values, k, k + 1)
     if search.tree is not None and search.tree.overlooks:
-        return op.or_(op.equal(last, last), op.isnan(last))
+        return op.greater_or_equal(op.shape(compared, start=1, end=2), op.cast(op.isnan(last), to=np.int64))
     return op.not_(op.less(last, next_))
 
 

@@ -35,8 +35,11 @@ def _column(vector: Var) -> Var:
     return op.reshape(vector, op.const(np.array([-1, 1])))
 
 
-def _weights(model: Any, distances: Var) -> Var | None:
-    """1 / distance, or where a distance is zero one for those and none for the others; None for all alike."""
+def _weights(model: Any, distances: Var, *, zero: bool = False) -> Var | None:
+    """1 / distance, or where that is infinite one for those and none for the others; None for all alike.
+
+    zero: whether only a distance of zero counts as that, and not one so small that its inverse overflows.
+    """
     if model.weights in (None, "uniform"):
         return None
     if model.weights != "distance":
@@ -45,7 +48,7 @@ def _weights(model: Any, distances: Var) -> Var | None:
             "a Python function cannot become a graph"
         )
     inverse = op.div(constant(1), distances)
-    infinite = op.cast(op.isinf(inverse), to=np.float64)
+    infinite = op.cast(op.equal(distances, constant(0)) if zero else op.isinf(inverse), to=np.float64)
     some = op.greater(op.reduce_max(infinite, _axis(1), keepdims=1), constant(0))
     return op.where(some, infinite, inverse)
 
@@ -187,8 +190,18 @@ def _shares(model: Any, x: Matrix) -> tuple[Var, Var]:
     if model.weights in (None, "uniform"):
         return mask, alone
     masked = op.where(near, distances, constant(np.inf))
-    weights = _weights(model, masked)
+    weights = _weights(model, masked, zero=True)
     return (mask if weights is None else weights), alone
+
+
+def _added(model: RadiusNeighborsClassifier, shares: Var, own: Var) -> Var:
+    """What the classes get together, [N, classes]; an infinite share is nothing to the others. own: [n, classes]."""
+    if model.weights in (None, "uniform"):
+        return op.matmul(shares, own)
+    infinite = op.isinf(shares)
+    endless = op.matmul(op.cast(infinite, to=np.float64), own)
+    votes = op.matmul(op.where(infinite, constant(0), shares), own)
+    return op.where(op.greater(endless, constant(0)), constant(np.inf), votes)
 
 
 def _blurred(model: Any, x: Matrix) -> tuple[Var, Var | None]:
@@ -214,7 +227,7 @@ def radius_probabilities(model: RadiusNeighborsClassifier, x: Matrix) -> Var | l
     shares, alone = _shares(model, x)
     probabilities = []
     for output, (classes, targets) in enumerate(zip(*_classes(model)[:1], _classes(model)[1].T, strict=True)):
-        votes = op.matmul(shares, constant(targets[:, np.newaxis] == np.arange(len(classes))))
+        votes = _added(model, shares, constant(targets[:, np.newaxis] == np.arange(len(classes))))
         if model.outlier_label_ is not None:
             own = np.asarray(classes) == model.outlier_label_[output]
             if not own.any():

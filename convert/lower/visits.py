@@ -65,7 +65,8 @@ class Tree:
     @property
     def overlooks(self) -> bool:
         """Whether the search leaves out nodes that hold nearer rows, for the way over a third row may be shorter."""
-        return self.ball and len(self.path) > 0 and self.metric in ("braycurtis", "dice")
+        # Of two rows of zeros the last two make NaN, which a heap takes in as if it were near.
+        return self.ball and self.metric in ("braycurtis", "dice", "sokalsneath")
 
     @cached_property
     def leaf_of_slot(self) -> Indices:
@@ -133,7 +134,8 @@ class Tree:
         zero, column = constant(0), op.unsqueeze(rows, _axis(2))
         if self.ball:
             centre, radii = self._centre(rows), constant(self.radii[np.newaxis])
-            return op.max([op.sub(centre, radii), zero]), op.add(centre, radii)
+            least = op.sub(centre, radii)
+            return op.where(op.greater(least, zero), least, zero), op.add(centre, radii)
         lower, upper = (constant(part.T[np.newaxis]) for part in self.bounds)
         farthest = self._added(op.max([op.abs(op.sub(lower, column)), op.abs(op.sub(column, upper))]))
         return self._real(self._boxes(rows)), self._real(farthest)
@@ -145,7 +147,8 @@ class Tree:
         """min_rdist: from a row to the ball or box of each node, [N, nodes]."""
         if not self.ball:
             return self._boxes(rows)
-        outside = op.max([op.sub(self._centre(rows), constant(self.radii)), constant(0)])
+        outside = op.sub(self._centre(rows), constant(self.radii))
+        outside = op.where(op.greater(outside, constant(0)), outside, constant(0))  # C's fmax leaves NaN out
         if self.metric == "minkowski":
             return op.pow(outside, constant(self.parameters["p"]))
         return op.mul(outside, outside) if self.metric in SQUARED else outside

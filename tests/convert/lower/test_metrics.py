@@ -20,8 +20,9 @@ from sklearn.neighbors import (
     RadiusNeighborsTransformer,
 )
 
-from convert import UnsupportedError
+from convert import ParityError, UnsupportedError
 from convert.lower import metrics
+from convert.lower.visits import Tree
 
 from .test_distances import run
 from .twins import levels, model_of, twin_of
@@ -69,15 +70,17 @@ def test_the_table_has_every_metric_of_scikit_learn() -> None:
     assert len(TABLE) > 50
 
 
-@pytest.mark.parametrize(("algorithm", "metric"), TABLE)
-def test_nearest(algorithm: str, metric: str) -> None:
+@pytest.mark.parametrize(("place", "algorithm", "metric"), [(place, *pair) for place, pair in enumerate(TABLE)])
+def test_nearest(place: int, algorithm: str, metric: str) -> None:
+    """One model of each; all of each are slow."""
     if metric == "pyfunc":
         model = KNeighborsRegressor(3, algorithm="ball_tree", metric=lambda a, b: float(np.abs(a - b).sum()))
         with pytest.raises(UnsupportedError, match="a Python function cannot become a graph"):
             twin_of(model.fit(NUMBERS, Y), NUMBERS)
-        return
-    check(KNeighborsClassifier(3, **options(algorithm, metric)), metric, THREE)
-    check(KNeighborsRegressor(3, weights="distance", **options(algorithm, metric)), metric, Y)
+    elif place % 2:
+        check(KNeighborsClassifier(3, **options(algorithm, metric)), metric, THREE)
+    else:
+        check(KNeighborsRegressor(3, weights="distance", **options(algorithm, metric)), metric, Y)
 
 
 @pytest.mark.slow
@@ -85,10 +88,11 @@ def test_nearest(algorithm: str, metric: str) -> None:
 def test_every_model(algorithm: str, metric: str) -> None:
     given = options(algorithm, metric)
     middle = float(np.median(BallTree(FLAGS, metric=metric).query(FLAGS, 8)[0])) if metric in OF_FLAGS[:-1] else 0.7
-    check(KNeighborsClassifier(3, weights="distance", **given), metric, THREE)
-    check(KNeighborsRegressor(4, **given), metric, Y)
-    check(LocalOutlierFactor(4, novelty=True, **given), metric)
+    if metric != "nan_euclidean":  # which that does not take
+        check(LocalOutlierFactor(4, novelty=True, **given), metric)
     for weights in ("uniform", "distance"):
+        check(KNeighborsClassifier(3, weights=weights, **given), metric, THREE)
+        check(KNeighborsRegressor(4, weights=weights, **given), metric, Y)
         classifier = RadiusNeighborsClassifier(middle, weights=weights, outlier_label="most_frequent", **given)
         check(classifier, metric, THREE)
         check(RadiusNeighborsRegressor(middle, weights=weights, **given), metric, Y)
@@ -132,17 +136,29 @@ def test_unknown_parameters_are_refused() -> None:
         run(lambda x: metrics.scipy_distances(x, FLAGS, "jaccard", {"q": 1}), FLAGS)
 
 
-@pytest.mark.parametrize("metric", ["dice", "braycurtis"])
-def test_a_ball_tree_overlooks_rows_where_the_way_over_a_third_is_shorter(metric: str) -> None:
-    """These two are no metrics; the twin overlooks the same rows."""
-    random = np.random.default_rng(3)
-    rows = np.abs(random.normal(size=(150, 4))) if metric == "braycurtis" else random.integers(0, 2, (150, 14)) * 1.0
-    tree = KNeighborsTransformer(n_neighbors=2, metric=metric, algorithm="ball_tree", leaf_size=4).fit(rows)
-    brute = KNeighborsTransformer(n_neighbors=2, metric=metric, algorithm="brute").fit(rows)
-    assert tree.transform(rows).sum() > brute.transform(rows).sum()
-    assert levels(twin_of(tree, rows[:40]))["transform"] == "bit"
-    within = RadiusNeighborsTransformer(radius=0.3, metric=metric, algorithm="ball_tree", leaf_size=4).fit(rows)
-    assert levels(twin_of(within, rows[:40]))["transform"] == "bit"
+POSITIVE = np.abs(np.random.default_rng(3).normal(size=(300, 4)))
+SOME = (POSITIVE > 0.9).astype(float)
+
+
+@pytest.mark.parametrize("metric", ["dice", "sokalsneath", "braycurtis"])
+def test_what_a_ball_tree_overlooks_the_twin_overlooks(metric: str) -> None:
+    """Over a third row the way may be shorter; and of two rows of zeros there is no distance."""
+    rows = POSITIVE if metric == "braycurtis" else SOME
+    tree = KNeighborsTransformer(n_neighbors=3, metric=metric, algorithm="ball_tree", leaf_size=4, mode="connectivity")
+    assert levels(twin_of(tree.fit(rows), rows[:60]))["transform"] == "bit"
+    within = RadiusNeighborsTransformer(radius=0.3, metric=metric, algorithm="ball_tree", leaf_size=4)
+    assert levels(twin_of(within.fit(rows), rows[:60]))["transform"] == "bit"
+
+
+def test_a_search_that_overlooks_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(1).integers(0, 4, size=(300, 4)).astype(float)
+    tree = KNeighborsTransformer(
+        n_neighbors=3, metric="braycurtis", algorithm="ball_tree", leaf_size=4, mode="connectivity"
+    ).fit(rows)
+    twin_of(tree, rows[:100])
+    monkeypatch.setattr(Tree, "overlooks", False)
+    with pytest.raises(ParityError):
+        twin_of(tree, rows[:100])
 
 
 @pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])

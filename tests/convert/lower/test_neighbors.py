@@ -18,6 +18,7 @@ from sklearn.neighbors import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from convert import ParityError, UnsupportedError, settled
 from convert.lower import nearest
@@ -56,27 +57,8 @@ def test_ties_in_other_metrics(metric: str, algorithm: Any) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["ball_tree", "brute"])
-@pytest.mark.parametrize(
-    ("metric", "parameters"),
-    [
-        ("manhattan", None),
-        ("chebyshev", None),
-        ("minkowski", {"w": [1.0, 2.0, 0.5, 3.0]}),
-        ("seuclidean", {"V": [1.0, 2.0, 0.5, 3.0]}),
-        ("canberra", None),
-        ("braycurtis", None),
-        ("mahalanobis", {"VI": np.linalg.inv(np.cov(X.T))}),
-    ],
-    ids=str,
-)
-def test_metrics(metric: str, parameters: Any, algorithm: Any) -> None:
-    model = KNeighborsRegressor(4, weights="distance", algorithm=algorithm, metric=metric, metric_params=parameters)
-    assert levels(twin_of(model.fit(X[:80], Y[:80]), X[80:]))["predict"] in EXACT
-
-
-@pytest.mark.parametrize("metric", ["cosine", "sqeuclidean"])
-def test_metrics_of_brute_force(metric: str) -> None:
-    model = KNeighborsRegressor(4, weights="distance", algorithm="brute", metric=metric)
+def test_weighted_powers(algorithm: Any) -> None:
+    model = KNeighborsRegressor(4, weights="distance", algorithm=algorithm, metric_params={"w": [1.0, 2.0, 0.5, 3.0]})
     assert levels(twin_of(model.fit(X[:80], Y[:80]), X[80:]))["predict"] in EXACT
 
 
@@ -86,16 +68,6 @@ def test_great_circles(weights: Any) -> None:
     model = KNeighborsRegressor(3, weights=weights, algorithm="ball_tree", metric="haversine")
     pipeline = model.fit(places[:80], Y[:80])
     assert levels(twin_of(pipeline, places[80:]))["predict"] in EXACT
-
-
-@pytest.mark.parametrize(
-    "metric", ["hamming", "jaccard", "dice", "rogerstanimoto", "russellrao", "sokalmichener", "sokalsneath"]
-)
-def test_metrics_of_flags(metric: str) -> None:
-    wide = (RNG.random((80, 12)) < 0.5).astype(float)
-    model = KNeighborsClassifier(3, algorithm="ball_tree", metric=metric, leaf_size=20)
-    twin = twin_of(model.fit(wide[:60], THREE[:60]), wide[60:])
-    assert levels(twin)["predict"] == "bit"
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
@@ -195,6 +167,21 @@ class LastOfEquals:
     @staticmethod
     def argpartition(values: Any, kth: int, axis: int) -> Any:
         return values.shape[1] - 1 - np.argsort(values[:, ::-1], axis=axis, kind="stable")
+
+
+def test_one_thread_is_asked() -> None:
+    """With two, scikit-learn shares out the training rows, and takes others of equally near ones."""
+    rows = np.random.default_rng(8).integers(0, 12, size=(1200, 4)).astype(float)
+    model = KNeighborsTransformer(n_neighbors=5, algorithm="brute", metric="manhattan").fit(rows)
+
+    def chosen(threads: int) -> Any:
+        with threadpool_limits(threads, "openmp"):
+            return np.sort(model.kneighbors(rows[:40], return_distance=False))
+
+    assert (chosen(1) != chosen(2)).any()
+    with threadpool_limits(2, "openmp"):
+        regressor = KNeighborsRegressor(5, algorithm="brute", metric="manhattan").fit(rows, np.arange(1200.0))
+        assert levels(twin_of(regressor, rows[:40]))["predict"] in EXACT
 
 
 FLAGS = (RNG.random((60, 8)) < 0.5).astype(float)
