@@ -1,8 +1,9 @@
 """What ``instructions`` counts: a model asked without a socket, round by round as standard input says.
 
 Run by the interpreter that serves: ``-m benchmarks.counted FOLDER BODIES``, a version's folder and a file of requests'
-bodies in a JSON array. It writes ``ready``, then reads lines: ``answers WHAT`` is answered with an array of answers (or
-with what went wrong), ``rounds WHAT COUNT`` with ``done`` when every body has been answered so many times.
+bodies in a JSON array. It writes ``ready``, then reads lines. ``answers WHAT`` is answered with an array of answers, or
+with what went wrong; ``rounds WHAT COUNT`` with ``done``, when every body has been answered so many times; ``kept WHAT``
+with the memory blocks that a round leaves behind.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from runtime import Model, load
 from runtime.service.front import configured
 from runtime.service.listening import Server
 from runtime.settings import Settings
+
+KEPT_ROUNDS = 4
 
 TURN = 16
 """Requests in a turn of the event loop, as at 16 connections."""
@@ -147,6 +150,18 @@ def main(folder: Path, bodies: list[bytes]) -> None:
                 for _ in range(int(count)):
                     made[what](bodies)
                 print("done", flush=True)
+            case ["kept", what]:
+                print(kept(lambda: made[what](bodies)), flush=True)
+
+
+def kept(ask: Callable[[], object]) -> int:
+    """The least of KEPT_ROUNDS, for a buffer that fills and is emptied grows in some of them."""
+    grown = []
+    for _ in range(KEPT_ROUNDS):
+        before = sys.getallocatedblocks()
+        ask()
+        grown.append(sys.getallocatedblocks() - before)
+    return max(min(grown), 0)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ NAMES: Mapping[str, frozenset[str]] = {
     "http 16": _ratios("echo") | {"cpu / echo", "cpu us beyond echo and run", "p95 ms", "failed"},
     **{f"http open {percent} %": _ratios("echo") | {"p95 ms", "failed"} for percent in (25, 50, 80)},
     "instructions": frozenset(
-        {f"{way} / plain handler" for way in ("predict_json", "request")}
+        {f"{way}{end}" for way in ("predict_json", "request") for end in (" / plain handler", " kept")}
         | {f"{way}, CPython 3.{minor}" for way in ("predict_json", "request") for minor in range(11, 15)}
     ),
     "memory": frozenset({"model MB", "worker MB", "another worker MB", "another worker / first", "bytes a node"}),

@@ -4,6 +4,7 @@ Each axis is a path whose subjects are sizes, measured in turn as all others are
 slope of logarithms of processor time over the UPPER sizes, taken turn by turn. Below them the cost of a call hides it.
 """
 
+import gc
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -112,7 +113,10 @@ def _grown(axis: Axis, seed: int, noisy: bool) -> Entry:
 
     with tempfile.TemporaryDirectory() as folder:
         contenders = axis.contenders(File(folder), seed)
+        gc.collect()
+        gc.freeze()  # scikit-learn's objects are not ours to walk while we are timed
         entry = measure(Path(MODEL, axis.name, contenders, blocks=BLOCKS, figures=figures), seed, enough)
+        gc.unfreeze()
     if not entry.failures:
         return entry
     return msgspec.structs.replace(entry, values={})  # an exponent of the sizes that are left would be another

@@ -63,12 +63,15 @@ class Program(Protocol):
     def count(self, way: str, rounds: int) -> int:
         """The instructions of so many rounds, and of what surrounds them."""
 
+    def kept(self, way: str) -> int:
+        """Memory blocks that a round leaves behind."""
+
 
 def instructions(
     subject: Subject, program: Callable[[Subject], AbstractContextManager[Program]] | None = None
 ) -> Entry:
-    """Instructions an answer by each of WAYS, and as ratios to those of the control; without blocks, for they are
-    exact."""
+    """Instructions an answer by each of WAYS, as ratios to those of the control too, and memory blocks that an answer
+    leaves behind; without blocks, for they are exact."""
     try:
         with (program or counting)(subject) as running:
             return counted(subject, running, interpreter())
@@ -79,12 +82,15 @@ def instructions(
 def counted(subject: Subject, program: Program, interpreter: str) -> Entry:
     """The same of a program that runs. interpreter: the one for which alone the counts hold."""
     per: dict[str, float] = {}
+    kept: dict[str, Interval] = {}
     failures: dict[str, Failure] = {}
     for way in (*WAYS, PLAIN):
         try:
             for index, answer in enumerate(program.answers(way)):
                 subject.check_json(index, answer)
             few, many = (program.count(way, rounds) for rounds in ROUNDS)
+            if way in WAYS:
+                kept[f"{way} kept"] = Interval.exact(program.kept(way) / len(subject.rows))
         except FailedError as error:
             failures[PLAIN if way == PLAIN else "pipetwin"] = _failure(error)
         else:
@@ -92,7 +98,7 @@ def counted(subject: Subject, program: Program, interpreter: str) -> Entry:
     values = {f"{way}, {interpreter}": Interval.exact(round(count)) for way, count in per.items()}
     if PLAIN in per:
         values |= {f"{way} / {PLAIN}": Interval.exact(per[way] / per[PLAIN]) for way in WAYS if way in per}
-    return Entry(subject.name, NAME, values=values, failures=failures)
+    return Entry(subject.name, NAME, values=values | kept, failures=failures)
 
 
 @cache
@@ -191,6 +197,12 @@ class _Running:
         if total is None:
             raise FailedError(f"expected counts from callgrind, found: {self._last()}")
         return int(total[1])
+
+    def kept(self, way: str) -> int:
+        said = self._do(f"kept {WORDS[way]}")
+        if not said.isdecimal():
+            raise FailedError(f"expected a number of memory blocks, found: {said}")
+        return int(said)
 
     def tell(self, *words: str) -> None:
         """Tell callgrind."""

@@ -24,8 +24,9 @@ COLUMNS = 10
 
 DEPTH = 6
 
-NUMBERS, COLOURS, SHADES = 300, 300, 8
-"""Columns of a wide table, and the categories of those that have any."""
+NUMBERS, COLOURS, SHADES, ENCODERS = 300, 300, 8, 10
+"""Columns of a wide table, the categories of those that have any, and the encoders that share them: tables as wide as
+this have several sources."""
 
 
 def subject(name: str, make: Callable[[int], Made], folder: Path, seed: int) -> Subject:
@@ -99,7 +100,7 @@ def wide(seed: int) -> Made:
     frame = pd.concat([frame, pd.DataFrame(colours)], axis=1)
     columns = make_column_transformer(
         (make_pipeline(SimpleImputer(), StandardScaler()), numbers),
-        (OneHotEncoder(handle_unknown="ignore"), list(colours)),
+        *((OneHotEncoder(handle_unknown="ignore"), list(colours)[part::ENCODERS]) for part in range(ENCODERS)),
     )
     return make_pipeline(columns, LogisticRegression(max_iter=1000)).fit(frame, labels), frame
 

@@ -22,7 +22,7 @@ from .memory import memory
 from .results import Decision, Entry, Failure, Interval, Results
 from .subjects import Load, Subject
 
-__all__ = ["kept", "run"]
+__all__ = ["asked", "kept", "run"]
 
 LOADS = 5
 KEPT_CALLS, KEPT_ROUNDS = 1000, 6
@@ -34,7 +34,7 @@ EXTEND_WITHIN_SECONDS = 140
 """After that no more blocks are added to what is undecided."""
 
 LONG = frozenset({INSTRUCTIONS, MEMORY, *map(served.open_name, served.OPEN)})
-"""Paths that a check measures only for models that have a limit there."""
+"""What a check measures only for models that have a limit there."""
 
 
 def run(
@@ -76,14 +76,14 @@ def run(
             console.print(f"{path.model}: {path.name}")
             return measure(path, seed, enough, hurry=monotonic() - begun > HURRY_AFTER_SECONDS)
 
-        asked = _asked(budgets, limits, only)
-        if INSTRUCTIONS in asked:
+        wanted = asked(limits if budgets else None, only)
+        if INSTRUCTIONS in wanted:
             console.print(f"{subject.name}: {INSTRUCTIONS}")
             entries.append(instructions(subject))
-        if MEMORY in asked:
+        if MEMORY in wanted:
             console.print(f"{subject.name}: {MEMORY}")
             entries.append(memory(subject))
-        entries += _entries(subject, load, measured, asked)
+        entries += _entries(subject, load, measured, wanted)
     for subject in subjects if peers else ():  # after all that has limits, and without any of its own
         beside += _rivals(subject, seed)
     machine = describe(variation, before, spent())
@@ -104,14 +104,17 @@ def run(
     )
 
 
-def _asked(budgets: Budgets | None, limits: Iterable[tuple[str, str]], only: Collection[str]) -> set[str]:
-    """The paths to measure. Instructions, which take half a minute, are counted where they have a limit, or where they
-    are asked for."""
+def asked(limits: Iterable[tuple[str, str]] | None, only: Collection[str]) -> set[str]:
+    """The paths of a model that are measured.
+
+    limits: (path, name) of each in a check, where what takes long is measured only for a limit; None: no check.
+    only: those that are asked for; none for all, but for instructions, which take half a minute.
+    """
     if only:
         return set(only)
-    limited = {path for path, _ in limits}
-    rest = set(NAMES) - {INSTRUCTIONS} if budgets is None else set(NAMES) - LONG
-    return rest | limited
+    if limits is None:
+        return set(NAMES) - {INSTRUCTIONS}
+    return set(NAMES) - LONG | {path for path, _ in limits}
 
 
 def _limits(budgets: Budgets | None, subject: Subject, only: Collection[str]) -> dict[tuple[str, str], float]:
@@ -128,17 +131,17 @@ def _limits(budgets: Budgets | None, subject: Subject, only: Collection[str]) ->
 
 
 def _entries(
-    subject: Subject, load: Load, measured: Callable[[Path], Entry], asked: Collection[str]
+    subject: Subject, load: Load, measured: Callable[[Path], Entry], wanted: Collection[str]
 ) -> Iterator[Entry]:
     for path in in_process.paths(subject):
-        if path.name in asked:
+        if path.name in wanted:
             entry = measured(path)
             ask = path.name == "predict_json" and "pipetwin" in entry.latencies
             yield _with_kept(entry, subject) if ask else entry
-    if "start" in asked:
+    if "start" in wanted:
         yield served.start(subject, [_load_seconds(subject, load) for _ in range(LOADS)])
     names = [*map(served.name, served.CONNECTIONS), *map(served.open_name, served.OPEN)]
-    names = [name for name in names if name in asked]
+    names = [name for name in names if name in wanted]
     if not names:
         return
     with ExitStack() as stack:
@@ -148,7 +151,7 @@ def _entries(
             failure = Failure(str(error), isinstance(error, WrongAnswerError))
             yield from (Entry(subject.name, name, failures={"pipetwin": failure}) for name in names)
             return
-        yield from (measured(path) for path in paths if path.name in asked)
+        yield from (measured(path) for path in paths if path.name in wanted)
 
 
 def _rivals(subject: Subject, seed: int) -> list[Entry]:

@@ -178,6 +178,8 @@ def _offering(
         due = open_loop.arrivals(capacity() * part, OPEN_SECONDS, next(turns))
         found = open_loop.offer(server.port, requests, due)
         after, wall = spent(server.pid), perf_counter_ns() - begun
+        if not len(found.times):
+            raise FailedError(f"expected answers with status 200, found none and {found.failed} failures")
         waited = after.waited - before.waited + own_wait_ns() - waited
         ran = (after.ran - before.ran) / (len(found.times) + found.failed) / 1e3
         return Block(found.times, ran, found.failed, waited / wall)

@@ -1,5 +1,6 @@
 """Instructions: what is counted, what turns the check red, and that it is the same twice."""
 
+import itertools
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from benchmarks import instructions as module
+from benchmarks.counted import kept
 from benchmarks.errors import FailedError
 from benchmarks.gate import NAMES, decisions, exit_code, read_budgets
 from benchmarks.instructions import NAME, PLAIN, WAYS, Program, counted, counting, elsewhere, instructions, interpreter
@@ -32,8 +34,8 @@ def subject(tmp_path: Path) -> Subject:
 class Fake:
     """A program whose counts are made up: of an answer by each way, beside a million that surround them."""
 
-    def __init__(self, subject: Subject, costs: dict[str, int], said: bytes | None = None) -> None:
-        self._subject, self._costs, self._said = subject, costs, said
+    def __init__(self, subject: Subject, costs: dict[str, int], said: bytes | None = None, leaks: bool = False) -> None:
+        self._subject, self._costs, self._said, self._leaks = subject, costs, said, leaks
 
     def answers(self, way: str) -> list[bytes]:
         """The model's, or always the same."""
@@ -44,6 +46,10 @@ class Fake:
     def count(self, way: str, rounds: int) -> int:
         """Of so many rounds."""
         return 1_000_000 + rounds * len(self._subject.rows) * self._costs[way]
+
+    def kept(self, way: str) -> int:
+        """A block an answer, where one is kept."""
+        return len(self._subject.rows) if self._leaks else 0
 
 
 COSTS = {"predict_json": 127_000, "request": 252_000, PLAIN: 259_000}
@@ -75,6 +81,24 @@ def test_a_handler_made_30_percent_slower_turns_the_check_red(subject: Subject, 
     assert exit_code(decisions(ratios, ratio_limits, noisy=True)) == 1
 
 
+def test_an_allocation_that_a_request_leaves_behind_turns_the_check_red(subject: Subject) -> None:
+    """One block each, of as many instructions as ever."""
+    entry = counted(subject, Fake(subject, COSTS, leaks=True), "CPython 3.11")
+    assert [name for name, verdict in held(entry) if verdict == "over"] == ["request kept"]
+
+
+def test_what_a_round_leaves_behind_is_the_least_of_some() -> None:
+    """A buffer that fills and is emptied grows in some; a leak in all."""
+    sizes = itertools.cycle([0, 400, 0, 0])
+    buffer: list[object] = []
+    leak: list[object] = []
+
+    def fills() -> None:
+        buffer[:] = [object() for _ in range(next(sizes))]
+
+    assert kept(fills) < 100 < kept(lambda: leak.extend(object() for _ in range(256)))
+
+
 def test_a_wrong_fast_answer_turns_the_check_red(subject: Subject) -> None:
     """However few instructions it takes."""
     entry = counted(subject, Fake(subject, dict.fromkeys(COSTS, 10), b'{"prediction": 7}'), "CPython 3.11")
@@ -88,6 +112,7 @@ def test_a_control_that_cannot_answer_leaves_its_ratios_undecided(subject: Subje
     assert dict(held(entry)) == {
         "predict_json, CPython 3.11": "within",
         "request, CPython 3.11": "within",
+        "request kept": "within",
         "predict_json / plain handler": "undecided",
         "request / plain handler": "undecided",
     }
@@ -114,11 +139,12 @@ SLOWER = """
 import runpy, sys
 import runtime.model
 
-answer = runtime.model.Model.answer
+answer, left = runtime.model.Model.answer, []
 
 def slower(self, body, **options):
     found = answer(self, body, **options)
     sum(range(2000))
+    left.append(object())
     return found
 
 runtime.model.Model.answer = slower
@@ -128,7 +154,7 @@ runpy.run_module("benchmarks.counted", run_name="__main__")
 
 @pytest.mark.slow
 @NEEDS_VALGRIND
-def test_callgrind_counts_the_same_twice_and_more_of_a_slower_handler(subject: Subject) -> None:
+def test_callgrind_counts_the_same_twice_and_more_of_a_handler_that_does_more(subject: Subject) -> None:
     """As it is run, in a program of its own: a count is within a hundredth of another's."""
 
     @contextmanager
@@ -143,6 +169,7 @@ def test_callgrind_counts_the_same_twice_and_more_of_a_slower_handler(subject: S
         assert twice.values[name].median == pytest.approx(first, rel=0.01)
         assert decisions(more, {(NAME, name): first * 1.02}, noisy=True)[0].verdict == "over"
         assert decisions(twice, {(NAME, name): first * 1.02}, noisy=True)[0].verdict == "within"
+        assert once.values[f"{way} kept"].median < 0.01 < 1 <= more.values[f"{way} kept"].median
 
 
 @pytest.mark.slow
