@@ -2,8 +2,8 @@
 
 Run by the interpreter that serves: ``-m benchmarks.counted FOLDER BODIES``, a version's folder and a file of requests'
 bodies in a JSON array. It writes ``ready``, then reads lines. ``answers WHAT`` is answered with an array of answers, or
-with what went wrong; ``rounds WHAT COUNT`` with ``done``, when every body has been answered so many times; ``kept WHAT``
-with the memory blocks that a round leaves behind.
+with what went wrong; ``rounds WHAT COUNT`` with ``done``, when every body has been answered so many times; and
+``kept WHAT`` with the memory blocks that a round leaves behind.
 """
 
 import asyncio
