@@ -1,7 +1,8 @@
 """``python -m benchmarks``: measure every bundle; ``--check`` holds it to its limits.
 
 Exit codes: 0 measured, and within every limit; 1 over one, or a wrong answer; 2 the input is bad, in one sentence on
-standard error; 3 could not decide. ``compare`` has the same: 1 something is worse by more than noise.
+standard error; 3 could not decide. ``growth`` has the same, and so has ``compare``: 1 something is worse by more than
+noise.
 """
 
 import argparse
@@ -24,6 +25,7 @@ __all__ = ["main"]
 
 BUDGETS = Path(__file__).with_name("budgets.toml")
 RESULTS = Path("build/benchmarks.json")
+GROWTH = Path("build/growth.json")
 README = Path("README.md")
 
 
@@ -37,6 +39,8 @@ def main(argv: Sequence[str], load: Load = load) -> int:
             return _render(argv[1:])
         if argv[:1] == ["compare"]:
             return _compare(argv[1:])
+        if argv[:1] == ["growth"]:
+            return _growth(argv[1:])
         return _measure(_options(argv), load)
     except BadInputError as error:
         sys.stderr.write(f"python -m benchmarks: {error}\n")
@@ -67,15 +71,15 @@ def _render(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks render", description="Write results into the README, or as a page."
     )
-    parser.add_argument("results", type=Path, nargs="?", default=RESULTS, help=f"default: {RESULTS}")
+    parser.add_argument("results", type=Path, nargs="*", default=[RESULTS], help=f"default: {RESULTS}")
     parser.add_argument("--readme", type=Path, metavar="FILE", help=f"default, where no page is asked for: {README}")
     parser.add_argument("--html", type=Path, metavar="FILE", help="one page with charts, which needs nothing else")
     options = parser.parse_args(argv)
-    results = read(options.results)
+    results = [read(file) for file in options.results]
     if options.html:
         write_page(results, options.html)
     if options.readme or not options.html:
-        report.render(results, options.readme or README)
+        report.render(results[0], options.readme or README)
     return 0
 
 
@@ -91,11 +95,32 @@ def _compare(argv: Sequence[str]) -> int:
     return found.exit_code
 
 
+def _growth(argv: Sequence[str]) -> int:
+    from . import growth  # what makes models is needed here alone
+
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks growth",
+        description="Measure what an answer costs as models and requests grow; 1 where it is worse than linear.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(growth.NAMES)}; default: all")
+    parser.add_argument("--json", type=Path, default=GROWTH, metavar="FILE", help=f"results; default: {GROWTH}")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(argv)
+    if unknown := sorted(set(options.names) - set(growth.NAMES)):
+        raise BadInputError(f"expected some of {', '.join(growth.NAMES)}, found {unknown[0]!r}")
+    found = growth.run(options.names, options.seed)
+    write(found, options.json)
+    print(report.text(found))
+    print(report.verdicts(found.decisions))
+    return exit_code(found.decisions)
+
+
 def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure every model beside scikit-learn, onnxruntime and a bare server.",
-        epilog="python -m benchmarks render writes the results of the last run into the README, with --html as a page; "
+        epilog="python -m benchmarks render writes the results of the last run into the README, with --html as a page, "
+        "which takes those of growth too; python -m benchmarks growth measures what grows with a model's size; "
         "python -m benchmarks compare OLD NEW says what moved between two runs.",
         allow_abbrev=False,
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .markup import Element, element
 
-__all__ = ["Bar", "bars", "curves"]
+__all__ = ["Bar", "Point", "bars", "curves", "growth"]
 
 COLOURS = 8
 LONGEST_NAME = 26
@@ -23,6 +23,15 @@ class Bar(NamedTuple):
     """A factor, and the interval that it lies in; above 0."""
 
     name: str
+    median: float
+    low: float
+    high: float
+
+
+class Point(NamedTuple):
+    """What a size costs: the median, and the interval that it lies in; above 0."""
+
+    size: int
     median: float
     low: float
     high: float
@@ -95,7 +104,7 @@ def curves(title: str, series: Mapping[str, Sequence[tuple[float, float]]]) -> E
             parts.append(_text(across(at), CURVE_BOTTOM + 16, f"P{percent:g}", "middle"))
     for tick in up.ticks():
         parts.append(_line(CURVE_LEFT, up(tick), CURVE_RIGHT, up(tick), "grid"))
-        parts.append(_text(CURVE_LEFT - 6, up(tick) + 4, f"{tick:,g} µs", "end"))
+        parts.append(_text(CURVE_LEFT - 6, up(tick) + 4, _said(tick, "µs"), "end"))
     for index, (name, line) in enumerate(series.items()):
         where = [(across(1 / (1 - percent / 100)), up(micros)) for percent, micros in line if percent < 100]
         path = " ".join(f"{x},{y}" for x, y in where)
@@ -108,6 +117,45 @@ def curves(title: str, series: Mapping[str, Sequence[tuple[float, float]]]) -> E
         parts.append(_text(CURVE_RIGHT + 40, height + 4, _short(name), "start"))
     height = max(CURVE_BOTTOM + 24, CURVE_TOP + 18 * len(series) + 10)
     return _svg(title, height, parts)
+
+
+def growth(title: str, unit: str, points: Sequence[Point]) -> Element:
+    """Cost by size, both logarithmic; dashed what would be linear, from the median of the last three on, or two.
+
+    points: from the smallest size to the largest; two or more.
+    """
+    across = _scale([float(point.size) for point in points], CURVE_LEFT, CURVE_RIGHT)
+    start, last = points[max(len(points) - 3, 0)], points[-1]
+    linear = start.median * last.size / start.size
+    up = _scale([linear, *(point.median for point in points)], CURVE_BOTTOM, CURVE_TOP)
+    parts: list[Element] = []
+    for tick in across.ticks():
+        parts.append(_line(across(tick), CURVE_TOP, across(tick), CURVE_BOTTOM, "grid"))
+        parts.append(_text(across(tick), CURVE_BOTTOM + 16, f"{tick:,g}", "middle"))
+    for tick in up.ticks():
+        parts.append(_line(CURVE_LEFT, up(tick), CURVE_RIGHT, up(tick), "grid"))
+        parts.append(_text(CURVE_LEFT - 6, up(tick) + 4, _said(tick, unit), "end"))
+    straight = f"{across(start.size)},{up(start.median)} {across(last.size)},{up(linear)}"
+    parts.append(element("polyline", element("title", "linear"), class_=f"curve {_colour(7)} dashed", points=straight))
+    path = " ".join(f"{across(point.size)},{up(point.median)}" for point in points)
+    parts.append(element("polyline", element("title", title), class_=f"curve {_colour(0)}", points=path))
+    for point in points:
+        x, said = across(point.size), f"{point.size:,}: {_said(float(f'{point.median:.3g}'), unit)}"
+        parts.append(_line(x, up(point.low), x, up(point.high), "interval"))
+        parts.append(element("circle", element("title", said), cx=x, cy=up(point.median), r=3, class_="fill s0"))
+    for index, (name, kind) in enumerate((("measured", _colour(0)), ("linear", f"{_colour(7)} dashed"))):
+        height = CURVE_TOP + 10 + 18 * index
+        line = f"{CURVE_RIGHT + 14},{height} {CURVE_RIGHT + 34},{height}"
+        parts.append(element("polyline", class_=f"curve {kind}", points=line))
+        parts.append(_text(CURVE_RIGHT + 40, height + 4, name, "start"))
+    return _svg(title, CURVE_BOTTOM + 24, parts)
+
+
+def _said(value: float, unit: str) -> str:
+    """An amount as it is read; of microseconds in the unit that keeps it short."""
+    if unit == "µs" and value >= 1e3:
+        return f"{value / 1e6:,g} s" if value >= 1e6 else f"{value / 1e3:,g} ms"
+    return f"{value:,g} {unit}"
 
 
 def _svg(title: str, height: float, parts: Sequence[Element]) -> Element:

@@ -8,7 +8,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from .gate import EXPONENT
+from .instructions import NAME as INSTRUCTIONS
 from .measure import ENOUGH
+from .memory import NAME as MEMORY
 from .report import aligned, ranged
 from .results import Entry, Failure, Interval, Machine, Results
 
@@ -30,10 +33,19 @@ EXACT = {
     "bundle MB": Slack(0.01, 0.001),
     "pss MB": Slack(0.05, 1.0),
     "kept": Slack(0.0, 0.01),
+    "predict_json kept": Slack(0.0, 0.01),
+    "request kept": Slack(0.0, 0.01),
     "failed": Slack(0.0, 0.0),
 }
 """The values without blocks that are compared; of each, more is worse. The sizes vary with dates and with what
 libraries happen to touch, and what is kept with what the interpreter does on its own."""
+
+PATHS = {INSTRUCTIONS: Slack(0.02, 0.0), MEMORY: Slack(0.1, 0.0)}
+"""The same of every value of a path. A count of another run is within a thousandth, as long as the libraries are the
+same; how memory is shared varies with what else runs."""
+
+CONTROLS = ("plain handler", "float32")
+"""How values of controls begin, which may become more or less."""
 
 ELSEWHERE = frozenset({"bundle MB", "kept", "failed"})
 """Those of them that another machine does not change."""
@@ -80,10 +92,11 @@ def compare(old: Results, new: Results) -> Comparison:
     """Every figure that either run has."""
     unlike = _unlike(old.machine, new.machine)
     changes: list[Change] = []
-    for peers, some, others in ((False, old.entries, new.entries), (True, old.peers, new.peers)):
+    sections = ((", beside peers", old.peers, new.peers), ("", old.growth, new.growth))
+    for beside, some, others in (("", old.entries, new.entries), *sections):
         before, after = ({(entry.model, entry.path): entry for entry in entries} for entries in (some, others))
         for model, path in dict.fromkeys([*before, *after]):
-            shown = f"{path}, beside peers" if peers else path
+            shown = f"{path}{beside}"
             a, b = (entries.get((model, path), Entry(model, path)) for entries in (before, after))
             here = list(_changes(a, b, shown, unlike))
             changes += [*here, *_hidden(model, shown, here)]
@@ -143,7 +156,8 @@ def _changes(old: Entry, new: Entry, path: str, unlike: Sequence[str]) -> Iterat
     if broken and OURS not in old.failures:
         yield Change(new.model, path, OURS, "worse", None, None, None, broken.reason)
     for name in dict.fromkeys([*old.values, *new.values]):
-        if name not in EXACT and " / " not in name:
+        slack = None if name.startswith(CONTROLS) else EXACT.get(name) or PATHS.get(path)
+        if slack is None and " / " not in name and name != EXPONENT:
             continue
         a, b = old.values.get(name), new.values.get(name)
         if a is None:
@@ -151,8 +165,10 @@ def _changes(old: Entry, new: Entry, path: str, unlike: Sequence[str]) -> Iterat
         elif b is None:
             failure = new.failures.get(name.partition(" / ")[2], broken or Failure("the new run has no such figure"))
             yield Change(new.model, path, name, "undecided", a, b, None, failure.reason)
-        elif name in EXACT:
-            yield Change(new.model, path, name, *_exact(name, a, b, unlike))
+        elif name == EXPONENT:
+            yield Change(new.model, path, name, *_exponent(a, b))
+        elif slack is not None:
+            yield Change(new.model, path, name, *_exact(name, slack, a, b, unlike))
         else:
             trust = (old.same or 1.0) * (new.same or 1.0)
             yield Change(new.model, path, name, *_sampled(a, b, trust, name == STARTS, unlike))
@@ -168,8 +184,8 @@ def _hidden(model: str, path: str, changes: Sequence[Change]) -> Iterator[Change
 Found = tuple[Verdict, Interval, Interval, Interval | None, str]
 
 
-def _exact(name: str, old: Interval, new: Interval, unlike: Sequence[str]) -> Found:
-    slack = max(EXACT[name].part * old.median, EXACT[name].amount)
+def _exact(name: str, may: Slack, old: Interval, new: Interval, unlike: Sequence[str]) -> Found:
+    slack = max(may.part * old.median, may.amount)
     moved = Interval.exact(new.median / old.median) if old.median else None
     grown = new.median - old.median
     if abs(grown) <= slack:
@@ -177,6 +193,13 @@ def _exact(name: str, old: Interval, new: Interval, unlike: Sequence[str]) -> Fo
     if unlike and name not in ELSEWHERE:
         return "undecided", old, new, moved, "it is not the same machine"
     return "worse" if grown > 0 else "better", old, new, moved, ""
+
+
+def _exponent(old: Interval, new: Interval) -> Found:
+    """How cost grows, on whatever machine: it moved where the intervals do not touch."""
+    if new.low > old.high:
+        return "worse", old, new, None, ""
+    return "better" if new.high < old.low else "same", old, new, None, ""
 
 
 def _sampled(old: Interval, new: Interval, trust: float, starts: bool, unlike: Sequence[str]) -> Found:

@@ -8,7 +8,10 @@ from typing import Any, Literal, NamedTuple
 from .errors import BadInputError
 from .results import Decision, Entry, Interval
 
-__all__ = ["NAMES", "Budgets", "Decision", "decide", "decisions", "exit_code", "read_budgets"]
+__all__ = ["EXPONENT", "NAMES", "Budgets", "Decision", "decide", "decisions", "exit_code", "read_budgets"]
+
+EXPONENT = "exponent"
+"""Of what grows, by how much cost grows with it: 1 is linear."""
 
 _PERCENTILES = ("p50", "p95", "p99")
 
@@ -23,6 +26,12 @@ NAMES: Mapping[str, frozenset[str]] = {
     "predict 10000 array": _ratios("raw run", "scikit-learn") | {"p95 ms"},
     "http 1": _ratios("echo") | {"net p95 / echo", "cpu / echo", "p95 ms", "failed"},
     "http 16": _ratios("echo") | {"cpu / echo", "cpu us beyond echo and run", "p95 ms", "failed"},
+    **{f"http open {percent} %": _ratios("echo") | {"p95 ms", "failed"} for percent in (25, 50, 80)},
+    "instructions": frozenset(
+        {f"{way}{end}" for way in ("predict_json", "request") for end in (" / plain handler", " kept")}
+        | {f"{way}, CPython 3.{minor}" for way in ("predict_json", "request") for minor in range(11, 15)}
+    ),
+    "memory": frozenset({"model MB", "worker MB", "another worker MB", "another worker / first", "bytes a node"}),
     "start": frozenset({"bundle MB", "load s", "cold s", "cold / floor", "pss MB"}),
 }
 """What can have a limit, by path."""
@@ -121,7 +130,7 @@ def decisions(entry: Entry, limits: Limits, noisy: bool) -> list[Decision]:
 def _decision(entry: Entry, name: str, limit: float, noisy: bool) -> Decision:
     value = entry.values.get(name)
     if value is not None:
-        ratio = " / " in name
+        ratio = " / " in name or name == EXPONENT  # of what was measured in turn: the noise is in all of it
         verdict = decide(value, limit, entry.same or 1.0, noisy, ratio)
         why = ""
         if verdict == "undecided":

@@ -18,7 +18,7 @@ import numpy as np
 from .errors import FailedError
 from .statistics import Nanoseconds
 
-__all__ = ["Alone", "Answered", "alone", "generator", "post"]
+__all__ = ["Alone", "Answered", "alone", "generator", "post", "request_of", "whole"]
 
 
 class Answered(NamedTuple):
@@ -45,7 +45,7 @@ def post(port: int, path: str, bodies: Sequence[bytes], connections: int, second
 
     Raises FailedError where nothing was answered.
     """
-    requests = [_request(path, body) for body in bodies]
+    requests = [request_of(path, body) for body in bodies]
     wrk = shutil.which("wrk")
     send = _wrk(wrk, requests) if wrk else _ours(requests)
     answered = send(port, connections, seconds)
@@ -71,7 +71,7 @@ def alone(port: int, path: str, bodies: Sequence[bytes], seconds: float, waiting
     waiting: nanoseconds that server and client have waited so far; asked between requests, never within one.
     Raises FailedError where nothing was answered.
     """
-    requests = [_request(path, body) for body in bodies]
+    requests = [request_of(path, body) for body in bodies]
     times: list[int] = []
     waits: list[int] = []
     failed = 0
@@ -104,7 +104,7 @@ def alone(port: int, path: str, bodies: Sequence[bytes], seconds: float, waiting
 def _receive(connection: socket.socket) -> bytes:
     """One whole answer."""
     answer = connection.recv(65536)
-    while (head := answer.find(b"\r\n\r\n")) < 0 or len(answer) < head + 4 + _length(answer[:head]):
+    while not whole(answer):
         more = connection.recv(65536)
         if not more:
             raise ConnectionError("the connection was closed")
@@ -112,7 +112,14 @@ def _receive(connection: socket.socket) -> bytes:
     return answer
 
 
-def _request(path: str, body: bytes) -> bytes:
+def whole(answer: bytes) -> bool:
+    """Whether an answer has come to its end."""
+    head = answer.find(b"\r\n\r\n")
+    return head >= 0 and len(answer) >= head + 4 + _length(answer[:head])
+
+
+def request_of(path: str, body: bytes) -> bytes:
+    """A POST of a body as it is sent."""
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
     return head.encode() + b"\r\n\r\n" + body
 

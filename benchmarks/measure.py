@@ -74,6 +74,7 @@ class Path:
 
     subjects: the first is ours, the others are what it is compared with.
     absent: by subject, why it is not among them.
+    figures: (blocks by subject, seed) -> what is found out about them; by default ratios of the first to the others.
     blocks: of each subject; as many again, up to EXTENSIONS times, where a decision needs more.
     """
 
@@ -82,6 +83,7 @@ class Path:
     subjects: Sequence[Contender]
     absent: Mapping[str, str] = field(default_factory=dict)
     blocks: int = 8
+    figures: Callable[[Mapping[str, list[Block]], int], dict[str, Interval]] | None = None
 
 
 def timed(
@@ -166,7 +168,9 @@ def _entry(path: Path, found: Mapping[str, list[Block]], failures: Mapping[str, 
     ours = path.subjects[0].name
     values: dict[str, Interval] = {}
     same = None
-    if ours in found:
+    if path.figures is not None:
+        values = path.figures(found, seed)
+    elif ours in found:
         mine = found[ours]
         values["p95 ms"] = interval([_percentile(block, 95) / 1e6 for block in mine], seed)
         for name, blocks in found.items():

@@ -1,15 +1,17 @@
-"""Results as one HTML page that needs nothing else: no script, no font, no address to fetch from."""
+"""Results, of one run or of several, as one HTML page that needs nothing else: no script, no font, no address to fetch
+from."""
 
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .charts import Bar, bars, curves
+from .charts import Bar, Point, bars, curves, growth
 from .errors import BadInputError
+from .gate import EXPONENT
 from .markup import Element, document, element
 from .measure import AGAIN
 from .report import machine_line, ordered, ranged
-from .results import Entry, Latency, Results
+from .results import Entry, Latency, Results, size_of
 
 __all__ = ["html", "write_page"]
 
@@ -50,38 +52,59 @@ svg text { fill: var(--text); font-size: 12px; }
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def html(results: Results) -> str:
-    """The page: limits, machine, then every path with its bars, its curves and its figures."""
-    body = [
-        element("h1", "pipetwin, measured"),
+def html(*runs: Results) -> str:
+    """The page: of each run limits and machine, then every path with its bars, its curves and its figures."""
+    body = [element("h1", "pipetwin, measured")]
+    for results in runs:
+        body += _run(results)
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("title", f"pipetwin, measured {runs[0].created}"),
+        element("style", STYLE),
+    )
+    return document(element("html", head, element("body", *body), lang="en"))
+
+
+def write_page(runs: Sequence[Results], file: Path) -> None:
+    """Write the page. Raises BadInputError where the file cannot be written."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(html(*runs), "utf-8")
+    except OSError as error:
+        raise BadInputError(f"expected to write a page to {file}, found: {error.strerror}") from error
+
+
+def _run(results: Results) -> list[Element]:
+    parts = [
         element("p", machine_line(results), class_="note"),
         element("h2", "Limits"),
         _limits(results),
         element("h2", "Machine, versions, seed"),
         _machine(results),
     ]
+    if results.growth:
+        parts.append(element("h2", "Growth"))
+        parts.append(element("div", *map(_growth, results.growth), class_="charts"))
     for title, entries in (("Paths", results.entries), ("Peers over HTTP", results.peers)):
         if entries:
-            body.append(element("h2", title))
-        body += [_entry(entry) for entry in entries]
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("title", f"pipetwin, measured {results.created}"),
-        element("style", STYLE),
-    )
-    return document(element("html", head, element("body", *body), lang="en"))
+            parts.append(element("h2", title))
+        parts += [_entry(entry) for entry in entries]
+    return parts
 
 
-def write_page(results: Results, file: Path) -> None:
-    """Write the page. Raises BadInputError where the file cannot be written."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(html(results), "utf-8")
-    except OSError as error:
-        raise BadInputError(f"expected to write a page to {file}, found: {error.strerror}") from error
+def _growth(entry: Entry) -> Element:
+    """Cost by size; why there is none where a size failed."""
+    sized = [(found, value) for name, value in entry.values.items() if (found := size_of(name))]
+    points = [Point(size, value.median, value.low, value.high) for (_, size), value in sized]
+    exponent = f", exponent {ranged(value)}" if (value := entry.values.get(EXPONENT)) else ""
+    caption = f"By {entry.path}{exponent}"
+    if len(points) > 1:
+        return _figure(growth(caption, sized[0][0][0], points), caption)
+    failures = (element("li", f"{who}: {failure.reason}") for who, failure in entry.failures.items())
+    return element("figure", element("ul", *failures), element("figcaption", caption))
 
 
 def _limits(results: Results) -> Element:
@@ -136,7 +159,8 @@ def _entry(entry: Entry) -> Element:
     if entry.values:
         rows = [element("tr", *_cells(name, ranged(v), f"{v.blocks or ''}")) for name, v in entry.values.items()]
         table = _table(("figure", "median (interval)", "blocks"), rows)
-        parts.append(element("details", element("summary", "Ratios, block by block, and amounts"), table))
+        folded = element("details", element("summary", "Ratios, block by block, and amounts"), table)
+        parts.append(folded if entry.latencies else table)  # where there is nothing else, it is shown
     return element("section", *parts)
 
 

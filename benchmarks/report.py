@@ -12,6 +12,22 @@ BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 
 Table = list[tuple[str, ...]]
 
+STARTS = {
+    "bundle MB": "bundle MB",
+    "load s": "load s",
+    "cold s": "process start to first answer s",
+    "pss MB": "memory (PSS) MB",
+    "interpreter MB": "of it interpreter",
+    "numpy MB": "numpy",
+    "onnxruntime MB": "onnxruntime",
+    "litestar and server MB": "Litestar and server",
+    "model MB": "model",
+    "another worker MB": "another worker adds",
+    "bytes a node": "bytes a tree node",
+    "float32 bytes a node": "of skl2onnx's float32 graph",
+}
+"""By a figure's name, what the README's second table calls it."""
+
 
 def text(results: Results) -> str:
     """Every figure, a line a subject, and what could not be measured."""
@@ -21,10 +37,10 @@ def text(results: Results) -> str:
         rows += [_latency(entry, name, latency) for name, latency in entry.latencies.items()]
         rows += [(entry.model, entry.path, name, failure.reason) for name, failure in entry.failures.items()]
     parts = [aligned([head, *rows])]
-    for entry in results.entries:
-        if entry.path == "start" and entry.values:
+    for entry in (*results.entries, *results.growth):
+        if entry.values and (not entry.latencies or entry in results.growth):
             amounts = ", ".join(f"{name} {_short(value)}" for name, value in entry.values.items())
-            parts.append(f"{entry.model}, start: {amounts}")
+            parts.append(f"{entry.model}, {entry.path}: {amounts}")
     return "\n".join([*parts, machine_line(results)])
 
 
@@ -62,11 +78,11 @@ def markdown(results: Results) -> str:
             (entry.model, entry.path, f"{ours.p50:,.1f}", f"{ours.p95:,.1f}", f"{ours.p99:,.1f}", "; ".join(beside))
         )
     starts: Table = []
-    for entry in results.entries:
-        if entry.path == "start":
-            names = ("bundle MB", "load s", "cold s", "pss MB")
-            starts.append((entry.model, *(f"{v.median:.3g}" if (v := entry.values.get(n)) else "-" for n in names)))
-    start_head = ("model", "bundle MB", "load s", "process start to first answer s", "memory (PSS) MB")
+    amounts = {(e.model, name): value for e in results.entries for name, value in e.values.items() if not e.latencies}
+    for model in dict.fromkeys(entry.model for entry in results.entries if entry.path in ("start", "memory")):
+        values = (amounts.get((model, name)) for name in STARTS)
+        starts.append((model, *("-" if value is None else _short(value) for value in values)))
+    start_head = ("model", *STARTS.values())
     return "\n".join([*_pipes(head, rows), "", *_pipes(start_head, starts), "", machine_line(results)])
 
 
@@ -97,12 +113,12 @@ def _latency(entry: Entry, name: str, latency: Latency) -> tuple[str, ...]:
 
 
 def _short(value: Interval) -> str:
-    return f"{value.median:.3g}"
+    return f"{value.median:,.0f}" if value.median >= 1000 else f"{value.median:.3g}"
 
 
 def ranged(value: Interval) -> str:
     """A median with its interval."""
-    return f"{value.median:.3g}" if value.blocks == 0 else f"{value.median:.3g} ({value.low:.3g} to {value.high:.3g})"
+    return _short(value) if value.blocks == 0 else f"{value.median:.3g} ({value.low:.3g} to {value.high:.3g})"
 
 
 def machine_line(results: Results) -> str:

@@ -7,7 +7,19 @@ import msgspec
 
 from .errors import BadInputError
 
-__all__ = ["Decision", "Entry", "Failure", "Interval", "Latency", "Machine", "Results", "read", "write"]
+__all__ = [
+    "Decision",
+    "Entry",
+    "Failure",
+    "Interval",
+    "Latency",
+    "Machine",
+    "Results",
+    "at",
+    "read",
+    "size_of",
+    "write",
+]
 
 FORMAT = 1
 
@@ -77,6 +89,17 @@ class Entry(msgspec.Struct, frozen=True):
     same: float | None = None
 
 
+def at(unit: str, size: int) -> str:
+    """The name of an amount at a size, as growth has it."""
+    return f"{unit} at {size}"
+
+
+def size_of(name: str) -> tuple[str, int] | None:
+    """The unit and the size that such a name says; None of another."""
+    unit, found, size = name.partition(" at ")
+    return (unit, int(size)) if found and size.isdecimal() else None
+
+
 class Decision(msgspec.Struct, frozen=True):
     """What was found about one limit.
 
@@ -126,6 +149,7 @@ class Results(msgspec.Struct, frozen=True):
 
     created: ISO 8601 in UTC.
     checked: by model, what its answers were compared with.
+    growth: an axis each: the subjects are sizes, and the figures its exponent and the cost at each size.
     decisions: about each limit; none where it was not asked for, and in older files.
     """
 
@@ -136,6 +160,7 @@ class Results(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
     checked: dict[str, str]
     peers: tuple[Entry, ...] = ()
+    growth: tuple[Entry, ...] = ()
     decisions: tuple[Decision, ...] = ()
     format: int = FORMAT
 

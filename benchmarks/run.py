@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from time import monotonic, perf_counter
@@ -12,13 +12,17 @@ from rich.console import Console
 
 from . import in_process, rivals, served
 from .errors import FailedError, WrongAnswerError
-from .gate import Budgets, decisions
+from .gate import NAMES, Budgets, decisions
+from .instructions import NAME as INSTRUCTIONS
+from .instructions import elsewhere, instructions
 from .machine import describe, probe, spent
 from .measure import Path, measure
+from .memory import NAME as MEMORY
+from .memory import memory
 from .results import Decision, Entry, Failure, Interval, Results
 from .subjects import Load, Subject
 
-__all__ = ["kept", "run"]
+__all__ = ["asked", "kept", "run"]
 
 LOADS = 5
 KEPT_CALLS, KEPT_ROUNDS = 1000, 6
@@ -28,6 +32,9 @@ because others use it. A machine of its own does without."""
 
 EXTEND_WITHIN_SECONDS = 140
 """After that no more blocks are added to what is undecided."""
+
+LONG = frozenset({INSTRUCTIONS, MEMORY, *map(served.open_name, served.OPEN)})
+"""What a check measures only for models that have a limit there."""
 
 
 def run(
@@ -69,7 +76,14 @@ def run(
             console.print(f"{path.model}: {path.name}")
             return measure(path, seed, enough, hurry=monotonic() - begun > HURRY_AFTER_SECONDS)
 
-        entries += _entries(subject, load, measured, only)
+        wanted = asked(limits if budgets else None, only)
+        if INSTRUCTIONS in wanted:
+            console.print(f"{subject.name}: {INSTRUCTIONS}")
+            entries.append(instructions(subject))
+        if MEMORY in wanted:
+            console.print(f"{subject.name}: {MEMORY}")
+            entries.append(memory(subject))
+        entries += _entries(subject, load, measured, wanted)
     for subject in subjects if peers else ():  # after all that has limits, and without any of its own
         beside += _rivals(subject, seed)
     machine = describe(variation, before, spent())
@@ -90,25 +104,45 @@ def run(
     )
 
 
+def asked(limits: Iterable[tuple[str, str]] | None, only: Collection[str]) -> set[str]:
+    """The paths of a model that are measured.
+
+    limits: (path, name) of each in a check, where what takes long is measured only for a limit; None: no check.
+    only: those that are asked for; none for all, but for instructions, which take half a minute.
+    """
+    if only:
+        return set(only)
+    if limits is None:
+        return set(NAMES) - {INSTRUCTIONS}
+    return set(NAMES) - LONG | {path for path, _ in limits}
+
+
 def _limits(budgets: Budgets | None, subject: Subject, only: Collection[str]) -> dict[tuple[str, str], float]:
     if budgets is None:
         return {}
     own = subject.model.manifest.budget_p95_us
     carried = {} if own is None else {("predict_json", "p95 ms"): own / 1000}
     limits = {**budgets.of(subject.name), **carried}
-    return {key: limit for key, limit in limits.items() if key[0] in only or not only}
+    return {
+        (path, name): limit
+        for (path, name), limit in limits.items()
+        if (path in only or not only) and not (path == INSTRUCTIONS and elsewhere(name))
+    }
 
 
-def _entries(subject: Subject, load: Load, measured: Callable[[Path], Entry], only: Collection[str]) -> Iterator[Entry]:
+def _entries(
+    subject: Subject, load: Load, measured: Callable[[Path], Entry], wanted: Collection[str]
+) -> Iterator[Entry]:
     for path in in_process.paths(subject):
-        if path.name in only or not only:
+        if path.name in wanted:
             entry = measured(path)
             ask = path.name == "predict_json" and "pipetwin" in entry.latencies
             yield _with_kept(entry, subject) if ask else entry
-    if "start" in only or not only:
+    if "start" in wanted:
         yield served.start(subject, [_load_seconds(subject, load) for _ in range(LOADS)])
-    names = [served.name(connections) for connections in served.CONNECTIONS]
-    if only and not set(names) & set(only):
+    names = [*map(served.name, served.CONNECTIONS), *map(served.open_name, served.OPEN)]
+    names = [name for name in names if name in wanted]
+    if not names:
         return
     with ExitStack() as stack:
         try:
@@ -117,7 +151,7 @@ def _entries(subject: Subject, load: Load, measured: Callable[[Path], Entry], on
             failure = Failure(str(error), isinstance(error, WrongAnswerError))
             yield from (Entry(subject.name, name, failures={"pipetwin": failure}) for name in names)
             return
-        yield from (measured(path) for path in paths if path.name in only or not only)
+        yield from (measured(path) for path in paths if path.name in wanted)
 
 
 def _rivals(subject: Subject, seed: int) -> list[Entry]:

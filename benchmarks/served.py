@@ -1,7 +1,9 @@
 """The paths over HTTP, on servers in processes of their own, and what it takes to start them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cache
+from itertools import count
 from pathlib import Path as File
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -9,14 +11,14 @@ from time import perf_counter_ns
 
 import numpy as np
 
-from . import load
+from . import load, open_loop
 from .errors import FailedError, WrongAnswerError
 from .measure import AGAIN, Block, Contender, Path
 from .processes import Server, answers, own_wait_ns, pss_mb, run_seconds, serving, serving_python, spent, waiting
 from .results import Entry, Failure, Interval
 from .subjects import Subject
 
-__all__ = ["CONNECTIONS", "ECHO", "RUN", "contender", "name", "ours_serving", "paths", "start"]
+__all__ = ["CONNECTIONS", "ECHO", "OPEN", "RUN", "contender", "name", "open_name", "ours_serving", "paths", "start"]
 
 OURS = "pipetwin"
 ECHO = "echo"
@@ -27,10 +29,14 @@ RUN = "echo and run"
 
 CONNECTIONS = (1, 16)
 
-BLOCKS = 16
+OPEN = (25, 50, 80)
+"""Percents of the requests a second that ours answers at 16 connections, at which it is asked in an open loop."""
+
+BLOCKS, OPEN_BLOCKS, OPEN_SECONDS = 16, 8, 0.5
 BLOCK_SECONDS = 0.15
 """Short, so that some have the machine for themselves."""
 WARM_SECONDS = 0.5
+CAPACITY_SECONDS = 1.0
 STARTS = 3
 
 IMPORTS = "import numpy, onnxruntime, litestar"
@@ -122,12 +128,70 @@ def paths(subject: Subject) -> Iterator[list[Path]]:
                 blocks=BLOCKS,
             )
             for connections in CONNECTIONS
-        ]
+        ] + _open(subject, {who: servers[who] for who in (OURS, ECHO)})
 
 
 def name(connections: int) -> str:
     """The path's name."""
     return f"http {connections}"
+
+
+def open_name(percent: int) -> str:
+    """The name of the path in an open loop."""
+    return f"http open {percent} %"
+
+
+def _open(subject: Subject, servers: Mapping[str, Server]) -> list[Path]:
+    """Ours and the echo at the same rates, which are found when the first of them starts."""
+    ours = servers[OURS]
+
+    @cache
+    def capacity() -> float:
+        bodies, most = subject.bodies, max(CONNECTIONS)
+        load.post(ours.port, ours.path, bodies, most, WARM_SECONDS)
+        return load.post(ours.port, ours.path, bodies, most, CAPACITY_SECONDS).requests / CAPACITY_SECONDS
+
+    return [
+        Path(
+            subject.name,
+            open_name(percent),
+            [
+                Contender(who, _offering(server, subject, percent / 100, capacity, who == OURS))
+                for who, server in servers.items()
+            ],
+            blocks=OPEN_BLOCKS,
+        )
+        for percent in OPEN
+    ]
+
+
+def _offering(
+    server: Server, subject: Subject, part: float, capacity: Callable[[], float], checks: bool
+) -> Callable[[], Callable[[], Block]]:
+    """How a server is measured at a part of a capacity, the same arrivals for all in each turn: ``start`` of a
+    Contender."""
+    requests = [load.request_of(server.path, body) for body in subject.bodies]
+    turns = count()
+
+    def block() -> Block:
+        before, waited, begun = spent(server.pid), own_wait_ns(), perf_counter_ns()
+        due = open_loop.arrivals(capacity() * part, OPEN_SECONDS, next(turns))
+        found = open_loop.offer(server.port, requests, due)
+        after, wall = spent(server.pid), perf_counter_ns() - begun
+        if not len(found.times):
+            raise FailedError(f"expected answers with status 200, found none and {found.failed} failures")
+        waited = after.waited - before.waited + own_wait_ns() - waited
+        ran = (after.ran - before.ran) / (len(found.times) + found.failed) / 1e3
+        return Block(found.times, ran, found.failed, waited / wall)
+
+    def start() -> Callable[[], Block]:
+        if checks:
+            for index, answer in enumerate(answers(server, subject.bodies)):
+                subject.check_json(index, answer)
+        block()
+        return block
+
+    return start
 
 
 def contender(

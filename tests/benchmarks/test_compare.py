@@ -55,6 +55,29 @@ def test_a_slow_down_of_30_percent_is_found(factor: float, verdict: str, code: i
     assert compare(old, new).exit_code == code
 
 
+@pytest.mark.parametrize(
+    ("path", "factor", "verdict"),
+    [
+        ("instructions", 1.03, "worse"),
+        ("instructions", 1.01, "same"),
+        ("instructions", 0.9, "better"),
+        ("memory", 1.2, "worse"),
+        ("memory", 1.05, "same"),
+    ],
+)
+def test_counts_and_memory_are_exact_and_their_controls_are_not_ours(path: str, factor: float, verdict: str) -> None:
+    """A count moves by less than memory does; what a control takes is neither better nor worse."""
+
+    def found(by: float) -> Results:
+        names = {"request, CPython 3.11": by, "request / plain handler": by, "worker MB": by}
+        controls = {"plain handler, CPython 3.11": by**9, "float32 bytes a node": by**9}
+        values = {name: Interval.exact(100 * value) for name, value in {**names, **controls}.items()}
+        return with_entry(Entry("flights", path, values=values))
+
+    changes = verdicts(found(1.0), found(factor))
+    assert changes == dict.fromkeys(["request, CPython 3.11", "request / plain handler", "worker MB"], verdict)
+
+
 def test_a_control_that_differs_from_itself_is_trusted_no_further() -> None:
     """In either run."""
     old, new = run(p50_per_raw_run=about(1.3)), run(same=1.3, p50_per_raw_run=about(1.3 * 1.3))

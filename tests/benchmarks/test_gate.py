@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.errors import BadInputError
-from benchmarks.gate import Decision, decide, decisions, exit_code, read_budgets
+from benchmarks.gate import NAMES, Decision, decide, decisions, exit_code, read_budgets
 from benchmarks.measure import Block, Contender, measure
 from benchmarks.measure import Path as Measured
 from benchmarks.results import Entry, Failure, Interval
+from benchmarks.run import asked
 from benchmarks.statistics import Nanoseconds, interval
 
 OWN = Path(__file__).parents[2] / "benchmarks/budgets.toml"
@@ -126,6 +127,15 @@ def test_what_was_not_measured_is_not_decided() -> None:
         ("undecided", "there is no pipeline.joblib"),
         ("undecided", "it was not measured"),
     ]
+
+
+def test_what_takes_long_is_checked_where_it_has_a_limit() -> None:
+    """A check is to end within three minutes; what is asked for is measured, and nothing else."""
+    checked = asked({("instructions", "request / plain handler"): 1.0}, ())
+    assert {"instructions", "predict_json", "http 16", "start"} <= checked
+    assert not {"memory", "http open 50 %"} & checked
+    assert asked(None, ()) == set(NAMES) - {"instructions"}
+    assert asked(None, ["memory"]) == asked({("start", "load s"): 5.0}, ["memory"]) == {"memory"}
 
 
 def test_the_exit_code_is_that_of_the_worst() -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.charts import Bar, bars, curves
+from benchmarks.charts import Bar, Point, bars, curves, growth
 from benchmarks.page import html
-from benchmarks.results import Decision, Interval, Results, read, write
+from benchmarks.results import Decision, Entry, Failure, Interval, Results, at, read, write
 from benchmarks.statistics import latency
 from tests.benchmarks.test_report import RESULTS
 
@@ -94,6 +94,39 @@ def test_a_hostile_name_is_text() -> None:
     assert f"{HOSTILE}: predict_json" in page.texts
     drawn = curves(HOSTILE, {HOSTILE: [(50.0, 1.0)]})
     assert [text.text for text in drawn.iter("title")] == [HOSTILE, HOSTILE]
+
+
+GROWN = Entry(
+    "growth",
+    "trees",
+    values={
+        "exponent": Interval(1.02, 1.0, 1.1, 8),
+        at("µs", 1): Interval(9, 8, 10, 8),
+        at("µs", 10): Interval.exact(80),
+    },
+)
+
+
+def test_growth_is_plotted_beside_what_would_be_linear() -> None:
+    """And where a size failed, the page says why; several runs are one page."""
+    failed = Entry("growth", "rows", failures={"100": Failure("expected the answers, found others", True)})
+    grown = msgspec.structs.replace(RESULTS, entries=(), growth=(GROWN, failed))
+    page = Parsed(html(grown, RESULTS))
+    said = "\n".join(page.texts)
+    assert "By trees, exponent 1.02 (1 to 1.1)" in said
+    assert "100: expected the answers, found others" in said
+    assert page.tags.count("svg") == 4
+    assert page.tags.count("h1") == 1
+
+
+def test_twice_the_size_at_twice_the_cost_is_on_the_line() -> None:
+    """Amounts of time are said in the unit that keeps them short."""
+    points = [Point(size, 900.0 * size, 800.0 * size, 1000.0 * size) for size in (1, 10, 100)]
+    drawn = growth("t", "µs", points)
+    straight, measured = (part for part in drawn.iter("polyline") if part.find("title") is not None)
+    ends = [place.split() for place in (straight.attrib["points"], measured.attrib["points"])]
+    assert ends[0] == [ends[1][0], ends[1][-1]]
+    assert "10 ms" in [text.text for text in drawn.iter("text")]
 
 
 def test_the_percentiles_reach_as_far_as_there_are_calls() -> None:
