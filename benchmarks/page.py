@@ -60,7 +60,7 @@ def html(results: Results) -> str:
         element("h2", "Machine, versions, seed"),
         _machine(results),
     ]
-    for title, entries in (("Paths", results.entries), ("Peers over HTTP", results.peers)):
+    for title, entries in (("Paths", results.entries), ("Peers", results.peers)):
         if entries:
             body.append(element("h2", title))
         body += [_entry(entry) for entry in entries]
@@ -128,6 +128,8 @@ def _entry(entry: Entry) -> Element:
     parts = [element("h3", f"{entry.model}: {entry.path}")]
     if entry.failures:
         parts.append(element("ul", *(element("li", f"{who}: {f.reason}") for who, f in entry.failures.items())))
+    if entry.notes:
+        parts.append(element("ul", *(element("li", f"{who}: {note}") for who, note in entry.notes.items())))
     if charts:
         parts.append(element("div", *charts, class_="charts"))
     if entry.latencies:
