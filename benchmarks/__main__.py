@@ -134,7 +134,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--trained", type=Path, default=Path("build"), metavar="FOLDER", help="of NAME/pipeline.joblib; default: build"
     )
-    parser.add_argument("--peers", action="store_true", help="beside others over HTTP, those with an environment")
+    parser.add_argument("--peers", action="store_true", help="beside others, those with an environment")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(argv)
 

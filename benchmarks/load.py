@@ -112,12 +112,6 @@ def _receive(connection: socket.socket) -> bytes:
     return answer
 
 
-def whole(answer: bytes) -> bool:
-    """Whether an answer has come to its end."""
-    head = answer.find(b"\r\n\r\n")
-    return head >= 0 and len(answer) >= head + 4 + _length(answer[:head])
-
-
 def request_of(path: str, body: bytes) -> bytes:
     """A POST of a body as it is sent."""
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
@@ -170,9 +164,9 @@ class _wrk:  # noqa: N801 (called like the function that it stands for)
             script, requests = Path(folder, "load.lua"), Path(folder, "requests")
             script.write_text(SCRIPT)
             requests.write_bytes(self._requests)
-            command = [self._program, "-t1", f"-c{connections}", f"-d{int(seconds) + 60}s", "-s", str(script)]
+            command = [self._program, "-t1", f"-c{connections}", f"-d{int(seconds) + 60}s", "--timeout", "60s"]
             process = subprocess.Popen(
-                [*command, f"http://127.0.0.1:{port}", "--", str(requests)],
+                [*command, "-s", str(script), f"http://127.0.0.1:{port}", "--", str(requests)],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -259,8 +253,7 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         answer = self._rest + data if self._rest else data
-        head = answer.find(b"\r\n\r\n")
-        if head < 0 or len(answer) < head + 4 + _length(answer[:head]):
+        if not whole(answer):
             self._rest = answer
             return
         now = perf_counter_ns()
@@ -282,6 +275,12 @@ class _Client(asyncio.Protocol):
                 self.ended.set_exception(FailedError("expected every connection to hold, found one that was closed"))
 
 
-def _length(head: bytes) -> int:
-    place = head.lower().find(b"content-length:")
-    return int(head[place + 15 :].split(b"\r\n", 1)[0]) if place >= 0 else 0
+def whole(answer: bytes) -> bool:
+    """Whether all of an answer is here: by its length, or where it comes in chunks, by the last of them."""
+    end = answer.find(b"\r\n\r\n")
+    if end < 0:
+        return False
+    head = answer[:end].lower()
+    if (place := head.find(b"content-length:")) >= 0:
+        return len(answer) >= end + 4 + int(head[place + 15 :].split(b"\r\n", 1)[0])
+    return b"transfer-encoding: chunked" not in head or answer.endswith(b"\r\n0\r\n\r\n")

@@ -88,7 +88,7 @@ def _run(results: Results) -> list[Element]:
     if results.growth:
         parts.append(element("h2", "Growth"))
         parts.append(element("div", *map(_growth, results.growth), class_="charts"))
-    for title, entries in (("Paths", results.entries), ("Peers over HTTP", results.peers)):
+    for title, entries in (("Paths", results.entries), ("Peers", results.peers)):
         if entries:
             parts.append(element("h2", title))
         parts += [_entry(entry) for entry in entries]
@@ -151,6 +151,8 @@ def _entry(entry: Entry) -> Element:
     parts = [element("h3", f"{entry.model}: {entry.path}")]
     if entry.failures:
         parts.append(element("ul", *(element("li", f"{who}: {f.reason}") for who, f in entry.failures.items())))
+    if entry.notes:
+        parts.append(element("ul", *(element("li", f"{who}: {note}") for who, note in entry.notes.items())))
     if charts:
         parts.append(element("div", *charts, class_="charts"))
     if entry.latencies:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +25,14 @@ __all__ = [
     "serving",
     "serving_python",
     "spent",
+    "surroundings",
     "waiting",
 ]
 
 ROOT = Path(__file__).parents[1]
 STARTS_WITHIN_SECONDS = 60
+NOT_YET = frozenset({404, 425, 503})
+"""The statuses that a server may have for what it has not loaded yet."""
 STOPS_WITHIN_SECONDS = 30
 
 
@@ -55,6 +58,7 @@ def serving(
     *,
     folder: Path = ROOT,
     within: float = STARTS_WITHIN_SECONDS,
+    not_yet: Collection[int] = NOT_YET,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """A server from its start to its first right answer, then for the block.
@@ -63,18 +67,23 @@ def serving(
     path, body: of the request that it is asked.
     check: raises WrongAnswerError.
     folder: where it runs.
+    not_yet: the statuses after which it is asked again.
     Raises FailedError where it ends or does not answer in time, with the last line that it wrote.
     """
     port = free_port()
     words = [str(word) for word in command(port)]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("PIPETWIN_", "PYTHONPATH"))}
     with tempfile.TemporaryFile() as log:
         begun = perf_counter()
         process = subprocess.Popen(
-            words, cwd=folder, stdout=log, stderr=log, env={**variables, **(environment or {})}, start_new_session=True
+            words,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            env={**surroundings(), **(environment or {})},
+            start_new_session=True,
         )
         try:
-            answer = _first_answer(process, port, path, body, monotonic() + within)
+            answer = _first_answer(process, port, path, body, monotonic() + within, not_yet)
             seconds = perf_counter() - begun
             if isinstance(answer, str):
                 log.seek(0)
@@ -86,7 +95,14 @@ def serving(
             _end(process)
 
 
-def _first_answer(process: subprocess.Popen[bytes], port: int, path: str, body: bytes, until: float) -> bytes | str:
+def surroundings() -> dict[str, str]:
+    """Our environment variables, without those that are about this process alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PIPETWIN_", "PYTHONPATH"))}
+
+
+def _first_answer(
+    process: subprocess.Popen[bytes], port: int, path: str, body: bytes, until: float, not_yet: Collection[int]
+) -> bytes | str:
     """The body of the first answer with status 200, or a sentence that says why there is none."""
     said = "nobody listened"
     while process.poll() is None:
@@ -103,7 +119,7 @@ def _first_answer(process: subprocess.Popen[bytes], port: int, path: str, body: 
             if response.status == 200:
                 return answer
             said = f"status {response.status}: {answer[:200].decode(errors='replace')}"
-            if response.status not in (404, 425, 503):
+            if response.status not in not_yet:
                 return f"expected status 200, found {said}"
             sleep(0.05)
         sleep(0.002)

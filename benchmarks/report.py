@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .errors import BadInputError
 from .results import Decision, Entry, Interval, Latency, Machine, Results
+from .standings import standings
 
 __all__ = ["BEGIN", "END", "aligned", "machine_line", "markdown", "ordered", "ranged", "render", "text", "verdicts"]
 
@@ -41,6 +42,7 @@ def text(results: Results) -> str:
         if entry.values and (not entry.latencies or entry in results.growth):
             amounts = ", ".join(f"{name} {_short(value)}" for name, value in entry.values.items())
             parts.append(f"{entry.model}, {entry.path}: {amounts}")
+    parts += [f"\n{aligned(table)}\n" for table in standings(results.peers)]
     return "\n".join([*parts, machine_line(results)])
 
 
@@ -60,7 +62,7 @@ def ordered(decisions: Sequence[Decision]) -> list[Decision]:
 
 
 def markdown(results: Results) -> str:
-    """The README's table: one row in process and over HTTP, and what starting takes, for every model."""
+    """The README's tables: one row in process and over HTTP, what starting takes, and the peers, for every model."""
     head = ("model", "path", "P50 µs", "P95", "P99", "beside (P50, how many times ours)")
     rows: Table = []
     for entry in results.entries:
@@ -83,7 +85,8 @@ def markdown(results: Results) -> str:
         values = (amounts.get((model, name)) for name in STARTS)
         starts.append((model, *("-" if value is None else _short(value) for value in values)))
     start_head = ("model", *STARTS.values())
-    return "\n".join([*_pipes(head, rows), "", *_pipes(start_head, starts), "", machine_line(results)])
+    beside_ours = [line for table in standings(results.peers) for line in (*_pipes(table[0], table[1:]), "")]
+    return "\n".join([*_pipes(head, rows), "", *_pipes(start_head, starts), "", *beside_ours, machine_line(results)])
 
 
 def render(results: Results, readme: Path) -> None:

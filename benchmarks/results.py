@@ -77,6 +77,7 @@ class Entry(msgspec.Struct, frozen=True):
     latencies: by subject.
     values: by name: ratios such as ``p95 / raw run``, taken block by block, and amounts such as ``p95 ms``.
     failures: by subject.
+    notes: by subject, what else is to be known about it: a peer's versions.
     same: how many times slower one control seemed than itself, measured twice in every block: what the machine does to
         a comparison of equal things; None where there is no control.
     """
@@ -87,6 +88,7 @@ class Entry(msgspec.Struct, frozen=True):
     values: dict[str, Interval] = {}
     failures: dict[str, Failure] = {}
     same: float | None = None
+    notes: dict[str, str] = {}
 
 
 def at(unit: str, size: int) -> str:

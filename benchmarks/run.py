@@ -10,7 +10,7 @@ from time import monotonic, perf_counter
 import msgspec
 from rich.console import Console
 
-from . import in_process, rivals, served
+from . import engines, in_process, rivals, served
 from .errors import FailedError, WrongAnswerError
 from .gate import NAMES, Budgets, decisions
 from .instructions import NAME as INSTRUCTIONS
@@ -51,7 +51,7 @@ def run(
     budgets: limits to decide; blocks are added to a path for as long as one of its limits is undecided.
     load: gives the model of a folder, for the time that it takes.
     only: paths; none for all.
-    peers: measure ours and the peers over HTTP as well.
+    peers: measure ours and the peers, over HTTP and in process, as well.
     """
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     begun, before, variation = monotonic(), spent(), probe()
@@ -85,7 +85,12 @@ def run(
             entries.append(memory(subject))
         entries += _entries(subject, load, measured, wanted)
     for subject in subjects if peers else ():  # after all that has limits, and without any of its own
-        beside += _rivals(subject, seed)
+
+        def turned(path: Path) -> Entry:
+            console.print(f"{path.model}: {path.name}, beside peers")
+            return measure(path, seed)
+
+        beside += _rivals(subject, turned)
     machine = describe(variation, before, spent())
     for subject in subjects:
         limits = _limits(budgets, subject, only)
@@ -154,12 +159,14 @@ def _entries(
         yield from (measured(path) for path in paths if path.name in wanted)
 
 
-def _rivals(subject: Subject, seed: int) -> list[Entry]:
+def _rivals(subject: Subject, measured: Callable[[Path], Entry]) -> list[Entry]:
+    inside = list(engines.paths(subject, measured))
     try:
-        return list(rivals.paths(subject, lambda path: measure(path, seed)))
+        return [*rivals.paths(subject, measured), *inside]
     except FailedError as error:
         failure = Failure(str(error), isinstance(error, WrongAnswerError))
-        return [Entry(subject.name, served.name(count), failures={"pipetwin": failure}) for count in served.CONNECTIONS]
+        names = [served.name(count) for count in served.CONNECTIONS]
+        return [*(Entry(subject.name, name, failures={"pipetwin": failure}) for name in names), *inside]
 
 
 def _load_seconds(subject: Subject, load: Load) -> float:

@@ -226,7 +226,7 @@ def contender(
         if check is not None:
             for index, answer in enumerate(answers(server, bodies)):
                 check(index, answer)
-        load.post(server.port, server.path, bodies, connections, WARM_SECONDS)
+        load.post(server.port, server.path, bodies, connections, max(WARM_SECONDS, seconds))
         return block
 
     return Contender(who, warmed)

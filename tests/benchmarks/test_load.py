@@ -1,6 +1,7 @@
 """The load and the servers: what is counted, with servers that answer and servers that do not."""
 
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -112,6 +113,35 @@ def test_a_connection_that_is_closed_is_a_failure() -> None:
         with pytest.raises(FailedError, match="found: the connection was closed"):
             load.alone(listener.getsockname()[1], "/", [b"a"], 5, lambda: 0)
         thread.join()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+        b"HTTP/1.1 503 Service Unavailable\r\n\r\n",
+    ],
+)
+def test_an_answer_is_whole_with_its_last_byte(answer: bytes) -> None:
+    """And not before: what comes late would be taken for the next one."""
+    assert [end for end in range(len(answer) + 1) if load._whole(answer[:end])] == [len(answer)]
+
+
+def test_the_processor_time_of_children_counts() -> None:
+    """A worker's is the server's, for as long as it lives."""
+    work = "sum(range(30_000_000))"
+    parent = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {work + '; print(1, flush=True); input()'!r}])"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # the child has done its work
+        alone = sum(
+            int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{process.pid}/task").iterdir()
+        )
+        assert spent(process.pid).ran > 2 * alone
+        process.communicate(b"\n")
 
 
 def right(answer: bytes) -> None:
