@@ -58,11 +58,14 @@ class Tensors:
         self._low = np.array([_bounds(feature)[0] for feature in self.columns])
         self._high = np.array([_bounds(feature)[1] for feature in self.columns])
         self._missing = np.array([feature.missing for feature in self.columns], bool)
-        self._strict = [
-            index
-            for index, feature in enumerate(self.columns)
-            if not feature.unknown and (feature.kind == "category" or feature.categories)
-        ]
+        self._strict = np.array(
+            [
+                index
+                for index, feature in enumerate(self.columns)
+                if not feature.unknown and (feature.kind == "category" or feature.categories)
+            ],
+            np.intp,
+        )
 
     def within(self, limits: Limits) -> "Tensors":
         """The same, with a limit to the strings that ``table`` takes."""
@@ -186,14 +189,14 @@ class Tensors:
 
     def check_known(self, matrix: Matrix) -> None:
         """Raise InputError for an unseen category where the pipeline takes none."""
-        for index in self._strict:
-            (found,) = np.nonzero(matrix[:, index] == UNKNOWN)
-            if len(found):
-                raise InputError(
-                    self._path(int(found[0]), index, len(matrix)),
-                    f"expected one of the {len(self.columns[index].categories)} categories seen in training, "
-                    "got another",
-                )
+        unknown = matrix[:, self._strict] == UNKNOWN
+        if np.count_nonzero(unknown):  # for one row sooner than any()
+            place, row = map(int, np.argwhere(unknown.T)[0])
+            index = int(self._strict[place])
+            raise InputError(
+                self._path(row, index, len(matrix)),
+                f"expected one of the {len(self.columns[index].categories)} categories seen in training, got another",
+            )
 
     def _known(self, row: Mapping[Any, Any], path: str) -> None:
         for name in row:
