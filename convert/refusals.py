@@ -26,8 +26,8 @@ __all__ = ["taken"]
 Places = NDArray[np.intp]
 
 AGAIN = 8
-"""Refused rows, spread over all, that are put to a step as it is, where a lighter question has found them."""
-
+"""Refused rows or a few more, spread over all, that are put to a step as it is, where a lighter question has found
+them."""
 
 _REFUSED = object()
 """Stands for an answer that was not given."""
@@ -84,7 +84,7 @@ def _through(pipeline: Pipeline, method: str, X: Any) -> NDArray[np.bool_]:
 def _lighter(estimator: Any, method: str, X: Any) -> Iterator[NDArray[np.bool_]]:
     """What cheaper questions find: an encoder is asked column by column, and an array costs less to look at than a
     frame."""
-    if isinstance(estimator, ENCODERS) and estimator.n_features_in_ > 1:
+    if isinstance(estimator, ENCODERS) and estimator.n_features_in_ > 1 and isinstance(X, pd.DataFrame | np.ndarray):
         columns = range(estimator.n_features_in_)
         yield np.all([_of_column(narrowed(estimator, column), method, X, column) for column in columns], axis=0)
     if isinstance(X, pd.DataFrame) and all(dtype == np.float64 for dtype in X.dtypes):
@@ -97,10 +97,8 @@ def _of_column(encoder: Any, method: str, X: Any, column: int) -> NDArray[np.boo
     values = np.asarray(cells).ravel()
     which = 2 * pd.factorize(values, use_na_sentinel=False)[0] + (values == np.array(None)).astype(int)
     _, first, which = np.unique(which, return_index=True, return_inverse=True)
-    found = search(
-        range(len(first)), lambda group: _answer(encoder, method, _some(cells, first[group])) is not _REFUSED
-    )
-    return np.isin(which, found)
+    found = search(first.tolist(), lambda group: _takes(encoder, method, cells, group))
+    return np.isin(first, found)[which]
 
 
 def _holds(estimator: Any, method: str, X: Any, found: NDArray[np.bool_]) -> bool:

@@ -217,7 +217,9 @@ def _same_markers(pipeline: Any, signature: Signature) -> Signature:
     frame = signature.frame.copy()
     for feature, name, marker in zip(signature.features, frame.columns, signature.markers, strict=True):
         values = frame[name]
-        gaps = values.isna() if feature.kind == "category" else pd.Series(False, index=frame.index)
+        gaps = values.isna()
+        if feature.kind != "category" or not gaps.any():
+            continue
         other = gaps & pd.Series([(value is None) != (marker is None) for value in values], index=frame.index)
         if not other.any():
             continue
