@@ -15,7 +15,8 @@ from .lower.packed import Ensemble
 __all__ = ["note_order"]
 
 TREES = 50
-"""Ordering takes a row 0.05 µs, and saves it some 4 ns a tree."""
+"""From which on it pays: ordering and what it takes to put answers back is 0.05 to 0.1 µs a row, and saves some 4 ns a
+tree."""
 LEVELS = 5
 """How far down nodes are looked at."""
 

@@ -51,7 +51,7 @@ def codes_of(feature: Feature) -> Callable[[object], float]:
 
 
 def codes_in(values: Sequence[Any] | NDArray[Any], code: Callable[[object], float]) -> list[float]:
-    """The code of each value; of those that are alike it is asked for once, a third of the time where there are few."""
+    """The code of each value; of those that are alike it is asked for once, half of the time where there are few."""
     try:
         codes = {value: code(value) for value in dict.fromkeys(values)}
     except TypeError:  # a list, which no table could have: the first of them is to be told

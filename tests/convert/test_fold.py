@@ -33,6 +33,7 @@ from convert.build import build_graph
 from convert.fold import Mode, Unfoldable, last_refused, last_satisfying, of_lookup, of_raw
 from convert.lower import layout
 from convert.lower.matrix import Lookup, Monotone, Raw, Scope
+from convert.lower.packed import Arrays
 from convert.signature import sign
 from runtime.session import Session
 
@@ -221,6 +222,14 @@ def test_a_folded_graph_has_the_same_bits(pipeline: Any, sample: Any, million: b
     np.testing.assert_array_equal(found.view(np.int64), expected.view(np.int64))
 
 
+def equalities(arrays: Arrays) -> list[tuple[int, float, int]]:
+    """The column of each node that asks for a category, which one, and whether a missing one is it."""
+    missing = arrays.get("nodes_missing_value_tracks_true", np.zeros(len(arrays["nodes_modes"])))
+    asking = arrays["nodes_modes"] == Mode.EQ
+    names = ("nodes_featureids", "nodes_splits")
+    return list(zip(*(part[asking].tolist() for part in (*(arrays[name] for name in names), missing)), strict=True))
+
+
 @pytest.mark.parametrize("sets", [256, 0], ids=["beforehand", "by nodes"])
 @pytest.mark.parametrize(
     ("pipeline", "sample"),
@@ -246,6 +255,9 @@ def test_a_folded_graph_as_large_ones_are_laid_out(
     monkeypatch.setattr(layout, "SETS", sets)
     graph, scope, _, _ = build_graph(pipeline, signature)
     assert any((ensemble.signs < 0).any() for ensemble in scope.ensembles)
+    if sets:
+        tests = [test for ensemble in scope.ensembles for test in equalities(ensemble.arrays)]
+        assert len(tests) == len(set(tests))  # none is asked twice
     matrix = rows_at_edges(signature, scope, 20_000)
     found, expected = Session(graph).run(matrix, ["predict"])[0], plain.run(matrix, ["predict"])[0]
     np.testing.assert_array_equal(found.view(np.int64), expected.view(np.int64))

@@ -106,17 +106,20 @@ def test_equal_leaves_beside_each_other_are_one() -> None:
         np.testing.assert_array_equal(asked(x, answer, NUMBERS)[:, 0], weights[ends(trees, NUMBERS)[:, 0]])
 
 
+ONE = Trees(
+    np.array([0]),
+    np.array([0, -1, -1]),
+    np.array([1.0, 0.0, 0.0]),
+    np.array([1, -1, -1]),
+    np.array([2, -1, -1]),
+    np.zeros(3, bool),
+)
+"""A node and two leaves."""
+
+
 def test_leaves_that_most_nodes_lead_to_have_the_smallest_numbers() -> None:
     """Which are the shortest in the graph; answers stay what they are."""
-    one = Trees(
-        np.array([0]),
-        np.array([0, -1, -1]),
-        np.array([1.0, 0.0, 0.0]),
-        np.array([1, -1, -1]),
-        np.array([2, -1, -1]),
-        np.zeros(3, bool),
-    )
-    trees = join([one] * 4)
+    trees = join([ONE] * 4)
     weights = np.array([0.0, 1.0, 2.0, 0.0, 1.0, 3.0, 0.0, 3.0, 5.0, 0.0, 4.0, 3.0])
     x = request(missing=False)
     answer = sum_of_leaves(x, trees, np.zeros(12, np.int64), weights, 1, None)
@@ -129,15 +132,7 @@ def test_leaves_that_most_nodes_lead_to_have_the_smallest_numbers() -> None:
 def test_a_large_ensemble_is_cut_into_groups_of_whole_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has its trees, in order; a sum that would be rounded is not cut."""
     monkeypatch.setattr(layout, "GROUP", 3)
-    one = Trees(
-        np.array([0]),
-        np.array([0, -1, -1]),
-        np.array([1.0, 0.0, 0.0]),
-        np.array([1, -1, -1]),
-        np.array([2, -1, -1]),
-        np.zeros(3, bool),
-    )
-    trees = join([one] * 8)
+    trees = join([ONE] * 8)
     for exact, cut in ((True, [3, 3, 2]), (False, [8])):
         x = request(missing=False)
         sum_of_leaves(x, trees, np.zeros(24, np.int64), np.arange(24.0), 1, None, in_any_order=exact)
