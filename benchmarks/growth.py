@@ -18,6 +18,7 @@ from rich.console import Console
 
 from runtime import Model, load
 from runtime.service import app
+from runtime.service.head import Head
 
 from . import in_process, made
 from .errors import FailedError, WrongAnswerError
@@ -187,8 +188,8 @@ def _asked(subject: Subject, models: dict[str, Model]) -> Contender:
     bodies = subject.bodies
 
     def ask(index: int) -> Any:
-        target = f"/models/{names[index % len(names)]}/predict".encode()
-        return front.at_once(target, fields, bodies[index % len(bodies)])
+        target, body = f"/models/{names[index % len(names)]}/predict".encode(), bodies[index % len(bodies)]
+        return front.at_once(Head(target, fields, len(body)), body)
 
     def check(index: int, answer: Any) -> None:
         if answer is None or answer.status != 200:

@@ -125,7 +125,7 @@ def test_a_connection_that_is_closed_is_a_failure() -> None:
 )
 def test_an_answer_is_whole_with_its_last_byte(answer: bytes) -> None:
     """And not before: what comes late would be taken for the next one."""
-    assert [end for end in range(len(answer) + 1) if load._whole(answer[:end])] == [len(answer)]
+    assert [end for end in range(len(answer) + 1) if load.whole(answer[:end])] == [len(answer)]
 
 
 def test_the_processor_time_of_children_counts() -> None:
