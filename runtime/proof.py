@@ -25,7 +25,8 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
         deviation the terms are those of its variance, over the deviation.
     label_mismatches: rows with another label that is no tie; any is a failure.
     ties: at level ulp, rows with another label whose two best scores lie within the bound of each other, and rows
-        in which the pipeline chooses among equals as the processor has it, and the twin the first.
+        in which the pipeline chooses among equals as the processor has it, and the twin the first; and rows in which
+        a choice among training rows, or what they are weighed by, hangs on a rounding.
     saturated: rows of logarithms of probabilities or densities so near to one or zero that they are within the bound
         as what they are the logarithms of only.
     """

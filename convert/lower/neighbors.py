@@ -1,4 +1,4 @@
-"""Estimators that ask training rows: k nearest neighbours, neighbours within a radius, centroids."""
+"""Estimators that ask training rows: k nearest neighbours, neighbours within a radius."""
 
 from typing import Any
 

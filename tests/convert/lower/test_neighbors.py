@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from convert import ParityError, UnsupportedError, settled
 from convert.lower import nearest
 
+from .test_knn_imputer import LastOfEquals
 from .twins import levels, model_of, twin_of
 
 RNG = np.random.default_rng(10)
@@ -156,17 +157,6 @@ def test_neighbourhood_components() -> None:
 def test_functions_are_refused(model: Any) -> None:
     with pytest.raises(UnsupportedError, match="a Python function cannot become a graph"):
         twin_of(model.fit(X[:30], Y[:30]), X)
-
-
-class LastOfEquals:
-    """NumPy, but for a partition of the other kind."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    @staticmethod
-    def argpartition(values: Any, kth: int, axis: int) -> Any:
-        return values.shape[1] - 1 - np.argsort(values[:, ::-1], axis=axis, kind="stable")
 
 
 def test_one_thread_is_asked() -> None:
