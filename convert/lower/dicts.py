@@ -53,6 +53,11 @@ def dict_vectorizer(vectorizer: DictVectorizer, x: Matrix) -> Matrix:
 def feature_hasher(hasher: FeatureHasher, x: Matrix) -> Matrix:
     """A number goes to its key's hash, with its sign; numbers that meet there are added."""
     _check_double(hasher)
+    if hasher.input_type != "dict":
+        raise UnsupportedError(
+            f"expected FeatureHasher with input_type='dict', found {hasher.input_type!r}, whose rows are collections "
+            "of strings: give it dicts"
+        )
     found: dict[int, Var] = {}
     for column, name in _named(x):
         if isinstance(column, Categorical):

@@ -81,3 +81,10 @@ def test_what_is_refused() -> None:
     clash = [{"a": "b=c", "a=b": "c"}]
     with pytest.raises(UnsupportedError, match="found two that make the same: rename a key"):
         twin_of(DictVectorizer().fit(clash), clash)
+
+
+def test_a_hasher_of_collections_is_refused() -> None:
+    """It would count the keys of a dict."""
+    rows = [{"a": 1.0, "b": 2.0}, {"a": 3.0}]
+    with pytest.raises(UnsupportedError, match="input_type='dict', found 'string'"):
+        twin_of(FeatureHasher(8, input_type="string").fit(rows), rows)
