@@ -122,7 +122,7 @@ class Tensors:
             for index, code in self._codes.items():
                 values[index] = code(values[index])
         try:
-            self._pack(row, 0, *values)  # type: ignore[arg-type]  # 30 numbers in 0.5 µs; NumPy takes 1.9
+            self._pack(row, 0, *values)  # type: ignore[arg-type]  # 0.4 µs for 30 numbers; NumPy: 0.8
         except struct.error:
             row[:] = values  # NumPy reads None as NaN
 

@@ -160,7 +160,7 @@ class Endpoint:
         self._made_by = ((b"x-model-version", served.model.version.encode("ascii")),) if served else ()
         self._name = served.name if served else UNSET
         self._version = served.model.version if served else UNSET
-        # The headers of nearly every answer, but for two numbers; made from their list they take 1 µs more.
+        # The headers of nearly every answer, but for two values.
         self._plain = b"".join(b"%b: %b\r\n" % pair for pair in self._fields(JSON, b"%d", b"%b")) + b"\r\n"
 
     def refusing(self, refused: Refusal) -> "Endpoint":
