@@ -110,6 +110,14 @@ check: .venv/installed ## formatting, lint, types
 bench: $(BUNDLES) .venv-serve/installed ## measure every model against its budgets; 1 over budget, 3 could not decide
 	@$(RUN) -m benchmarks --check
 
+.PHONY: peers
+peers: .venv/installed ## what others would use, each in an environment of its own (half an hour, 5 GB): python -m benchmarks --peers
+	@$(RUN) -m benchmarks.peers
+
+.PHONY: workloads
+workloads: .venv/boosters ## larger models: python -m benchmarks build/workloads/models --trained build/workloads
+	@$(RUN) -m benchmarks.workloads
+
 STRESS ?=
 
 .PHONY: stress

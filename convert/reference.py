@@ -16,7 +16,7 @@ import pandas as pd
 from sklearn.decomposition import MiniBatchNMF
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_non_negative
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController
 
 from runtime.manifest import STD, Feature
 
