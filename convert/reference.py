@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import numbers
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -126,7 +127,7 @@ def joined(blocks: Sequence[Any]) -> Any:
     """Answers for some rows after the other, as one."""
     if isinstance(blocks[0], list):
         return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
-    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    return blocks[0] if len(blocks) == 1 else _with_gaps(np.concatenate(blocks))
 
 
 def _categorical(values: pd.Series, known: pd.Index) -> pd.Categorical:
@@ -177,12 +178,23 @@ def _solved_where_positive(model: MiniBatchNMF, X: Any, *more: Any) -> Any:
 
 
 def dense(answer: Any) -> Any:
-    """Sparse and pandas answers as ndarrays."""
+    """Sparse and pandas answers as ndarrays; where a number is missing NaN."""
     if isinstance(answer, list):
         return [dense(part) for part in answer]
     if hasattr(answer, "toarray"):
         return answer.toarray()
-    return answer.to_numpy() if hasattr(answer, "to_numpy") else np.asarray(answer)
+    values = answer.to_numpy() if hasattr(answer, "to_numpy") else np.asarray(answer)
+    return _with_gaps(values)
+
+
+def _with_gaps(values: Any) -> Any:
+    """An ndarray; numbers of which some are missing as float64 with NaN, which pandas' nullable columns give as
+    objects."""
+    if values.dtype != object or not (gaps := pd.isna(values)).any():
+        return values
+    if not all(isinstance(value, numbers.Real | np.bool_) for value in values[~gaps]):
+        return values
+    return np.where(gaps, np.nan, values).astype(np.float64)
 
 
 def methods_of(pipeline: Any) -> tuple[str, ...]:

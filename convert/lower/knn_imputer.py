@@ -15,8 +15,8 @@ from .distances import constant, in_blocks, row_sum
 from .impute import missing_mask
 from .matrix import Matrix
 from .metrics import nan_euclidean
+from .rounding import LARGEST, ROUNDING, choice_hangs, of_gaps, weighed
 
-LARGEST = float(np.finfo(np.float64).max)
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -52,7 +52,9 @@ def knn_imputer(imputer: KNNImputer, x: Matrix) -> Matrix:
         else_branch=lambda: [op.gather(given, op.const(kept), axis=1)],
     )
     filled = x.new(op.reshape(tensor, op.const(np.array([-1, len(kept)]))))
-    return filled.beside(lower(imputer.indicator_, "transform", x)) if imputer.add_indicator else filled
+    if imputer.add_indicator:
+        filled = filled.beside(lower(imputer.indicator_, "transform", x))
+    return _held_to_rounding(imputer, x, filled)
 
 
 def _some(mask: Var) -> Var:
@@ -61,12 +63,10 @@ def _some(mask: Var) -> Var:
 
 
 def _imputed(imputer: KNNImputer, x: Matrix, kept: NDArray[np.int64]) -> Var:
-    points = np.asarray(imputer._fit_X)
     absent = np.asarray(imputer._mask_fit_X, bool)
 
     def block(rows: Var) -> list[Var]:
-        mask = missing_mask(rows, imputer.missing_values)
-        distances = nan_euclidean(op.where(mask, constant(0), rows), mask, np.where(absent, 0.0, points), absent)
+        mask, distances, _ = _compared(imputer, rows)
         columns = []
         for column in kept.tolist():
             own = op.gather(rows, _axis(column), axis=1)
@@ -83,7 +83,79 @@ def _imputed(imputer: KNNImputer, x: Matrix, kept: NDArray[np.int64]) -> Var:
             columns.append(op.reshape(value, op.const(np.array([-1, 1]))))
         return [op.concat(columns, axis=1)]
 
-    return in_blocks(x.tensor, len(points), block)[0]
+    return in_blocks(x.tensor, len(absent), block)[0]
+
+
+def _compared(imputer: KNNImputer, rows: Var) -> tuple[Var, Var, Callable[[], Var]]:
+    """Where the rows have gaps, their distances to the training rows, [N, n], and how far these may be off."""
+    absent = np.asarray(imputer._mask_fit_X, bool)
+    points = np.where(absent, 0.0, imputer._fit_X)
+    mask = missing_mask(rows, imputer.missing_values)
+    known = op.where(mask, constant(0), rows)
+    distances = nan_euclidean(known, mask, points, absent)
+    return mask, distances, lambda: of_gaps(known, mask, points, absent, distances)
+
+
+def _held_to_rounding(imputer: KNNImputer, x: Matrix, answer: Matrix) -> Matrix:
+    """The answer, and the proof told what hangs on the rounding of its rows' distances: which donors are taken, and
+    by which weights."""
+    counts = (~np.asarray(imputer._mask_fit_X, bool)).sum(axis=0)
+    weighted = imputer.weights == "distance"
+    chosen_from = np.flatnonzero(counts > (1 if weighted else imputer.n_neighbors))
+
+    def block(rows: Var) -> list[Var]:
+        mask, distances, rounding = _compared(imputer, rows)
+        off = rounding()
+        changes: list[Var] = []
+        opens: list[Var] = []
+        for column in chosen_from.tolist():
+            gap = op.gather(mask, _axis(column), axis=1)
+            nothing = op.mul(op.cast(gap, to=np.float64), constant(0))
+            change, open_ = op.if_(
+                _some(gap),
+                then_branch=lambda column=column: list(_hanging(imputer, distances, off, column)),
+                else_branch=lambda nothing=nothing: [nothing, nothing],
+            )
+            for parts, part in ((changes, change), (opens, open_)):
+                upright = op.reshape(part, op.const(np.array([-1, 1])))
+                parts.append(op.where(gap, upright, constant(0)))
+        return [op.max(changes), op.max(opens)]
+
+    if not len(chosen_from):
+        return answer
+    change, open_ = in_blocks(x.tensor, len(imputer._fit_X), block)
+    hangs = op.greater(open_, constant(0))
+    x.scope.undecided.append(hangs)
+    if not weighted:
+        return answer
+    tensor = answer.tensor
+    x.scope.adds_up(tensor, op.where(hangs, constant(0), op.div(change, constant(ROUNDING))), alone=True)
+    return x.new(tensor, [number.origin for number in answer.numbers()])
+
+
+def _hanging(imputer: KNNImputer, distances: Var, off: Var, column: int) -> tuple[Var, Var]:
+    """How far what a missing value of a column becomes may be off, [N, 1], and one where another rounding might choose
+    other donors, or where nothing is left to hold it to, [N, 1]."""
+    donors, values = _donors(imputer, column)
+    own, doubt = (op.gather(part, op.const(donors), axis=1) for part in (distances, off))
+    k = min(int(imputer.n_neighbors), len(donors))
+    others = op.const(np.array([[k < len(donors)]]))
+    open_ = op.and_(others, choice_hangs(own, doubt, k))
+    if imputer.weights != "distance":
+        open_ = op.cast(open_, to=np.float64)
+        return op.mul(open_, constant(0)), open_
+    unknown = op.isnan(own)
+    own, doubt = op.where(unknown, constant(np.inf), own), op.where(unknown, constant(0), doubt)
+    near, places = op.top_k(own, _axis(k), axis=1, largest=0, sorted=1)
+    chosen = op.gather(constant(values), places, axis=0)
+    change, loose = weighed(near, op.gather_elements(doubt, places, axis=1), [chosen])
+    return op.where(op.isnan(change), constant(0), change), op.cast(op.or_(open_, loose), to=np.float64)
+
+
+def _donors(imputer: KNNImputer, column: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The training rows that have a value there, and these."""
+    donors = np.flatnonzero(~np.asarray(imputer._mask_fit_X, bool)[:, column])
+    return donors, np.asarray(imputer._fit_X)[donors, column]
 
 
 def _fill(imputer: KNNImputer, distances: Var, column: int) -> Callable[[], Var]:
@@ -93,8 +165,7 @@ def _fill(imputer: KNNImputer, distances: Var, column: int) -> Callable[[], Var]
     the processor; the proof settles it (``settled``).
     """
     absent = np.asarray(imputer._mask_fit_X, bool)
-    donors = np.flatnonzero(~absent[:, column])
-    values = np.asarray(imputer._fit_X)[donors, column]
+    donors, values = _donors(imputer, column)
     mean = float(np.ma.array(imputer._fit_X[:, column], mask=absent[:, column]).mean())
     k = min(int(imputer.n_neighbors), len(donors))
 

@@ -8,7 +8,8 @@ from spox import Var
 from . import lower, lowers
 from .distances import constant, in_blocks, ordered_sum
 from .matrix import Matrix
-from .nearest import ROUNDING, doubt, nearest, within
+from .nearest import doubt, nearest, within
+from .rounding import ROUNDING
 
 
 def _ways(model: Isomap, x: Matrix) -> tuple[Var, Var | None]:

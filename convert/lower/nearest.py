@@ -26,16 +26,14 @@ from .heap import pushed
 from .impute import missing_mask
 from .kernels import pairwise_kernel
 from .matrix import Matrix
-from .metrics import SQUARED, from_reduced, named, nan_euclidean, nan_terms, reduced_distances, scipy_distances
+from .metrics import SQUARED, from_reduced, named, nan_euclidean, reduced_distances, scipy_distances
+from .rounding import LARGEST, ROUNDING, choice_hangs, of_gaps, of_root
 from .visits import Tree
 
-__all__ = ["ROUNDING", "doubt", "nearest", "within"]
+__all__ = ["doubt", "nearest", "within"]
 
-ROUNDING = 1e-15
-"""A few roundings: how far a sum may be off, of the magnitudes of its terms; what level ulp allows (``adds_up``)."""
 ON_RADIUS = 1e-9
 """How near to the radius a distance is taken for being on it, of the radius."""
-LARGEST = float(np.finfo(np.float64).max)
 
 
 def _same(values: Any) -> Any:
@@ -141,15 +139,9 @@ def _with_gaps(points: Any, parameters: dict[str, Any]) -> Search:
 
     def rounding(rows: Var, distances: Var) -> Var:
         mask = missing_mask(rows, marker)
-        terms = nan_terms(op.where(mask, constant(0), rows), mask, filled, absent)
-        return _of_root(op.mul(terms, constant(ROUNDING)), distances)
+        return of_gaps(op.where(mask, constant(0), rows), mask, filled, absent, distances)
 
     return Search(compared, _same, len(points), rounding=rounding, partition=True)
-
-
-def _of_root(rounding: Var, root: Var) -> Var:
-    """How far a root may be off where its square may by so much."""
-    return op.div(rounding, op.add(root, op.add(op.sqrt(rounding), constant(np.finfo(np.float64).tiny))))
 
 
 def _reduced_radius(radius: float, metric: str, parameters: dict[str, Any]) -> float:
@@ -232,12 +224,7 @@ def _settled(search: Search, rows: Var, compared: Var, tied: Var, chosen: Var, k
 def _open(search: Search, rows: Var, k: int) -> Var:
     """Rows of which another rounding might choose others, [N, 1]."""
     compared = search.compared(rows)
-    off = search.rounding(rows, compared)  # type: ignore[misc]
-    _, places = _first(search, compared, k)
-    most = op.reduce_max(op.gather_elements(op.add(compared, off), places, axis=1), _integers(1), keepdims=1)
-    chosen = op.mul(op.gather_elements(compared, places, axis=1), constant(0))
-    others = op.scatter_elements(op.sub(compared, off), places, op.add(chosen, constant(np.inf)), axis=1)
-    return op.less_or_equal(op.reduce_min(others, _integers(1), keepdims=1), most)
+    return choice_hangs(compared, search.rounding(rows, compared), k)  # type: ignore[misc]
 
 
 def doubt(model: Any, x: Matrix, places: Var | None = None) -> Var | None:
@@ -250,7 +237,7 @@ def doubt(model: Any, x: Matrix, places: Var | None = None) -> Var | None:
     def block(rows: Var) -> list[Var]:
         compared = search.compared(rows)
         off = search.rounding(rows, compared)  # type: ignore[misc]
-        return [off if search.real is _same else _of_root(off, search.real(compared))]
+        return [off if search.real is _same else of_root(off, search.real(compared))]
 
     (found,) = in_blocks(x.tensor, search.size, block)
     return found if places is None else op.gather_elements(found, places, axis=1)

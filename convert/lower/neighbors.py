@@ -22,8 +22,9 @@ from . import lower, lowers
 from .distances import constant, ordered_sum, row_sum
 from .labels import Labels, argmax, scalar
 from .matrix import Matrix
-from .nearest import ROUNDING, doubt, nearest, within
+from .nearest import doubt, nearest, within
 from .outliers import inliers
+from .rounding import ROUNDING, weighed
 
 
 def _axis(index: int) -> Var:
@@ -54,28 +55,13 @@ def _weights(model: Any, distances: Var, *, zero: bool = False) -> Var | None:
 
 
 def _held_to_rounding(model: Any, x: Matrix, answer: Var, distances: Var, off: Var | None, votes: list[Var]) -> None:
-    """Where the distances have the processor's rounding, say what that makes of means weighted by them.
+    """Where the distances have the processor's rounding, say what that makes of means weighted by them (``weighed``).
 
-    Of a training row itself a rounding is all that is left of the distance, and its inverse is weighed against the
-    others': each vote's share of the mean changes by what its distance may be off, of the distance. Where that is more
-    than a thousandth of the largest vote, as between two equal training rows, the answer is undecided.
-
-    distances: infinite where a row has no vote. off: how far they may be off. votes: what is to be averaged, [N, k]
-    or [1, k] each.
+    off: how far the distances may be off; None where they have scikit-learn's bits.
     """
     if off is None or model.weights != "distance":
         return
-    blurred = op.add(distances, off)
-    inverse = op.div(constant(1), blurred)
-    shares = op.div(inverse, op.reduce_sum(inverse, _axis(1), keepdims=1))
-    moved = op.mul(shares, op.div(off, blurred))
-    changes, largest = [], []
-    for vote in votes:
-        mean = op.reduce_sum(op.mul(shares, vote), _axis(1), keepdims=1)
-        changes.append(op.reduce_sum(op.mul(moved, op.abs(op.sub(vote, mean))), _axis(1), keepdims=1))
-        largest.append(op.reduce_max(op.abs(vote), _axis(1), keepdims=1))
-    change = op.max(changes)
-    loose = op.greater(change, op.mul(op.max(largest), constant(1e-3)))
+    change, loose = weighed(distances, off, votes)
     x.scope.undecided.append(loose)
     x.scope.adds_up(answer, op.where(loose, constant(0), op.div(change, constant(ROUNDING))), alone=True)
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from sklearn.tree import DecisionTreeRegressor
 
 from convert import SampleError
@@ -137,3 +137,17 @@ def test_without_pyarrow_a_stream_is_refused_with_what_to_do(model: Model, monke
         InputError, match="expected pyarrow, to read a Streamed, found none: install it, or give a dict"
     ):
         model.predict(Streamed(None))
+
+
+@pytest.mark.parametrize("dtype", ["boolean", "Int64"])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_what_is_missing_in_a_nullable_column_that_is_passed_on_is_nan(dtype: str, gaps: bool) -> None:
+    """A FeatureUnion passes on what a ColumnTransformer would refuse, and scikit-learn answers objects."""
+    frame = pd.DataFrame({"city": FRAME["city"], "n": pd.array(FRAME["member"].astype(int), dtype)})
+    if gaps:
+        frame.loc[3, "n"] = pd.NA
+    parts = [("c", OrdinalEncoder(), ["city"]), ("n", FeatureUnion([("same", "passthrough")]), ["n"])]
+    twin = twin_of(ColumnTransformer(parts).fit(frame), frame)
+    assert twin.proof.level == "bit"
+    frame.loc[5, "n"] = pd.NA
+    assert np.isnan(model_of(twin).transform(frame)[5, 1])

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from sklearn.impute import KNNImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 
@@ -69,6 +70,28 @@ def test_a_wrong_answer_to_fresh_rows_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Model, "apply", lambda self, output, X: right(self, output, X) * (1 + 1e-9))
     with pytest.raises(AssertionError, match="predict of fresh rows"):
         check(CASE)
+
+
+HANGING = Case(
+    Table((Column(0, "binary", True), Column(1, "binary", True), Column(2, "constant"), Column(3, "integers", True))),
+    rows=60,
+    seed=444,
+    target="number",
+    array=False,
+    pipeline=Pipeline([("prep", KNNImputer(n_neighbors=3)), ("model", LinearRegression())]),
+)
+"""Where it fills a gap it chooses among donors whose distances are a rounding."""
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 + 1e-9])
+def test_fresh_rows_that_hang_on_a_rounding_excuse_no_others(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
+    right = Model.apply
+    monkeypatch.setattr(Model, "apply", lambda self, output, X: right(self, output, X) * factor)
+    if factor == 1:
+        assert check(HANGING) == "ulp"
+    else:
+        with pytest.raises(AssertionError, match="predict of fresh rows"):
+            check(HANGING)
 
 
 def test_a_sentence_that_nobody_expects_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from convert import settled
+from convert.bounds import Bounds
 from convert.errors import ParityError, UnsupportedError
+from convert.lower import knn_imputer, metrics
+from tests.convert.drawn.tables import Column, Table
 
 from .samples import BINARY, GAPS
 from .twins import model_of, twin_of
@@ -78,6 +81,54 @@ def test_in_those_rows_too_the_twin_is_held_to_the_first(monkeypatch: pytest.Mon
     monkeypatch.setattr(settled, "_Stable", LastOfEquals)
     with pytest.raises(ParityError):
         twin_of(KNNImputer(n_neighbors=2).fit(WHOLE), WHOLE)
+
+
+RESIDUE = Table(
+    (Column(0, "binary", True), Column(1, "binary", True), Column(2, "constant"), Column(3, "integers", True))
+).frame(60, 444)
+"""With 0.1 in a column: a distance of nothing becomes the root of a rounding."""
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_what_hangs_on_the_rounding_of_a_distance_is_a_tie(weights: Any) -> None:
+    twin = twin_of(KNNImputer(n_neighbors=3, weights=weights, add_indicator=True).fit(RESIDUE), RESIDUE)
+    proof = twin.proof.outputs["transform"]
+    assert twin.proof.level == "ulp"
+    assert 0 < proof.ties <= proof.rows - proof.identical
+    held = Bounds.of(twin.scope, model_of(twin).tensors.of(RESIDUE), (len(RESIDUE),))
+    assert not held.undecided[RESIDUE.notna().all(axis=1)].any()
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_nothing_hangs_on_it_between_whole_numbers(weights: Any) -> None:
+    """Their distances are exact: of equals the first must be taken."""
+    twin = twin_of(KNNImputer(n_neighbors=2, weights=weights).fit(WHOLE), WHOLE)
+    assert not Bounds.of(twin.scope, model_of(twin).tensors.of(WHOLE), (len(WHOLE),)).undecided.any()
+
+
+def test_a_weighted_mean_is_held_to_the_rounding_of_its_distances() -> None:
+    """Far from the origin a distance has few digits; the indicator's columns beside it are held to the same."""
+    far = GAPS + 1000
+    twin = twin_of(KNNImputer(weights="distance", add_indicator=True).fit(far), far)
+    assert twin.proof.outputs["transform"].terms > 1e6
+    assert twin_of(KNNImputer(add_indicator=True).fit(far), far).proof.outputs["transform"].terms == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "weights", "off"),
+    [(GAPS, "uniform", 1e-1), (GAPS, "distance", 1e-7), (RESIDUE, "uniform", 1e-1), (RESIDUE, "distance", 1e-1)],
+    ids=["uniform", "distance", "residue, uniform", "residue, distance"],
+)
+def test_a_wrong_neighbour_fails(monkeypatch: pytest.MonkeyPatch, data: Any, weights: Any, off: float) -> None:
+    """Rounding excuses no fault: the twin of an imputer of other training rows."""
+    right = metrics.nan_euclidean
+
+    def wrong(rows: Any, mask: Any, points: Any, absent: Any) -> Any:
+        return right(rows, mask, points * (1 + off), absent)
+
+    monkeypatch.setattr(knn_imputer, "nan_euclidean", wrong)
+    with pytest.raises(ParityError):
+        twin_of(KNNImputer(n_neighbors=3, weights=weights).fit(data), data)
 
 
 def test_before_a_classifier() -> None:

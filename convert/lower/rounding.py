@@ -1,0 +1,88 @@
+"""How far distances that are made by multiplying matrices may be off, and what that makes of a choice or a mean.
+
+scikit-learn's have the bits of the processor's own multiplication, the twin's those of onnxruntime's. Of rows that are
+equal, or differ by little, such a rounding is all that is left of the distance.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from numpy.typing import NDArray
+from spox import Var
+
+from .distances import constant
+from .metrics import nan_terms
+
+__all__ = ["LARGEST", "ROUNDING", "choice_hangs", "of_gaps", "of_root", "weighed"]
+
+ROUNDING = 1e-15
+"""A few roundings: how far a sum may be off, of the magnitudes of its terms; what level ulp allows (``adds_up``)."""
+LARGEST = float(np.finfo(np.float64).max)
+LOOSE = 1e-3
+"""How far a mean may be off, of its largest vote, before nothing is left to hold it to."""
+EXACT = 2.0**53
+"""Whole numbers up to here are float64s, and so are their sums in any order."""
+
+
+def _axis(index: int) -> Var:
+    return op.const(np.array([index]))
+
+
+def of_root(rounding: Var, root: Var) -> Var:
+    """How far a root may be off where its square may by so much."""
+    return op.div(rounding, op.add(root, op.add(op.sqrt(rounding), constant(np.finfo(np.float64).tiny))))
+
+
+def of_gaps(rows: Var, mask: Var, points: NDArray[np.float64], absent: NDArray[np.bool_], distances: Var) -> Var:
+    """How far the distances of nan_euclidean may be off, [N, n]: nothing between whole numbers, which are multiplied
+    and added exactly. NaN where there is no distance.
+
+    rows, mask, points, absent: as ``nan_euclidean`` takes them.
+    """
+    terms = nan_terms(rows, mask, points, absent)
+    off = of_root(op.mul(terms, constant(ROUNDING)), distances)
+    if (points != np.floor(points)).any():
+        return off
+    whole = op.cast(op.equal(rows, op.floor(rows)), to=np.int64)
+    exact = op.and_(op.cast(op.reduce_min(whole, _axis(1)), to=np.bool_), op.less(terms, constant(EXACT)))
+    return op.where(exact, op.mul(distances, constant(0)), off)
+
+
+def choice_hangs(compared: Var, off: Var, k: int) -> Var:
+    """Rows of which another rounding might choose others among the k nearest, [N, 1].
+
+    compared: what is compared, [N, n]; NaN comes last. off: how far each may be off.
+    """
+    unknown = op.isnan(compared)
+    known = op.where(unknown, constant(np.inf), op.min([compared, constant(LARGEST)]))
+    off = op.where(unknown, constant(0), off)
+    _, places = op.top_k(known, _axis(k), axis=1, largest=0, sorted=1)
+    most = op.reduce_max(op.gather_elements(op.add(known, off), places, axis=1), _axis(1), keepdims=1)
+    nobody = op.max([op.gather_elements(known, places, axis=1), constant(np.inf)])
+    others = op.scatter_elements(op.sub(known, off), places, nobody, axis=1)
+    # Equals without a rounding are equals everywhere: which of them are taken is settled otherwise.
+    return op.less(op.reduce_min(others, _axis(1), keepdims=1), most)
+
+
+def weighed(distances: Var, off: Var, votes: Sequence[Var]) -> tuple[Var, Var]:
+    """How far means weighted by inverse distances may be off, at most, [N, 1], and whether that is more than a
+    thousandth of the largest vote, as between two equal training rows, [N, 1].
+
+    Of a training row itself a rounding is all that is left of the distance, and its inverse is weighed against the
+    others': each vote's share of the mean changes by what its distance may be off, of the distance.
+
+    distances: infinite where a row has no vote. off: how far they may be off. votes: what is to be averaged, [N, k]
+    or [1, k] each.
+    """
+    blurred = op.add(distances, off)
+    inverse = op.div(constant(1), blurred)
+    shares = op.div(inverse, op.reduce_sum(inverse, _axis(1), keepdims=1))
+    moved = op.mul(shares, op.div(off, blurred))
+    changes, largest = [], []
+    for vote in votes:
+        mean = op.reduce_sum(op.mul(shares, vote), _axis(1), keepdims=1)
+        changes.append(op.reduce_sum(op.mul(moved, op.abs(op.sub(vote, mean))), _axis(1), keepdims=1))
+        largest.append(op.reduce_max(op.abs(vote), _axis(1), keepdims=1))
+    change = op.max(changes)
+    return change, op.greater(change, op.mul(op.max(largest), constant(LOOSE)))
