@@ -14,12 +14,17 @@ from runtime.reading import plain
 
 from .asked import taken
 from .bounds import Bounds
+from .errors import UnsupportedError
 from .lower.matrix import Scope
 from .probes import canary_rows
 from .reference import Signature
 from .settled import settle
 
 __all__ = ["Canaries"]
+
+MORE = 16
+"""Times as many are drawn where the pipeline takes none: each value may be taken by itself, and hardly any of them
+together."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,20 @@ class Canaries:
     ) -> "Canaries":
         """So many at most, as the pipeline takes them; rows with a near tie are left out, and those that hang on a
         rounding, for another processor may decide them otherwise. Where all of them do they stay: without any the model
-        could not be loaded."""
-        rows = canary_rows(signature.features, tables, count)
+        could not be loaded. Raises UnsupportedError where the pipeline takes none."""
         methods = [output.method for output in twin.manifest.outputs]
-        batches = [batch for batch, _ in taken(pipeline, signature, methods, _framed(signature, rows))]
-        frame = max(batches, key=len) if scope.whole else pd.concat(batches)
+        for drawn in (count, count * MORE):
+            rows = canary_rows(signature.features, tables, drawn)
+            batches = [batch for batch, _ in taken(pipeline, signature, methods, _framed(signature, rows))]
+            if batches:
+                break
+        else:
+            raise UnsupportedError(
+                f"expected a pipeline that takes rows drawn from what each feature takes by itself, found that it "
+                f"refuses {drawn} of {drawn}: without any a model cannot be checked when it is loaded; let its "
+                "encoders take unseen categories (handle_unknown) and its imputers missing values"
+            )
+        frame = (max(batches, key=len) if scope.whole else pd.concat(batches)).iloc[:count]
         found = cls(tuple(rows[index] for index in frame.index), frame, {}, pipeline, signature, floors, scope)
         found = found._asked(methods)
         bounds = Bounds.of(scope, twin.tensors.of(signature.given(frame)), (len(frame),))

@@ -54,7 +54,11 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     framed = isinstance(sample, pd.DataFrame) and not _refusal(pipeline, _signature(pipeline, columns | asis, True))
     signature = _signature(pipeline, columns, framed)
     if objects:
-        numbers = _as_numbers(pipeline, _signature(pipeline, columns | asis, framed), signature.frame, objects)
+        objected = _signature(pipeline, columns | asis, framed)
+        numbers = _as_numbers(pipeline, objected, signature.frame, objects)
+        if getattr(sample, "dtype", None) == np.dtype(object):  # an encoder of it may know only objects
+            rest = [name for name in objects if name not in numbers]
+            numbers |= _as_numbers(pipeline, replace(objected, boxed=True), signature.frame, rest)
         columns |= {name: column for name, column in asis.items() if name not in numbers}
         signature = _signature(pipeline, columns, framed)
     signature = _with_categories(pipeline, columns, signature, frame)

@@ -254,3 +254,11 @@ def test_numbers_among_objects_are_judged_by_every_method() -> None:
     pipeline = make_pipeline(words, LogisticRegression()).fit(X, np.arange(ROWS) % 20 == 0)
     assert len(set(pipeline.predict(X))) == 1
     assert [feature.kind for feature in sign(pipeline, X).features] == ["category"]
+
+
+def test_numbers_beside_an_encoder_of_booleans_in_an_array_of_objects() -> None:
+    """The encoder knows True and False, not 1.0 and 0.0; so the array must stay one of objects to be asked."""
+    X = np.column_stack([FRAME["age"].astype(object), FRAME["member"].astype(object)])
+    steps = [("member", OneHotEncoder(sparse_output=False), [1]), ("age", StandardScaler(), slice(0, 1))]
+    pipeline = ColumnTransformer(steps).fit(X)
+    assert [feature.kind for feature in sign(pipeline, X).features] == ["number", "boolean"]

@@ -1,0 +1,37 @@
+"""The rows that a model is asked before it serves, where a pipeline takes few of those that are drawn."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from convert import UnsupportedError, canaries
+from convert.asked import Batch
+from tests.convert.lower.twins import model_of, twin_of
+
+X = np.random.default_rng(0).normal(size=(60, 2))
+MODEL = LinearRegression().fit(X, X.sum(axis=1))
+
+
+def test_more_are_drawn_where_none_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model has as many as ever."""
+    usual = len(twin_of(MODEL, X).proof.canary.rows)
+    real, drawn = canaries.taken, list[int]()
+
+    def the_last(pipeline: Any, signature: Any, methods: Any, frame: Any) -> list[Batch]:
+        drawn.append(len(frame))
+        return real(pipeline, signature, methods, frame)[: len(drawn) - 1]
+
+    monkeypatch.setattr(canaries, "taken", the_last)
+    twin = twin_of(MODEL, X)
+    assert drawn == [usual, usual * canaries.MORE]
+    assert len(twin.proof.canary.rows) == usual
+    model_of(twin)
+
+
+def test_a_pipeline_that_takes_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one sentence, for nobody could load it."""
+    monkeypatch.setattr(canaries, "taken", lambda *_: [])
+    with pytest.raises(UnsupportedError, match=r"refuses 256 of 256: without any a model cannot be checked"):
+        twin_of(MODEL, X)
