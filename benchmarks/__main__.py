@@ -71,7 +71,13 @@ def _render(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks render", description="Write results into the README, or as a page."
     )
-    parser.add_argument("results", type=Path, nargs="*", default=[RESULTS], help=f"default: {RESULTS}")
+    parser.add_argument(
+        "results",
+        type=Path,
+        nargs="*",
+        default=[RESULTS],
+        help=f"of all but the first the README has the peers; default: {RESULTS}",
+    )
     parser.add_argument("--readme", type=Path, metavar="FILE", help=f"default, where no page is asked for: {README}")
     parser.add_argument("--html", type=Path, metavar="FILE", help="one page with charts, which needs nothing else")
     options = parser.parse_args(argv)
@@ -79,7 +85,7 @@ def _render(argv: Sequence[str]) -> int:
     if options.html:
         write_page(results, options.html)
     if options.readme or not options.html:
-        report.render(results[0], options.readme or README)
+        report.render(results, options.readme or README)
     return 0
 
 

@@ -85,12 +85,21 @@ def markdown(results: Results) -> str:
         values = (amounts.get((model, name)) for name in STARTS)
         starts.append((model, *("-" if value is None else _short(value) for value in values)))
     start_head = ("model", *STARTS.values())
-    beside_ours = [line for table in standings(results.peers) for line in (*_pipes(table[0], table[1:]), "")]
-    return "\n".join([*_pipes(head, rows), "", *_pipes(start_head, starts), "", *beside_ours, machine_line(results)])
+    return "\n".join([*_pipes(head, rows), "", *_pipes(start_head, starts), "", beside_peers(results)])
 
 
-def render(results: Results, readme: Path) -> None:
-    """Put the tables between the marks of a file; raises BadInputError where it has not both, once each."""
+def beside_peers(results: Results) -> str:
+    """The tables of the peers, and the machine."""
+    tables = [line for table in standings(results.peers) for line in (*_pipes(table[0], table[1:]), "")]
+    return "\n".join([*tables, machine_line(results)])
+
+
+def render(runs: Sequence[Results], readme: Path) -> None:
+    """Put the tables of the first run, and those of the peers of the others, between the marks of a file.
+
+    Raises BadInputError where it has not both marks, once each.
+    """
+    tables = "\n\n".join([markdown(runs[0]), *map(beside_peers, runs[1:])])
     try:
         whole = readme.read_text()
     except OSError as error:
@@ -98,7 +107,7 @@ def render(results: Results, readme: Path) -> None:
     if whole.count(BEGIN) != 1 or whole.count(END) != 1 or whole.index(BEGIN) > whole.index(END):
         raise BadInputError(f"expected {BEGIN} and then {END}, once each, in {readme}")
     before, _, rest = whole.partition(BEGIN)
-    readme.write_text(f"{before}{BEGIN}\n{markdown(results)}\n{END}{rest.partition(END)[2]}")
+    readme.write_text(f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}")
 
 
 def _latency(entry: Entry, name: str, latency: Latency) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks import report
@@ -84,6 +85,26 @@ def test_the_readme_keeps_what_is_outside_the_marks(tmp_path: Path) -> None:
     assert "old" not in once
     assert main(["render", str(results), "--readme", str(readme)]) == 0
     assert readme.read_text() == once
+
+
+def test_a_second_run_gives_the_readme_its_peers(tmp_path: Path) -> None:
+    """And no more, with the machine that they were measured on."""
+    mine = Latency(10, 2, 30, 20, 25, 26, 99)
+    peer = Entry(
+        "flights",
+        "http 1",
+        {"pipetwin": mine, "litserve": Latency(10, 2, 3000, 2000, 2500, 2600, 9900)},
+        {"p50 / litserve": Interval(0.01, 0.009, 0.011, 6)},
+    )
+    other = msgspec.structs.replace(RESULTS, peers=(peer,), machine=msgspec.structs.replace(MACHINE, processor="Another"))
+    files, readme = [tmp_path / "one.json", tmp_path / "two.json"], tmp_path / "README.md"
+    for results, file in zip((RESULTS, other), files, strict=True):
+        write(results, file)
+    readme.write_text(report.BEGIN + report.END)
+    assert main(["render", *map(str, files), "--readme", str(readme)]) == 0
+    text = readme.read_text()
+    assert text.count("| flights | predict_json | 20.0") == 1
+    assert "litserve" in text.split("A Processor")[1].split("Another")[0]
 
 
 @pytest.mark.parametrize("text", ["", report.BEGIN, f"{report.END}{report.BEGIN}", f"{report.BEGIN}{report.END}" * 2])
