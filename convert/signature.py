@@ -62,17 +62,17 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         columns |= {name: column for name, column in asis.items() if name not in numbers}
         signature = _signature(pipeline, columns, framed)
     signature = _with_categories(pipeline, columns, signature, frame)
+    if getattr(sample, "dtype", None) == np.dtype(object) and _refusal(pipeline, signature):
+        signature = replace(signature, boxed=True)
     known_only = [] if signature.categories or _refusal(pipeline, signature) else _known_only(pipeline, signature)
     if known_only:
         columns |= {name: ("category", frame[name].astype(object)) for name in known_only}
-        signature = _signature(pipeline, columns, framed)
+        signature = replace(_signature(pipeline, columns, framed), boxed=signature.boxed)
     refusal = _refusal(pipeline, signature)
     if refusal is not None and names is None and getattr(pipeline, "n_features_in_", None) is None:
         dicts = replace(_signature(pipeline, columns, False), flat=False, dicts=True)
         refusal = _refusal(pipeline, dicts)
         signature = dicts if refusal is None else signature
-    if refusal is not None and getattr(sample, "dtype", None) == np.dtype(object):
-        signature = replace(signature, boxed=True)
     refusal = _refusal(pipeline, signature, rows=len(frame))
     if refusal is not None:
         path = culprit(pipeline, signature.given(signature.frame), _raises)

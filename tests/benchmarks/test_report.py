@@ -96,7 +96,9 @@ def test_a_second_run_gives_the_readme_its_peers(tmp_path: Path) -> None:
         {"pipetwin": mine, "litserve": Latency(10, 2, 3000, 2000, 2500, 2600, 9900)},
         {"p50 / litserve": Interval(0.01, 0.009, 0.011, 6)},
     )
-    other = msgspec.structs.replace(RESULTS, peers=(peer,), machine=msgspec.structs.replace(MACHINE, processor="Another"))
+    other = msgspec.structs.replace(
+        RESULTS, peers=(peer,), machine=msgspec.structs.replace(MACHINE, processor="Another")
+    )
     files, readme = [tmp_path / "one.json", tmp_path / "two.json"], tmp_path / "README.md"
     for results, file in zip((RESULTS, other), files, strict=True):
         write(results, file)

@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from convert import SampleError
 from convert.signature import sign
+from tests.convert.lower.twins import twin_of
 
 ROWS = 60
 RNG = np.random.default_rng(0)
@@ -262,3 +263,12 @@ def test_numbers_beside_an_encoder_of_booleans_in_an_array_of_objects() -> None:
     steps = [("member", OneHotEncoder(sparse_output=False), [1]), ("age", StandardScaler(), slice(0, 1))]
     pipeline = ColumnTransformer(steps).fit(X)
     assert [feature.kind for feature in sign(pipeline, X).features] == ["number", "boolean"]
+
+
+def test_numbers_that_are_categories_in_an_array_of_objects_that_must_stay_one() -> None:
+    """Of a strict encoder's column only what it knows may be asked, also where another encoder knows booleans."""
+    X = np.column_stack([FRAME["age"].round(-1).astype(object), FRAME["member"].astype(object)])
+    steps = [("age", OneHotEncoder(), [0]), ("member", OneHotEncoder(), [1])]
+    pipeline = ColumnTransformer(steps, sparse_threshold=0).fit(X)
+    assert [feature.kind for feature in sign(pipeline, X).features] == ["category", "boolean"]
+    assert twin_of(pipeline, X).proof.level == "bit"
