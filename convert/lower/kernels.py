@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
+from scipy.sparse import issparse
 from sklearn.kernel_approximation import (
     AdditiveChi2Sampler,
     Nystroem,
@@ -110,7 +111,12 @@ def pairwise_kernel(x: Matrix, points: Any, kernel: Any, parameters: Mapping[str
             "a graph"
         )
     known = {name: value for name, value in parameters.items() if name in KERNEL_PARAMS[kernel]}
-    return _KERNELS[kernel](x.tensor, points, **known)
+    return _KERNELS[kernel](x.tensor, _dense(points), **known)
+
+
+def _dense(points: Any) -> Any:
+    """What was fitted on sparse rows keeps them so."""
+    return points.toarray() if issparse(points) else points
 
 
 def kernel_terms(x: Matrix, points: Any, kernel: Any, parameters: Mapping[str, Any], values: Var) -> Var:
@@ -119,7 +125,7 @@ def kernel_terms(x: Matrix, points: Any, kernel: Any, parameters: Mapping[str, A
     values: of ``pairwise_kernel``. A rounding of an exponent is one of the exponential, and a power has one of its base
     so many times.
     """
-    size, points = op.abs(values), np.asarray(points, np.float64)
+    size, points = op.abs(values), np.asarray(_dense(points), np.float64)
     gamma = parameters.get("gamma")
     gamma = 1.0 / x.width if gamma is None else gamma
     products = op.matmul(op.abs(x.tensor), constant(np.abs(points).T))

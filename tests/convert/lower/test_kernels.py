@@ -17,7 +17,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import KernelCenterer, MinMaxScaler
+from sklearn.preprocessing import KernelCenterer, MinMaxScaler, OneHotEncoder
 
 from convert import ParityError, UnsupportedError
 from convert.lower import _TABLE, kernels
@@ -194,3 +194,11 @@ def test_a_function_as_kernel_is_refused() -> None:
     model = KernelRidge(kernel=lambda a, b: float(np.exp(-np.abs(a - b).sum()))).fit(X, Y)
     with pytest.raises(UnsupportedError, match="a Python function cannot become a graph"):
         twin_of(model, X)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_points_that_were_sparse(kernel: str) -> None:
+    """Behind an encoder that answers sparse rows they are kept as they came."""
+    levels_of = RNG.integers(0, 4, size=(60, 3)).astype(float)
+    model = make_pipeline(OneHotEncoder(), Nystroem(kernel=kernel, n_components=8, random_state=0)).fit(levels_of)
+    assert levels(twin_of(model, levels_of))["transform"] in ("bit", "ulp")
