@@ -15,7 +15,7 @@ from .progress import Progress, unseen
 from .reference import Signature, joined
 from .settled import settle
 
-__all__ = ["Asked", "ask", "ask_again", "cut", "first_rows", "sizes_of", "taken"]
+__all__ = ["Asked", "ask", "ask_again", "cut", "sizes_of", "some", "taken"]
 
 REFUSALS = (ValueError, TypeError, LookupError, OverflowError)
 """What a pipeline raises for rows that it does not take."""
@@ -46,7 +46,7 @@ class Asked:
         found, start = [], 0
         for size in self.sizes:
             rows = slice(start, start + size)
-            answers = {method: _rows(answer, rows) for method, answer in self.answers.items()}
+            answers = {method: some(answer, rows) for method, answer in self.answers.items()}
             found.append(settle(pipeline, signature, self.frame.iloc[rows], answers, floors, scope))
             start += size
         unsettled = np.concatenate([rows for _, rows in found])
@@ -73,8 +73,8 @@ def ask(
     try:
         answers = signature.answers(pipeline, methods, _stacked(kinds), progress)
     except REFUSALS:
-        some = [(kind, taken(pipeline, signature, methods[:1], rows)) for kind, rows in kinds[1:]]
-        kinds = [kinds[0], *((kind, pd.concat([rows for rows, _ in found])) for kind, found in some if found)]
+        parts = [(kind, taken(pipeline, signature, methods[:1], rows)) for kind, rows in kinds[1:]]
+        kinds = [kinds[0], *((kind, pd.concat([rows for rows, _ in found])) for kind, found in parts if found)]
         answers = signature.answers(pipeline, methods, _stacked(kinds), progress)
     return kinds, _asked([(_stacked(kinds), answers)])
 
@@ -90,7 +90,7 @@ def ask_again(pipeline: Any, signature: Signature, known: Asked, most: int, size
         parts = [taken(pipeline, signature, methods, frame.iloc[start : start + size]) for start in starts]
         return _asked([batch for part in parts for batch in part])
     sizes = sizes_of(len(frame), size)
-    answers = {method: first_rows(answer, len(frame)) for method, answer in known.answers.items()}
+    answers = {method: some(answer, slice(len(frame))) for method, answer in known.answers.items()}
     return Asked(frame, sizes, answers, known.unsettled[: len(frame)])
 
 
@@ -112,11 +112,6 @@ def _joined(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {method: joined([part[method] for part in parts]) for method in parts[0]}
 
 
-def first_rows(answers: Any, rows: int) -> Any:
-    """A method's answers to so many rows."""
-    return _rows(answers, slice(rows))
-
-
 def _asked(batches: Sequence[Batch]) -> Asked:
     frame = pd.concat([rows for rows, _ in batches], ignore_index=True)
     sizes = tuple(len(rows) for rows, _ in batches)
@@ -127,7 +122,8 @@ def _stacked(kinds: Kinds) -> pd.DataFrame:
     return pd.concat([rows for _, rows in kinds], ignore_index=True)
 
 
-def _rows(answers: Any, rows: slice) -> Any:
+def some(answers: Any, rows: slice | NDArray[Any]) -> Any:
+    """A method's answers to some rows."""
     return [part[rows] for part in answers] if isinstance(answers, list) else answers[rows]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from runtime.rows import Rows
 from runtime.session import Session
 
-from .asked import cut
+from .asked import cut, some
 from .errors import ParityError
 from .lower.matrix import Scope
 from .lower.packed import serialize
@@ -91,8 +91,8 @@ class Bounds:
         kept = ~off
         part = self._compared(
             method,
-            _some(wanted, kept),
-            _some(found, kept),
+            some(wanted, kept),
+            some(found, kept),
             None if least is None else least[kept],
             None if tied is None else tied[kept],
         )
@@ -111,7 +111,3 @@ class Bounds:
             return compare_numbers(wanted, found, least)
         except ValueError as error:
             raise ParityError(f"{method}: {error}") from error
-
-
-def _some(answers: Any, rows: NDArray[np.bool_]) -> Any:
-    return [part[rows] for part in answers] if isinstance(answers, list) else answers[rows]

@@ -12,7 +12,7 @@ from runtime.model import Model
 from runtime.proof import Canary
 from runtime.reading import plain
 
-from .asked import taken
+from .asked import some, taken
 from .bounds import Bounds
 from .errors import UnsupportedError
 from .lower.matrix import Scope
@@ -78,7 +78,7 @@ class Canaries:
         if wanted.all() or not wanted.any():
             return self
         kept = np.flatnonzero(wanted)
-        answers = {method: _some(found, kept) for method, found in self.answers.items()}
+        answers = {method: some(found, kept) for method, found in self.answers.items()}
         part = replace(
             self, rows=tuple(self.rows[row] for row in kept.tolist()), frame=self.frame.iloc[kept], answers=answers
         )
@@ -108,7 +108,3 @@ def _framed(signature: Signature, rows: tuple[tuple[Any, ...], ...]) -> pd.DataF
             cells = cells.astype(bool)
         frame[by_name[feature.name]] = cells
     return frame
-
-
-def _some(answers: Any, rows: NDArray[np.intp]) -> Any:
-    return [part[rows] for part in answers] if isinstance(answers, list) else answers[rows]

@@ -22,7 +22,7 @@ from runtime.tensors import Tensors
 
 from . import probes
 from .as_json import same_as_json
-from .asked import Asked, ask, ask_again, cut, first_rows, sizes_of
+from .asked import Asked, ask, ask_again, cut, sizes_of, some
 from .bounds import Bounds
 from .canaries import Canaries
 from .errors import ParityError, UnsupportedError
@@ -92,7 +92,7 @@ def prove(
     given = twin.tensors.of(signature.given(frame))
     # Of the sample alone: measured over the far-out probes a floor would let everything ordinary pass.
     ordinary = len(frames[0][1])
-    floors = {m: floor_of(first_rows(answers, ordinary)) for m, answers in asked.answers.items() if _is_float(answers)}
+    floors = {m: floor_of(some(answers, slice(ordinary))) for m, answers in asked.answers.items() if _is_float(answers)}
     bounds = Bounds.of(scope, given, asked.sizes)
     extents = {method: float(found[:ordinary].max()) for method, found in bounds.terms.items()}
     floors |= {m: max(floors[m], extent / 1000) for m, extent in extents.items() if m not in scope.rowwise}
