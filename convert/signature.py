@@ -43,6 +43,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     columns = {
         name: _column(frame[name], str(name), dropped=place in dropped) for place, name in enumerate(frame.columns)
     }
+    of_objects = isinstance(sample, np.ndarray) and sample.dtype == object
     # Numbers in a column of objects are numbers to a scaler and categories to an encoder: the pipeline knows.
     objects = [
         name
@@ -56,13 +57,13 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     if objects:
         objected = _signature(pipeline, columns | asis, framed)
         numbers = _as_numbers(pipeline, objected, signature.frame, objects)
-        if getattr(sample, "dtype", None) == np.dtype(object):  # an encoder of it may know only objects
+        if of_objects:  # an encoder of it may know only objects
             rest = [name for name in objects if name not in numbers]
             numbers |= _as_numbers(pipeline, replace(objected, boxed=True), signature.frame, rest)
         columns |= {name: column for name, column in asis.items() if name not in numbers}
         signature = _signature(pipeline, columns, framed)
     signature = _with_categories(pipeline, columns, signature, frame)
-    if getattr(sample, "dtype", None) == np.dtype(object) and _refusal(pipeline, signature):
+    if of_objects and _refusal(pipeline, signature):
         signature = replace(signature, boxed=True)
     known_only = [] if signature.categories or _refusal(pipeline, signature) else _known_only(pipeline, signature)
     if known_only:
