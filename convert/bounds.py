@@ -29,8 +29,8 @@ def gauge(scope: Scope, sizes: dict[str, spox.Var]) -> bytes | None:
     """The graph of how large the terms of answers are, by method, and of which rows hang on a rounding; None where
     there is nothing of that kind."""
     if scope.undecided:
-        some = op.cast(op.concat(scope.undecided, axis=1), to=np.float64)
-        sizes = sizes | {UNDECIDED: op.reduce_max(some, op.const(np.array([1])), keepdims=1)}
+        hanging = op.cast(op.concat(scope.undecided, axis=1), to=np.float64)
+        sizes = sizes | {UNDECIDED: op.reduce_max(hanging, op.const(np.array([1])), keepdims=1)}
     return serialize(spox.build(scope.inputs, sizes, drop_unused_inputs=False), scope.ensembles) if sizes else None
 
 
