@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from convert import UnsupportedError, canaries
-from convert.asked import Batch
+from convert.asked import Batch, taken
 from tests.convert.lower.twins import model_of, twin_of
 
 X = np.random.default_rng(0).normal(size=(60, 2))
@@ -17,11 +17,11 @@ MODEL = LinearRegression().fit(X, X.sum(axis=1))
 def test_more_are_drawn_where_none_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model has as many as ever."""
     usual = len(twin_of(MODEL, X).proof.canary.rows)
-    real, drawn = canaries.taken, list[int]()
+    drawn = list[int]()
 
     def the_last(pipeline: Any, signature: Any, methods: Any, frame: Any) -> list[Batch]:
         drawn.append(len(frame))
-        return real(pipeline, signature, methods, frame)[: len(drawn) - 1]
+        return taken(pipeline, signature, methods, frame)[: len(drawn) - 1]
 
     monkeypatch.setattr(canaries, "taken", the_last)
     twin = twin_of(MODEL, X)
