@@ -14,6 +14,7 @@ from runtime import load
 
 from . import report
 from .compare import compare, comparison
+from .documents import write_headlines, write_tables
 from .errors import BadInputError
 from .gate import NAMES, exit_code, read_budgets
 from .page import write_page
@@ -27,6 +28,7 @@ BUDGETS = Path(__file__).with_name("budgets.toml")
 RESULTS = Path("build/benchmarks.json")
 GROWTH = Path("build/growth.json")
 README = Path("README.md")
+TABLES = Path("benchmarks/RESULTS.md")
 
 
 def main(argv: Sequence[str], load: Load = load) -> int:
@@ -69,23 +71,29 @@ def _measure(options: argparse.Namespace, load: Load) -> int:
 
 def _render(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks render", description="Write results into the README, or as a page."
+        prog="python -m benchmarks render", description="Write results as texts, or as a page."
     )
     parser.add_argument(
         "results",
         type=Path,
         nargs="*",
         default=[RESULTS],
-        help=f"of all but the first the README has the peers; default: {RESULTS}",
+        help=f"of all but the first the peers are taken; default: {RESULTS}",
     )
-    parser.add_argument("--readme", type=Path, metavar="FILE", help=f"default, where no page is asked for: {README}")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help=f"the headlines, between its marks; as {README}")
+    parser.add_argument("--tables", type=Path, metavar="FILE", help=f"every table; as {TABLES}")
     parser.add_argument("--html", type=Path, metavar="FILE", help="one page with charts, which needs nothing else")
+    parser.epilog = f"Where nothing is named, {README} and {TABLES} are written."
     options = parser.parse_args(argv)
     results = [read(file) for file in options.results]
     if options.html:
         write_page(results, options.html)
-    if options.readme or not options.html:
-        report.render(results, options.readme or README)
+    if not (options.readme or options.tables or options.html):
+        options.readme, options.tables = README, TABLES
+    if options.readme:
+        write_headlines(results, options.readme)
+    if options.tables:
+        write_tables(results, options.tables)
     return 0
 
 
@@ -125,8 +133,8 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure every model beside scikit-learn, onnxruntime and a bare server.",
-        epilog="python -m benchmarks render writes the results of the last run into the README, with --html as a page, "
-        "which takes those of growth too; python -m benchmarks growth measures what grows with a model's size; "
+        epilog=f"python -m benchmarks render writes the last run's results into {README} and {TABLES}, with --html as "
+        "a page, which takes those of growth too; python -m benchmarks growth measures what grows with a model's size; "
         "python -m benchmarks compare OLD NEW says what moved between two runs.",
         allow_abbrev=False,
     )

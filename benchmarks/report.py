@@ -1,15 +1,11 @@
-"""Results as text: for a terminal, and as Markdown between two marks of the README."""
+"""Results as text: for a terminal, and whole as Markdown."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from .errors import BadInputError
 from .results import Decision, Entry, Interval, Latency, Machine, Results
 from .standings import standings
 
-__all__ = ["BEGIN", "END", "aligned", "machine_line", "markdown", "ordered", "ranged", "render", "text", "verdicts"]
-
-BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
+__all__ = ["aligned", "beside_peers", "machine_line", "markdown", "ordered", "pipes", "ranged", "text", "verdicts"]
 
 Table = list[tuple[str, ...]]
 
@@ -27,7 +23,7 @@ STARTS = {
     "bytes a node": "bytes a tree node",
     "float32 bytes a node": "of skl2onnx's float32 graph",
 }
-"""By a figure's name, what the README's second table calls it."""
+"""By a figure's name, what the second table calls it."""
 
 
 def text(results: Results) -> str:
@@ -62,7 +58,7 @@ def ordered(decisions: Sequence[Decision]) -> list[Decision]:
 
 
 def markdown(results: Results) -> str:
-    """The README's tables: one row in process and over HTTP, what starting takes, and the peers, for every model."""
+    """For every model: one row in process and over HTTP, what starting takes, and the peers."""
     head = ("model", "path", "P50 µs", "P95", "P99", "beside (P50, how many times ours)")
     rows: Table = []
     for entry in results.entries:
@@ -85,29 +81,13 @@ def markdown(results: Results) -> str:
         values = (amounts.get((model, name)) for name in STARTS)
         starts.append((model, *("-" if value is None else _short(value) for value in values)))
     start_head = ("model", *STARTS.values())
-    return "\n".join([*_pipes(head, rows), "", *_pipes(start_head, starts), "", beside_peers(results)])
+    return "\n".join([*pipes(head, rows), "", *pipes(start_head, starts), "", beside_peers(results)])
 
 
 def beside_peers(results: Results) -> str:
     """The tables of the peers, and the machine."""
-    tables = [line for table in standings(results.peers) for line in (*_pipes(table[0], table[1:]), "")]
+    tables = [line for table in standings(results.peers) for line in (*pipes(table[0], table[1:]), "")]
     return "\n".join([*tables, machine_line(results)])
-
-
-def render(runs: Sequence[Results], readme: Path) -> None:
-    """Put the tables of the first run, and those of the peers of the others, between the marks of a file.
-
-    Raises BadInputError where it has not both marks, once each.
-    """
-    tables = "\n\n".join([markdown(runs[0]), *map(beside_peers, runs[1:])])
-    try:
-        whole = readme.read_text()
-    except OSError as error:
-        raise BadInputError(f"expected a text to write into at {readme}, found: {error.strerror}") from error
-    if whole.count(BEGIN) != 1 or whole.count(END) != 1 or whole.index(BEGIN) > whole.index(END):
-        raise BadInputError(f"expected {BEGIN} and then {END}, once each, in {readme}")
-    before, _, rest = whole.partition(BEGIN)
-    readme.write_text(f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}")
 
 
 def _latency(entry: Entry, name: str, latency: Latency) -> tuple[str, ...]:
@@ -144,7 +124,8 @@ def machine_line(results: Results) -> str:
     )
 
 
-def _pipes(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def pipes(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table's lines in Markdown; what a row lacks is empty."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     return lines + ["| " + " | ".join([*row, *[""] * (len(head) - len(row))]) + " |" for row in rows]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .results import Entry
 
-__all__ = ["standings"]
+__all__ = ["OURS", "OVER_HTTP", "standings"]
 
 OURS = "pipetwin"
 
@@ -30,11 +30,11 @@ IN_PROCESS = (
 )
 
 
-def standings(entries: Sequence[Entry]) -> list[Rows]:
+def standings(entries: Sequence[Entry], kinds: Sequence[Sequence[Figure]] = (OVER_HTTP, IN_PROCESS)) -> list[Rows]:
     """A table of the peers over HTTP, and one of the engines in process; each has a head, and is not there without a
-    row. ``entries`` are a run's, of its peers."""
+    row. ``entries`` are a run's, of its peers; ``kinds`` are the tables that are wanted."""
     tables = []
-    for figures in (OVER_HTTP, IN_PROCESS):
+    for figures in kinds:
         columns = [cell for figure in figures for cell in (figure.head, "times ours")]
         rows: Rows = []
         for model in dict.fromkeys(entry.model for entry in entries):

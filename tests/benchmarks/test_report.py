@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from benchmarks import report
-from benchmarks.__main__ import main
 from benchmarks.errors import BadInputError
 from benchmarks.gate import Decision
 from benchmarks.results import Entry, Failure, Interval, Latency, Machine, Results, read, write
@@ -49,7 +47,7 @@ def test_what_is_no_result_is_one_sentence(text: str, tmp_path: Path) -> None:
 
 
 def test_a_failure_is_a_row_that_says_so_and_never_a_zero() -> None:
-    """For people as in the README."""
+    """On a terminal as in the tables."""
     for text in (report.text(RESULTS), report.markdown(RESULTS)):
         assert "there is no pipeline.joblib" in text
         assert "found that it ended" in text
@@ -69,54 +67,3 @@ def test_verdicts_begin_with_what_is_worst() -> None:
     assert [line.split()[0] for line in lines] == ["verdict", "over", "within"]
     assert "3 (2 to 4)" in lines[1]
     assert lines[1].endswith("because")
-
-
-def test_the_readme_keeps_what_is_outside_the_marks(tmp_path: Path) -> None:
-    """And rendering twice is rendering once."""
-    results, readme = tmp_path / "results.json", tmp_path / "README.md"
-    write(RESULTS, results)
-    readme.write_text(f"# Before\n\n{report.BEGIN}\nold\n{report.END}\n\n# After\n")
-    assert main(["render", str(results), "--readme", str(readme)]) == 0
-    once = readme.read_text()
-    assert once.startswith("# Before\n\n")
-    assert once.endswith(f"{report.END}\n\n# After\n")
-    assert "| flights | predict_json | 20.0 | 25.0 | 26.0 | raw run 15.0 µs (0.80); scikit-learn: there" in once
-    assert "| flights | 6.1 | - | 1 | - |" in once
-    assert "old" not in once
-    assert main(["render", str(results), "--readme", str(readme)]) == 0
-    assert readme.read_text() == once
-
-
-def test_a_second_run_gives_the_readme_its_peers(tmp_path: Path) -> None:
-    """And no more, with the machine that they were measured on."""
-    mine = Latency(10, 2, 30, 20, 25, 26, 99)
-    peer = Entry(
-        "flights",
-        "http 1",
-        {"pipetwin": mine, "litserve": Latency(10, 2, 3000, 2000, 2500, 2600, 9900)},
-        {"p50 / litserve": Interval(0.01, 0.009, 0.011, 6)},
-    )
-    other = msgspec.structs.replace(
-        RESULTS, peers=(peer,), machine=msgspec.structs.replace(MACHINE, processor="Another")
-    )
-    files, readme = [tmp_path / "one.json", tmp_path / "two.json"], tmp_path / "README.md"
-    for results, file in zip((RESULTS, other), files, strict=True):
-        write(results, file)
-    readme.write_text(report.BEGIN + report.END)
-    assert main(["render", *map(str, files), "--readme", str(readme)]) == 0
-    text = readme.read_text()
-    assert text.count("| flights | predict_json | 20.0") == 1
-    assert "litserve" in text.split("A Processor")[1].split("Another")[0]
-
-
-@pytest.mark.parametrize("text", ["", report.BEGIN, f"{report.END}{report.BEGIN}", f"{report.BEGIN}{report.END}" * 2])
-def test_a_readme_without_the_marks_is_left_alone(
-    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """With a sentence and exit code 2."""
-    results, readme = tmp_path / "results.json", tmp_path / "README.md"
-    write(RESULTS, results)
-    readme.write_text(text)
-    assert main(["render", str(results), "--readme", str(readme)]) == 2
-    assert readme.read_text() == text
-    assert "once each, in" in capsys.readouterr().err
