@@ -98,7 +98,7 @@ test-all: .venv/installed ## the tests, those that are slow too
 clients: .venv-clients/installed ## the environment of other servers' clients: with it `make test` drives them too
 
 .PHONY: boosters
-boosters: .venv/boosters ## LightGBM, XGBoost and CatBoost: with them `make test` converts their models too
+boosters: .venv/boosters ## LightGBM, XGBoost, CatBoost, imbalanced-learn: with them `make test` converts their models too
 
 .PHONY: check
 check: .venv/installed ## formatting, lint, types

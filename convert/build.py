@@ -16,7 +16,7 @@ from runtime.proof import Proof
 
 from .bounds import gauge
 from .budget import held
-from .culprit import culprit
+from .culprit import culprit, overriding
 from .errors import ConvertError, ParityError, UnsupportedError
 from .lower import gives_std, lacking, lower, offered
 from .lower.labels import Labels
@@ -149,9 +149,8 @@ def assemble(
     except ParityError as error:
         # Each step by itself, for there may be one that differs.
         path = culprit(pipeline, signature.given(signature.frame.iloc[:FEW]), _differs)
-        if not path:
-            raise
-        raise ParityError(f"pipeline{path}: {error}", error.worst) from error
+        at, hint = f"pipeline{path}: " if path else "", overriding(pipeline)
+        raise ParityError(f"{at}{error}{hint}", error.worst) from error
 
 
 def _differs(step: Any, X: Any) -> bool:

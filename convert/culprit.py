@@ -11,9 +11,10 @@ from sklearn.multioutput import ClassifierChain, RegressorChain
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.tree import BaseDecisionTree
 
+from .lower import overridden
 from .members import members
 
-__all__ = ["branches", "culprit"]
+__all__ = ["branches", "culprit", "overriding"]
 
 MOST = 8
 """Members of an ensemble that are looked at: each may take as long as all of it."""
@@ -34,6 +35,16 @@ def culprit(estimator: Any, X: Any, guilty: Callable[[Any, Any], bool]) -> str:
     except Exception:  # a step raises whatever it does, and then nobody knows what comes after it
         return ""
     return ""
+
+
+def overriding(estimator: Any) -> str:
+    """What of an estimator and of all that it holds answers by a method of its own that was lowered as its base's:
+    words for the end of a sentence, empty where there is none."""
+    methods = overridden(type(estimator))
+    if methods:
+        name = type(estimator).__name__
+        return f"; {name} has its own {' and '.join(methods)}, lowered as its base's: register a lowering for it"
+    return next((words for _, member in members(estimator) if (words := overriding(member))), "")
 
 
 def _steps(estimator: Any, X: Any) -> Iterator[tuple[str, Any, Any]]:

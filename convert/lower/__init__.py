@@ -22,7 +22,7 @@ from runtime.manifest import STD
 from ..errors import UnsupportedError
 from .matrix import Matrix
 
-__all__ = ["METHODS", "Lowering", "gives_std", "lacking", "lacks", "lower", "lowers", "offered"]
+__all__ = ["METHODS", "Lowering", "gives_std", "lacking", "lacks", "lower", "lowers", "offered", "overridden"]
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples", "transform")
 """The inference methods, in the order of a manifest's outputs."""
@@ -120,13 +120,23 @@ def lacking(estimator: Any) -> dict[str, str]:
     return {method: reason for method, test in tests if (reason := test(estimator)) and hasattr(estimator, method)}
 
 
+def overridden(cls: type) -> list[str]:
+    """The inference methods that a class defines anew and that are lowered as its base's all the same."""
+    found = []
+    for method in METHODS:
+        place = next((place for place, base in enumerate(cls.__mro__) if _own(base, method)), 0)
+        if any(method in vars(base) for base in cls.__mro__[:place]):
+            found.append(method)
+    return found
+
+
 def _find(cls: type, method: str) -> Lowering | None:
     _load_families()
-    for base in cls.__mro__:
-        for key in (base, f"{base.__module__}.{base.__qualname__}"):
-            if found := _TABLE.get((key, method)):
-                return found
-    return None
+    return next((found for base in cls.__mro__ if (found := _own(base, method))), None)
+
+
+def _own(cls: type, method: str) -> Lowering | None:
+    return _TABLE.get((cls, method)) or _TABLE.get((f"{cls.__module__}.{cls.__qualname__}", method))
 
 
 @functools.cache
