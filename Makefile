@@ -83,8 +83,9 @@ serve: build/models/flights/production/manifest.json .venv-serve/installed ## th
 
 # --- to work on it ---------------------------------------------------------------------------------------------------
 
-# Two workers, one thread each: more threads than cores wait for one another.
-PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -n 2
+# One thread each, for more threads than cores wait for one another; three for two cores, for while a test waits for a
+# server another computes. Each begins with a third of its own, whose fixtures it alone makes.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -n 3 --dist worksteal
 
 .PHONY: test
 test: .venv/installed ## the tests, minutes

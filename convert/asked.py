@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from runtime.rows import Rows
 
-from .lower.matrix import Scope
+from .lower.scope import Scope
 from .progress import Progress, unseen
 from .reference import Signature, joined
 from .settled import settle

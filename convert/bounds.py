@@ -14,8 +14,8 @@ from runtime.session import Session
 
 from .asked import cut, some
 from .errors import ParityError
-from .lower.matrix import Scope
 from .lower.packed import serialize
+from .lower.scope import Scope
 from .parity import ULP, Comparison, compare_labels, compare_logarithms, compare_numbers, near_ties
 
 __all__ = ["Bounds", "gauge"]

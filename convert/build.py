@@ -20,8 +20,9 @@ from .culprit import culprit, overriding
 from .errors import ConvertError, ParityError, UnsupportedError
 from .lower import gives_std, lacking, lower, offered
 from .lower.labels import Labels
-from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
+from .lower.matrix import Categorical, Column, Matrix, Number, Raw
 from .lower.packed import serialize
+from .lower.scope import Scope
 from .order import note_order
 from .portable import portable as portable_graph
 from .progress import Progress, unseen

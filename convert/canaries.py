@@ -15,7 +15,7 @@ from runtime.reading import plain
 from .asked import some, taken
 from .bounds import Bounds
 from .errors import UnsupportedError
-from .lower.matrix import Scope
+from .lower.scope import Scope
 from .probes import canary_rows
 from .reference import Signature
 from .settled import settle

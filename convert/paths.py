@@ -10,8 +10,8 @@ from runtime.session import Session
 from runtime.tensors import Tensors
 
 from .fold import Mode
-from .lower.matrix import Scope
 from .lower.packed import Arrays, Ensemble
+from .lower.scope import Scope
 from .progress import Progress, unseen
 from .reference import Signature
 

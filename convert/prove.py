@@ -26,7 +26,7 @@ from .asked import Asked, ask, ask_again, cut, sizes_of, some
 from .bounds import Bounds
 from .canaries import Canaries
 from .errors import ParityError, UnsupportedError
-from .lower.matrix import Scope
+from .lower.scope import Scope
 from .parity import ULP, Ledger, compare_numbers, floor_of
 from .paths import chosen, walked
 from .portable import check as check_portable

@@ -17,7 +17,7 @@ import sklearn.impute._knn as knn
 import sklearn.neighbors._base as neighbors
 from numpy.typing import NDArray
 
-from .lower.matrix import Scope
+from .lower.scope import Scope
 from .parity import ULP, compare_labels, compare_numbers
 from .reference import Signature
 

@@ -16,13 +16,14 @@ SERVER = """# /// script
 {peer}
 # ///
 import json, sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 known = json.loads(Path(__file__).with_suffix(".json").read_text())
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
 
     def do_POST(self):
         asked = self.rfile.read(int(self.headers["content-length"])).decode()
@@ -35,9 +36,10 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-HTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
 """
-"""A server that looks each body up in the file beside it, NAME.json."""
+"""A server that looks each body up in the file beside it, NAME.json; a thread a connection, and head and body in one
+write: the second of two would wait 40 ms for the first to be acknowledged."""
 
 ENGINE = """# /// script
 # dependencies = ["numpy"]

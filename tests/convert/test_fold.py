@@ -32,8 +32,9 @@ from convert import fold
 from convert.build import build_graph
 from convert.fold import Mode, Unfoldable, last_refused, last_satisfying, of_lookup, of_raw
 from convert.lower import layout
-from convert.lower.matrix import Lookup, Monotone, Raw, Scope
+from convert.lower.matrix import Lookup, Monotone, Raw
 from convert.lower.packed import Arrays
+from convert.lower.scope import Scope
 from convert.signature import sign
 from runtime.session import Session
 

@@ -136,6 +136,12 @@ def test_without_the_convert_extra_one_sentence_says_what_to_do(missing: str, fi
     assert imported.stderr.splitlines()[-1] == f"ModuleNotFoundError: {sentence}"
 
 
+def test_the_boosting_libraries_are_no_part_of_it(files: Path) -> None:
+    code = f"import sys\nsys.modules.update(dict.fromkeys(('lightgbm', 'xgboost', 'catboost')))\n{MAIN}"
+    done = process(files, *CONVERT, code=code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_module_that_is_no_part_of_the_extra_keeps_its_trace(files: Path) -> None:
     code = f"import sys\nsys.modules['convert.parity'] = None\n{MAIN}"
     assert process(files, *CONVERT, code=code).stderr.startswith("Traceback")

@@ -5,8 +5,9 @@ import spox
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convert.lower.matrix import Matrix, Number, Raw, Scope
+from convert.lower.matrix import Matrix, Number, Raw
 from convert.lower.nodes import Trees, join
+from convert.lower.scope import Scope
 
 Floats = NDArray[np.float64]
 

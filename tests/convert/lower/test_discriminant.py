@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 
 from convert.errors import UnsupportedError
 from convert.lower import lower
-from convert.lower.matrix import Matrix, Number, Raw, Scope
+from convert.lower.matrix import Matrix, Number, Raw
+from convert.lower.scope import Scope
 
 from .twins import levels, model_of, twin_of
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from convert import ParityError, UnsupportedError
-from convert.lower.matrix import Scope
+from convert.lower.scope import Scope
 from convert.reference import reference
 from runtime.session import BLOCK
 

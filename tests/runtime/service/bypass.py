@@ -229,7 +229,7 @@ async def run(
         nonlocal answered
         async with room:
             text = b"".join(attempt.text for attempt in some)
-            found = await exchange(port, text + (b"" if some[0].alone else CLOSING), 0.5 if some[0].alone else 20)
+            found = await exchange(port, text + CLOSING, 0.5 if some[0].alone else 20)
         answered += len(some) if some[0].alone else len(found) - 1
         good = [part for part in found if 200 <= part.status < 300 and part.body not in allowed]
         if good and len(some) > 1:
