@@ -125,11 +125,14 @@ def test_no_models_is_one_sentence(tmp_path: Path) -> None:
 def test_over_http_and_from_the_start(models: Path) -> None:
     """A server in a process of its own, beside a bare one."""
     (models.parent / "budgets.toml").write_text('[every."http 1"]\n"failed" = 0\n[every.start]\n"load s" = 5\n')
-    done, results = check(models, "--path", "http 1", "--path", "start")
+    done, results = check(models, "--path", "http 1", "--path", "oip binary 16", "--path", "start")
     assert done.returncode == 0, done.stdout + done.stderr
     assert results is not None
-    start, http = results.entries
+    start, http, protocol = results.entries
     assert {"bundle MB", "cold s", "load s", "pss MB", "cold / floor"} <= start.values.keys()
     assert http.latencies.keys() == {"pipetwin", "echo", "echo and run", "echo again"}
     assert all(latency.cpu and latency.success == 1 for latency in http.latencies.values())
     assert "net p95 / echo" in http.values
+    assert protocol.latencies.keys() == http.latencies.keys()
+    assert protocol.values["failed"].median == 0
+    assert "cpu us beyond echo and run" in protocol.values

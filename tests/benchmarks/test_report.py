@@ -87,6 +87,14 @@ def test_the_readme_keeps_what_is_outside_the_marks(tmp_path: Path) -> None:
     assert readme.read_text() == once
 
 
+def test_processor_time_stands_beside_what_it_is_held_to() -> None:
+    """Where it is known of ours and of the control."""
+    latency = Latency(10, 2, 90, 70, 85, 88, 120, cpu=60.25)
+    entry = Entry("m", "oip json 16", {"pipetwin": latency}, {"cpu us beyond echo and run": Interval(-1.5, -3, 2, 8)})
+    text = report.markdown(msgspec.structs.replace(RESULTS, entries=(entry,)))
+    assert "| m | oip json 16 | 70.0 | 85.0 | 88.0 | processor time 60.2 µs, -1.5 beyond echo and run |" in text
+
+
 def test_a_second_run_gives_the_readme_its_peers(tmp_path: Path) -> None:
     """And no more, with the machine that they were measured on."""
     mine = Latency(10, 2, 30, 20, 25, 26, 99)
