@@ -25,6 +25,7 @@ from runtime.service import forks
 from runtime.service.exchange import request_ids
 from runtime.service.forks import UNKNOWN, Forked, ForkServer, held_back
 from runtime.service.process import stopping
+from runtime.settings import Settings
 
 _DEADLINE = 30.0
 
@@ -113,6 +114,22 @@ def alone() -> Any:
         return [len(list(Path(f"/proc/{pid}/task").iterdir())), pid != os.getpid(), sockets]
 
 
+def loaded() -> Any:
+    """Threads of the process that is about to fork; what a product of matrices is there, in a worker and in another."""
+    from runtime.service.server import _warm
+
+    _warm(Settings())
+    before = len(list(Path("/proc/self/task").iterdir()))
+    matrix = np.full((512, 512), 2.0)  # large enough for OpenBLAS's threads
+
+    def work(text: str, one: int, other: int) -> None:
+        _tell(one, [float((matrix @ matrix)[0, 0]), {"uvloop", "httptools", "litestar._kwargs"} <= sys.modules.keys()])
+
+    with ForkServer(work) as server:
+        there = float((matrix @ matrix)[0, 0])
+        return [before, there, *(json.loads(_said(server)[1]) for _ in range(2))]
+
+
 def _open(name: str) -> bool:
     return os.path.lexists(f"/proc/self/fd/{name}")
 
@@ -182,5 +199,7 @@ def _until(condition: Callable[[], bool]) -> None:
 
 
 if __name__ == "__main__":
-    found = {one.__name__: one for one in (ends, drawn, held, alone, gone, stopped, inherited, threads)}[sys.argv[1]]()
+    found = {one.__name__: one for one in (ends, drawn, held, alone, loaded, gone, stopped, inherited, threads)}[
+        sys.argv[1]
+    ]()
     sys.stdout.write(json.dumps(found))

@@ -1,6 +1,7 @@
 """The process that forks workers: how they end, what they have of their own, what becomes of them without it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,10 +15,18 @@ from ..test_main import DEADLINE
 ROOT = Path(__file__).parents[3]
 
 
-def seen(program: str) -> Any:
+def seen(program: str, **environment: str) -> Any:
     """What a program of ``forking`` saw."""
     command = [sys.executable, "-W", "error", "-m", "tests.runtime.service.forking", program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, cwd=ROOT, check=False)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        cwd=ROOT,
+        check=False,
+        env={**os.environ, **environment},
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return json.loads(done.stdout)
 
@@ -38,6 +47,14 @@ def test_a_signal_that_comes_too_early_is_not_lost() -> None:
 
 def test_it_has_one_thread_and_workers_have_none_of_its_sockets() -> None:
     assert seen("alone") == [1, True, []]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_libraries_start_no_threads_and_work_after_the_fork(threads: int) -> None:
+    """But OpenBLAS, which ends its own before a fork and starts them when they are needed."""
+    before, *found = seen("loaded", OPENBLAS_NUM_THREADS=str(threads))
+    assert before == threads
+    assert found == [2048.0, [2048.0, True], [2048.0, True]]
 
 
 @pytest.mark.parametrize("program", ["gone", "inherited"])
