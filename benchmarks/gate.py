@@ -26,12 +26,17 @@ NAMES: Mapping[str, frozenset[str]] = {
     "predict 10000 array": _ratios("raw run", "scikit-learn") | {"p95 ms"},
     "http 1": _ratios("echo") | {"net p95 / echo", "cpu / echo", "p95 ms", "failed"},
     "http 16": _ratios("echo") | {"cpu / echo", "cpu us beyond echo and run", "p95 ms", "failed"},
+    **{
+        f"oip {form} 16": _ratios("echo") | {"cpu / echo", "cpu us beyond echo and run", "p95 ms", "failed"}
+        for form in ("json", "binary")
+    },
     **{f"http open {percent} %": _ratios("echo") | {"p95 ms", "failed"} for percent in (25, 50, 80)},
     "instructions": frozenset(
         {f"{way}{end}" for way in ("predict_json", "request") for end in (" / plain handler", " kept")}
         | {f"{way}, CPython 3.{minor}" for way in ("predict_json", "request") for minor in range(11, 15)}
     ),
-    "memory": frozenset({"model MB", "worker MB", "another worker MB", "another worker / first", "bytes a node"}),
+    "memory": frozenset({"model MB", "worker MB", "bytes a node"})
+    | {f"{more}{end}" for more in ("another worker", "second worker and supervisor") for end in (" MB", " / first")},
     "start": frozenset({"bundle MB", "load s", "cold s", "cold / floor", "pss MB"}),
 }
 """What can have a limit, by path."""

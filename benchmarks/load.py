@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 from time import perf_counter_ns
@@ -18,7 +18,11 @@ import numpy as np
 from .errors import FailedError
 from .statistics import Nanoseconds
 
-__all__ = ["Alone", "Answered", "alone", "generator", "post", "request_of", "whole"]
+__all__ = ["JSON", "Alone", "Answered", "Headers", "alone", "generator", "headed", "post", "request_of", "whole"]
+
+Headers = Mapping[str, str]
+
+JSON: Headers = {"Content-Type": "application/json"}
 
 
 class Answered(NamedTuple):
@@ -40,12 +44,15 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "asyncio client"
 
 
-def post(port: int, path: str, bodies: Sequence[bytes], connections: int, seconds: float) -> Answered:
+def post(
+    port: int, path: str, bodies: Sequence[bytes], connections: int, seconds: float, headers: Sequence[Headers] = ()
+) -> Answered:
     """POST the bodies in turn over that many connections, each with one request under way, for that long.
 
+    headers: of each body; none for bodies that are JSON.
     Raises FailedError where nothing was answered.
     """
-    requests = [request_of(path, body) for body in bodies]
+    requests = [request_of(path, body, its) for body, its in headed(bodies, headers)]
     wrk = shutil.which("wrk")
     send = _wrk(wrk, requests) if wrk else _ours(requests)
     answered = send(port, connections, seconds)
@@ -65,13 +72,21 @@ class Alone(NamedTuple):
     failed: int
 
 
-def alone(port: int, path: str, bodies: Sequence[bytes], seconds: float, waiting: Callable[[], int]) -> Alone:
+def alone(
+    port: int,
+    path: str,
+    bodies: Sequence[bytes],
+    seconds: float,
+    waiting: Callable[[], int],
+    headers: Sequence[Headers] = (),
+) -> Alone:
     """POST the bodies in turn over one connection, for that long.
 
     waiting: nanoseconds that server and client have waited so far; asked between requests, never within one.
+    headers: as in ``post``.
     Raises FailedError where nothing was answered.
     """
-    requests = [request_of(path, body) for body in bodies]
+    requests = [request_of(path, body, its) for body, its in headed(bodies, headers)]
     times: list[int] = []
     waits: list[int] = []
     failed = 0
@@ -112,10 +127,16 @@ def _receive(connection: socket.socket) -> bytes:
     return answer
 
 
-def request_of(path: str, body: bytes) -> bytes:
+def request_of(path: str, body: bytes, headers: Headers = JSON) -> bytes:
     """A POST of a body as it is sent."""
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    said = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
+    head = "\r\n".join([f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in said.items())])
     return head.encode() + b"\r\n\r\n" + body
+
+
+def headed(bodies: Sequence[bytes], headers: Sequence[Headers]) -> Iterator[tuple[bytes, Headers]]:
+    """Each body with its headers; where none are given, with those of JSON."""
+    return zip(bodies, headers or [JSON] * len(bodies), strict=True)
 
 
 # --- wrk -------------------------------------------------------------------------------------------------------------

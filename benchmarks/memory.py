@@ -1,6 +1,7 @@
-"""What a worker holds in memory, by part; what another one adds; and what a tree's node takes beside skl2onnx's.
+"""What a worker holds in memory, by part; what more of them add; and what a tree's node takes beside skl2onnx's.
 
-One worker serves by itself; the second one comes with a supervisor, which is why a third tells what a worker adds.
+One worker serves by itself. The second one comes with the supervisor and the process that forks workers, and whoever
+asks for two pays for all of that; what a third adds is a worker alone.
 """
 
 import json
@@ -46,6 +47,7 @@ def memory(subject: Subject) -> Entry:
             "answering MB": first - stages["1"],
             "worker MB": first,
             "second worker and supervisor MB": two - first,
+            "second worker and supervisor / first": (two - first) / first,
             "another worker MB": three - two,
             "another worker / first": (three - two) / first,
         }

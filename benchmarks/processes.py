@@ -14,6 +14,7 @@ from time import monotonic, perf_counter, sleep
 from typing import NamedTuple
 
 from .errors import FailedError
+from .load import Headers, headed
 
 __all__ = [
     "Server",
@@ -126,12 +127,15 @@ def _first_answer(
     return f"expected a server, found that it ended with exit code {process.returncode}"
 
 
-def answers(server: Server, bodies: Sequence[bytes]) -> Iterator[bytes]:
-    """A server's answers to bodies, one after the other; raises FailedError where one has not status 200."""
+def answers(server: Server, bodies: Sequence[bytes], headers: Sequence[Headers] = ()) -> Iterator[bytes]:
+    """A server's answers to bodies, one after the other; raises FailedError where one has not status 200.
+
+    headers: of each body; none for bodies that are JSON.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     try:
-        for body in bodies:
-            connection.request("POST", server.path, body, {"content-type": "application/json"})
+        for body, its in headed(bodies, headers):
+            connection.request("POST", server.path, body, dict(its))
             response = connection.getresponse()
             answer = response.read()
             if response.status != 200:

@@ -19,6 +19,7 @@ STARTS = {
     "onnxruntime MB": "onnxruntime",
     "litestar and server MB": "Litestar and server",
     "model MB": "model",
+    "second worker and supervisor MB": "a second worker and its supervisor add",
     "another worker MB": "another worker adds",
     "bytes a node": "bytes a tree node",
     "float32 bytes a node": "of skl2onnx's float32 graph",
@@ -71,6 +72,9 @@ def markdown(results: Results) -> str:
             for name, latency in entry.latencies.items()
             if f"p50 / {name}" in entry.values
         ]
+        more = entry.values.get("cpu us beyond echo and run")
+        if more is not None and ours.cpu is not None:
+            beside.append(f"processor time {ours.cpu:,.1f} µs, {more.median:+,.1f} beyond echo and run")
         beside += [f"{name}: {f.reason}" for name, f in entry.failures.items()]
         rows.append(
             (entry.model, entry.path, f"{ours.p50:,.1f}", f"{ours.p95:,.1f}", f"{ours.p99:,.1f}", "; ".join(beside))

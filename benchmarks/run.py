@@ -10,7 +10,7 @@ from time import monotonic, perf_counter
 import msgspec
 from rich.console import Console
 
-from . import engines, in_process, rivals, served
+from . import engines, in_process, inference, rivals, served
 from .errors import FailedError, WrongAnswerError
 from .gate import NAMES, Budgets, decisions
 from .instructions import NAME as INSTRUCTIONS
@@ -33,7 +33,9 @@ because others use it. A machine of its own does without."""
 EXTEND_WITHIN_SECONDS = 140
 """After that no more blocks are added to what is undecided."""
 
-LONG = frozenset({INSTRUCTIONS, MEMORY, *map(served.open_name, served.OPEN)})
+LONG = frozenset(
+    {INSTRUCTIONS, MEMORY, *map(served.open_name, served.OPEN), *map(served.protocol_name, inference.FORMS)}
+)
 """What a check measures only for models that have a limit there."""
 
 
@@ -145,7 +147,11 @@ def _entries(
             yield _with_kept(entry, subject) if ask else entry
     if "start" in wanted:
         yield served.start(subject, [_load_seconds(subject, load) for _ in range(LOADS)])
-    names = [*map(served.name, served.CONNECTIONS), *map(served.open_name, served.OPEN)]
+    names = [
+        *map(served.name, served.CONNECTIONS),
+        *map(served.protocol_name, inference.FORMS),
+        *map(served.open_name, served.OPEN),
+    ]
     names = [name for name in names if name in wanted]
     if not names:
         return

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from functools import cache
 from itertools import count
 from pathlib import Path as File
@@ -11,14 +12,26 @@ from time import perf_counter_ns
 
 import numpy as np
 
-from . import load, open_loop
+from . import inference, load, open_loop
 from .errors import FailedError, WrongAnswerError
 from .measure import AGAIN, Block, Contender, Path
 from .processes import Server, answers, own_wait_ns, pss_mb, run_seconds, serving, serving_python, spent, waiting
 from .results import Entry, Failure, Interval
 from .subjects import Subject
 
-__all__ = ["CONNECTIONS", "ECHO", "OPEN", "RUN", "contender", "name", "open_name", "ours_serving", "paths", "start"]
+__all__ = [
+    "CONNECTIONS",
+    "ECHO",
+    "OPEN",
+    "RUN",
+    "contender",
+    "name",
+    "open_name",
+    "ours_serving",
+    "paths",
+    "protocol_name",
+    "start",
+]
 
 OURS = "pipetwin"
 ECHO = "echo"
@@ -128,7 +141,7 @@ def paths(subject: Subject) -> Iterator[list[Path]]:
                 blocks=BLOCKS,
             )
             for connections in CONNECTIONS
-        ] + _open(subject, {who: servers[who] for who in (OURS, ECHO)})
+        ] + [*_protocol(subject, servers), *_open(subject, {who: servers[who] for who in (OURS, ECHO)})]
 
 
 def name(connections: int) -> str:
@@ -136,9 +149,37 @@ def name(connections: int) -> str:
     return f"http {connections}"
 
 
+def protocol_name(form: str) -> str:
+    """The name of the path in a form of the Open Inference Protocol."""
+    return f"oip {form} {max(CONNECTIONS)}"
+
+
 def open_name(percent: int) -> str:
     """The name of the path in an open loop."""
     return f"http open {percent} %"
+
+
+def _protocol(subject: Subject, servers: Mapping[str, Server]) -> Iterator[Path]:
+    """The Open Inference Protocol in each of its forms; the controls are asked with the same bytes."""
+    for form in inference.FORMS:
+        asked = inference.asked(subject, form)
+        mine = replace(servers[OURS], path=asked.path)
+        yield Path(
+            subject.name,
+            protocol_name(form),
+            [
+                contender(
+                    who,
+                    mine if who == OURS else server,
+                    asked.bodies,
+                    max(CONNECTIONS),
+                    asked.check if who == OURS else None,
+                    headers=asked.headers,
+                )
+                for who, server in servers.items()
+            ],
+            blocks=BLOCKS,
+        )
 
 
 def _open(subject: Subject, servers: Mapping[str, Server]) -> list[Path]:
@@ -201,10 +242,12 @@ def contender(
     connections: int,
     check: Callable[[int, bytes], None] | None = None,
     seconds: float = BLOCK_SECONDS,
+    headers: Sequence[load.Headers] = (),
 ) -> Contender:
     """A running server under load.
 
     seconds: of a block.
+    headers: of each body; none for bodies that are JSON.
     check: (index of the body, answer); raises WrongAnswerError. Every body's answer is checked before the first block.
     """
 
@@ -212,11 +255,11 @@ def contender(
         before, waited, begun = spent(server.pid), own_wait_ns(), perf_counter_ns()
         if connections == 1:
             with waiting(server.pid) as wait:
-                one = load.alone(server.port, server.path, bodies, seconds, wait)
+                one = load.alone(server.port, server.path, bodies, seconds, wait, headers)
             ran = (spent(server.pid).ran - before.ran) / (len(one.times) + one.failed) / 1e3
             share = float((one.times - one.net).sum() / one.times.sum())
             return Block(one.times, ran, one.failed, share, one.net)
-        answered = load.post(server.port, server.path, bodies, connections, seconds)
+        answered = load.post(server.port, server.path, bodies, connections, seconds, headers)
         after, wall = spent(server.pid), perf_counter_ns() - begun
         waited = after.waited - before.waited + own_wait_ns() - waited
         ran = (after.ran - before.ran) / answered.requests / 1e3
@@ -224,9 +267,9 @@ def contender(
 
     def warmed() -> Callable[[], Block]:
         if check is not None:
-            for index, answer in enumerate(answers(server, bodies)):
+            for index, answer in enumerate(answers(server, bodies, headers)):
                 check(index, answer)
-        load.post(server.port, server.path, bodies, connections, max(WARM_SECONDS, seconds))
+        load.post(server.port, server.path, bodies, connections, max(WARM_SECONDS, seconds), headers)
         return block
 
     return Contender(who, warmed)

@@ -74,6 +74,15 @@ class Gate:
         """Whether a key is for administration."""
         return any(key.admin for key in self.keys)
 
+    @property
+    def text(self) -> str:
+        """The file of keys as it was read last; nothing where there is none."""
+        return self._text
+
+    def take(self, text: str) -> None:
+        """Let in who is in this text of the file. Raises SettingsError."""
+        self.keys, self._text = read_keys(text, "the file of keys"), text
+
     def admit(self, headers: Fields, policy: Policy, model: str | None = None) -> Key | None:
         """The key of a request that may do what it asks for; None where nobody asks for one.
 
@@ -120,15 +129,15 @@ class Gate:
             if text == self._text:
                 self._said = ""
                 return
-            keys = read_keys(text, "the file of keys")
+            self.take(text)
         except SettingsError as error:
             why = str(error).replace(self._file, "the file of keys")
             if why != self._said:
                 self._said = why
                 log.error("the keys stay as they are: %s", why)
             return
-        self.keys, self._text, self._said = keys, text, ""
-        log.info("%d keys are let in: %s", len(keys), ", ".join(key.name for key in keys))
+        self._said = ""
+        log.info("%d keys are let in: %s", len(self.keys), ", ".join(key.name for key in self.keys))
 
     async def follow(self, seconds: float) -> None:
         """Read the file again every so many seconds, until cancelled; 0: never."""

@@ -7,13 +7,16 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from prometheus_client import disable_created_metrics
 
 from ..errors import BundleError, SettingsError
 from ..settings import Settings
 from .access import gate_of, loopback
-from .front import Front, configured
+from .catalog import Catalog
+from .forks import ForkServer
+from .front import Front, app, configured
 from .listening import Server
 from .plan import Plan, check_aliases
 from .process import logging_lines, stopping
@@ -21,6 +24,7 @@ from .reload import Follower, loaded, start
 from .spans import check_installed
 from .supervisor import supervise
 from .trial import tried
+from .worker import work
 
 __all__ = ["serve"]
 
@@ -48,9 +52,12 @@ def serve(settings: Settings) -> None:
         raise SettingsError("expected --admin-port beside --private-metrics, for metrics are there alone, found none")
     if settings.traces:
         check_installed()
-    with stopping(), ExitStack() as opened, logging_lines() as writer:
+    with stopping(), ExitStack() as opened:
         listener = opened.enter_context(_port(settings.host, settings.port, "--port", settings.body_seconds))
         if settings.workers > 1 or settings.admin_port is not None:
+            _warm(settings)
+            forks = opened.enter_context(ForkServer(partial(work, settings, listener, gate)))
+            opened.enter_context(logging_lines())
             admin = None
             if settings.admin_port is not None:
                 admin = opened.enter_context(
@@ -58,12 +65,20 @@ def serve(settings: Settings) -> None:
                 )
                 _listen(admin, settings.admin_host, settings.admin_port, "--admin-port")
             _listen(listener, settings.host, settings.port, "--port")
-            supervise(settings, listener, admin, gate)
+            supervise(settings, listener, admin, gate, forks)
             return
+        writer = opened.enter_context(logging_lines())
         plan, catalog = start(settings.models, settings.model_name)
         check_aliases(plan, settings)
         _listen(listener, settings.host, settings.port, "--port")
         _Alone(configured(catalog, settings, writer, gate), plan, settings).run(sockets=[listener])
+
+
+def _warm(settings: Settings) -> None:
+    """Import what an application and its server import when they are first made: what is forked later has it."""
+    config = Server(app(Catalog({})), settings).config
+    config.load()
+    config.get_loop_factory()
 
 
 class _Alone(Server):

@@ -1,9 +1,9 @@
 """Several workers behind one port: uvicorn's own supervisor, with a channel to each worker beside its pipe.
 
-uvicorn's supervisor starts workers by spawning, hands them the listening socket that this process keeps, replaces one
-that has died or hangs, restarts them one at a time on SIGHUP and passes SIGTERM on. What it does not know is added
-here: what workers serve (see ``channel``), that a worker which never served is not started over and over, and an exit
-code that says so. This process answers no predictions and builds no session, so that nothing a model does can end it.
+uvicorn's supervisor starts workers, replaces one that has died or hangs, restarts them one at a time on SIGHUP and
+passes SIGTERM on. What it does not know is added here: how workers are forked (see ``forks``), what they serve (see
+``channel``), that a worker which never served is not started over and over, and an exit code that says so. This process
+answers no predictions and builds no session, so that nothing a model does can end it.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from .access import Gate, loopback
 from .admin import admin_app
 from .child import Child
 from .control import Control
+from .forks import GONE, ForkServer
 from .limits import protocol
 from .listening import DRAIN_SECONDS, address, limits_of
 from .logs import log
@@ -49,14 +50,16 @@ ADMIN_CONNECTIONS = 256
 """Of the admin address at once: whoever reaches it must not take the descriptors that new workers need."""
 
 
-def supervise(settings: Settings, listener: socket.socket, admin: socket.socket | None, gate: Gate | None) -> None:
-    """Serve until SIGTERM or Ctrl-C. Raises BundleError where no worker comes to serve."""
+def supervise(
+    settings: Settings, listener: socket.socket, admin: socket.socket | None, gate: Gate | None, forks: ForkServer
+) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises BundleError where no worker comes to serve, or none can be forked."""
     found = survey(settings.models, settings.model_name)
     for (_, alias), error in found.faults.items():
         if alias == MAIN:
             raise error
     check_aliases(found.plan, settings)
-    supervisor = _Supervisor(settings, listener, admin, found.plan, gate)
+    supervisor = _Supervisor(settings, listener, admin, found.plan, gate, forks)
     supervisor.run()
     if supervisor.failed is not None:
         raise BundleError(supervisor.failed)
@@ -69,7 +72,13 @@ class _Supervisor(Multiprocess):
     """
 
     def __init__(
-        self, settings: Settings, listener: socket.socket, admin: socket.socket | None, plan: Plan, gate: Gate | None
+        self,
+        settings: Settings,
+        listener: socket.socket,
+        admin: socket.socket | None,
+        plan: Plan,
+        gate: Gate | None,
+        forks: ForkServer,
     ) -> None:
         config = uvicorn.Config(
             "unused",
@@ -83,6 +92,7 @@ class _Supervisor(Multiprocess):
         self._listener = listener
         self._admin = admin
         self._gate = gate
+        self._forks = forks
         self._control = Control(plan)
         self._loop = asyncio.new_event_loop()
         self._ended = threading.Event()
@@ -130,8 +140,7 @@ class _Supervisor(Multiprocess):
             threading.Thread(target=follow, args=(seconds, self._ended), name="pipetwin-follow", daemon=True).start()
 
     def _started(self) -> Child:
-        child = Child(self.config, self.sockets, self._settings, self._gate)
-        child.start()
+        child = Child(self.config, self._forks, self._gate.text if self._gate else "")
         assert child.pid is not None
         asyncio.run_coroutine_threadsafe(self._control.attend(child.mine, child.pid), self._loop)
         return child
@@ -143,6 +152,10 @@ class _Supervisor(Multiprocess):
     def keep_subprocess_alive(self) -> None:
         """Twice a second: replace who has died or hangs, and go on with what takes longer. Waits for nobody."""
         if self.should_exit.is_set():
+            return
+        if not self._forks.alive:
+            self.failed = GONE
+            self.should_exit.set()
             return
         if self._control.ready == self.processes_num and not self._said:
             self._said = True

@@ -3,16 +3,18 @@
 import asyncio
 import signal
 import socket
+import threading
 from contextlib import suppress
+from multiprocessing.connection import Connection
 
 import msgspec
-from prometheus_client import disable_created_metrics
 
 from ..errors import PipetwinError
 from ..settings import Settings
 from .access import Gate
 from .catalog import Catalog
 from .channel import Channel, Count, Counted, Down, Drop, Load, Loaded, Scrape, Scraped, Swap, Swapped
+from .forks import held_back
 from .front import Front, configured
 from .listening import Server
 from .logs import failure, log
@@ -28,16 +30,28 @@ PUSH_SECONDS = 0.25
 SCRAPE_SECONDS = 5.0
 
 
-def work(
-    settings: Settings, sockets: list[socket.socket], end: socket.socket, made: "list[Worker]", gate: Gate | None
-) -> None:
-    """Serve until SIGTERM, or until the supervisor is gone. made: takes the server, for who asks whether it started.
-    gate: the keys that the supervisor has by now."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # as in server.py
-    with stopping(), logging_lines() as writer:
-        server = Worker(configured(Catalog({}), settings, writer, gate), settings, end)
+def work(settings: Settings, listener: socket.socket, gate: Gate | None, keys: str, channel: int, health: int) -> None:
+    """Serve until SIGTERM, or until the supervisor is gone.
+
+    gate: what the supervisor had when it began; keys: the text of the file of keys as it has it by now.
+    channel, health: descriptors of the worker's ends of its channel and of uvicorn's pipe.
+    """
+    with stopping(), held_back(signal.SIG_UNBLOCK), logging_lines() as writer:
+        if gate is not None and keys:
+            gate.take(keys)
+        made: list[Worker] = []
+        threading.Thread(target=_pong, args=(Connection(health), made), name="pipetwin-pong", daemon=True).start()
+        server = Worker(configured(Catalog({}), settings, writer, gate), settings, socket.socket(fileno=channel))
         made.append(server)
-        server.run(sockets=sockets)
+        server.run(sockets=[listener])
+
+
+def _pong(health: "Connection[bool, bytes]", made: "list[Worker]") -> None:
+    """Answer whether clients are let in, as often as somebody asks; a thread does, whatever the event loop does."""
+    with suppress(EOFError, OSError):
+        while True:
+            health.recv()
+            health.send(bool(made) and made[0].started)
 
 
 class Worker(Server):

@@ -189,11 +189,14 @@ def test_over_http_and_from_the_start(
     monkeypatch.setattr(served, "STARTS", 1)
     monkeypatch.setattr(served, "WARM_SECONDS", 0.05)
     (models.parent / "budgets.toml").write_text('[every."http 1"]\n"failed" = 0\n[every.start]\n"load s" = 5\n')
-    done = check(models, "--path", "http 1", "--path", "start")
+    done = check(models, "--path", "http 1", "--path", "oip binary 16", "--path", "start")
     assert done.code == 0, done.out + done.err
     assert done.results is not None
-    start, http = done.results.entries
+    start, http, protocol = done.results.entries
     assert {"bundle MB", "cold s", "load s", "pss MB", "cold / floor"} <= start.values.keys()
     assert http.latencies.keys() == {"pipetwin", "echo", "echo and run", "echo again"}
     assert all(latency.cpu and latency.success == 1 for latency in http.latencies.values())
     assert "net p95 / echo" in http.values
+    assert protocol.latencies.keys() == http.latencies.keys()
+    assert protocol.values["failed"].median == 0
+    assert "cpu us beyond echo and run" in protocol.values

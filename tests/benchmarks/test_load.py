@@ -15,17 +15,19 @@ import pytest
 
 from benchmarks import load, served
 from benchmarks.errors import FailedError, WrongAnswerError
-from benchmarks.processes import answers, free_port, pss_mb, run_seconds, serving, spent, waiting
+from benchmarks.processes import Server, answers, free_port, pss_mb, run_seconds, serving, spent, waiting
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Gives the body back; status 503 for ``no``."""
+    """Gives the body back; status 503 for ``no``, and for ``own`` the headers."""
 
     protocol_version = "HTTP/1.1"
     seen: list[bytes]
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
+        if body == b"own":
+            body = f"{self.headers['content-type']} {self.headers['x-own']}".encode()
         self.seen.append(body)
         self.send_response(503 if body == b"no" else 200)
         self.send_header("Content-Length", str(len(body)))
@@ -83,6 +85,16 @@ def test_nobody_at_the_port_is_a_failure(generator: str) -> None:
         load.post(free_port(), "/predict", [b"a"], 1, 0.2)
     with pytest.raises(FailedError):
         load.alone(free_port(), "/predict", [b"a"], 0.2, lambda: 0)
+
+
+def test_bodies_have_headers_of_their_own(generator: str) -> None:
+    """In place of those of JSON, whoever sends them."""
+    headers = [{"Content-Type": "text/plain", "X-Own": word} for word in ("one", "two")]
+    with server() as (port, seen):
+        load.post(port, "/predict", [b"own", b"own"], 1, 0.2, headers)
+        load.alone(port, "/predict", [b"own"], 0.05, lambda: 0, headers[:1])
+        assert list(answers(Server(0, port, "/predict", 0.0), [b"own"], headers[1:])) == [b"text/plain two"]
+    assert {b"text/plain one", b"text/plain two"} == set(seen)
 
 
 def test_waiting_is_taken_off_one_request_at_a_time() -> None:

@@ -59,15 +59,20 @@ def test_each_stage_holds_what_the_one_before_it_held(subject: Subject) -> None:
         held(["graph", "/nowhere/no such"])
 
 
-@pytest.mark.parametrize(("three", "verdict"), [(220.0, "within"), (280.0, "over")])
-def test_another_worker_is_to_add_less_than_the_first(
-    three: float, verdict: str, subject: Subject, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("two", "three", "verdicts"),
+    [(110.0, 160.0, ["within", "within"]), (170.0, 220.0, ["over", "within"]), (110.0, 180.0, ["within", "over"])],
+)
+def test_a_second_worker_is_to_add_less_than_the_first(
+    two: float, three: float, verdicts: list[str], subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second one comes with a supervisor, so that the third tells."""
-    monkeypatch.setattr(module, "_workers", lambda subject, count: {1: 60.0, 2: 170.0, 3: three}[count])
+    """With the supervisor that comes with it; and a third, which comes alone, too."""
+    monkeypatch.setattr(module, "_workers", lambda subject, count: {1: 60.0, 2: two, 3: three}[count])
     entry = memory(subject)
     assert not entry.failures
-    assert entry.values["second worker and supervisor MB"].median == 110
+    assert entry.values["second worker and supervisor MB"].median == two - 60
+    assert entry.values["another worker MB"].median == three - two
     assert sum(entry.values[f"{part} MB"].median for part in (*PARTS, "model", "answering")) == pytest.approx(60)
-    (decision,) = decisions(entry, {("memory", "another worker / first"): 1.0}, noisy=True)
-    assert decision.verdict == verdict
+    names = ("second worker and supervisor / first", "another worker / first")
+    found = decisions(entry, {("memory", name): 1.0 for name in names}, noisy=True)
+    assert [decision.verdict for decision in found] == verdicts

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks import report
@@ -67,3 +68,11 @@ def test_verdicts_begin_with_what_is_worst() -> None:
     assert [line.split()[0] for line in lines] == ["verdict", "over", "within"]
     assert "3 (2 to 4)" in lines[1]
     assert lines[1].endswith("because")
+
+
+def test_processor_time_stands_beside_what_it_is_held_to() -> None:
+    """Where it is known of ours and of the control."""
+    latency = Latency(10, 2, 90, 70, 85, 88, 120, cpu=60.25)
+    entry = Entry("m", "oip json 16", {"pipetwin": latency}, {"cpu us beyond echo and run": Interval(-1.5, -3, 2, 8)})
+    text = report.markdown(msgspec.structs.replace(RESULTS, entries=(entry,)))
+    assert "| m | oip json 16 | 70.0 | 85.0 | 88.0 | processor time 60.2 µs, -1.5 beyond echo and run |" in text

@@ -12,8 +12,8 @@ __all__ = ["descriptors", "importing", "memory", "slope"]
 
 
 def importing() -> float:
-    """Seconds that a process takes here and now to import what a worker imports: what any start costs at least, and on
-    a machine that is busy otherwise several times what it costs on one that is not."""
+    """Seconds that a process takes here and now to import what a worker needs: on a machine that is busy otherwise
+    several times what it takes on one that is not."""
     start = time.monotonic()
     subprocess.run([sys.executable, "-c", "import runtime.service.worker"], check=True)
     return time.monotonic() - start

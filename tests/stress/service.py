@@ -23,9 +23,15 @@ class Running(NamedTuple):
     admin: httpx.Client
     port: int
 
+    @property
+    def forks(self) -> int:
+        """The process id of what forks the workers."""
+        (pid,) = children(self.server.process.pid)
+        return pid
+
     def workers(self) -> set[int]:
         """The process ids of the workers."""
-        return children(self.server.process.pid)
+        return {pid for forks in children(self.server.process.pid) for pid in children(forks)}
 
     def ready(self) -> int:
         """How many workers serve what all should."""
@@ -39,16 +45,17 @@ class Running(NamedTuple):
 
 
 def children(pid: int) -> set[int]:
-    """The processes below a process that have an event loop: multiprocessing's tracker of resources has none."""
+    """The processes that a process has forked and that are no other program, such as one that tries a version; who has
+    ended is none."""
     found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                command = (entry / "cmdline").read_bytes()
+                same = (entry / "cmdline").read_bytes() == Path(f"/proc/{pid}/cmdline").read_bytes()
             except OSError:
                 continue
-            if parent == pid and b"spawn_main" in command:
+            if parent == pid and same:
                 found.add(int(entry.name))
     return found
 

@@ -18,6 +18,9 @@ from .oip_metadata import datatype_of
 
 __all__ = ["MATRIX", "Form", "Wanted", "forms"]
 
+_ONE = Annotated[list[Literal[1]], Meta(min_length=1, max_length=2)]
+"""The shape of a column of one row."""
+
 MATRIX = ("X", "input-0")
 """The names of the one input that holds all columns, in the order of the pipeline's."""
 
@@ -40,6 +43,7 @@ class Form(NamedTuple):
 
     decoder: "msgspec.json.Decoder[Any]"
     values: Callable[[Any, bytes, int], Sequence[Any] | None]
+    last: bool = False
 
 
 def forms(model: Model, *, binary: bool) -> list[Form]:
@@ -51,12 +55,13 @@ def forms(model: Model, *, binary: bool) -> list[Form]:
     found = [_by_column(columns, binary=binary)]
     if len(model.manifest.inputs) == len(columns) and all(one.kind in ("number", "boolean") for one in columns):
         found.append(_matrix(columns, binary=binary))
+    if binary and any(feature.missing for feature in columns):
+        found.append(_some_columns(columns))
     return found
 
 
 def _by_column(columns: Sequence[Feature], *, binary: bool) -> Form:
     """One input a column, each of the datatype that the metadata says."""
-    shape = Annotated[list[Literal[1]], Meta(min_length=1, max_length=2)]
     names = [feature.name for feature in columns]
     datatypes = [datatype_of(feature) for feature in columns]
     unpack = _unpacker(columns, datatypes)
@@ -65,7 +70,7 @@ def _by_column(columns: Sequence[Feature], *, binary: bool) -> Form:
     for feature, datatype in zip(columns, datatypes, strict=True):
         data = None if binary else tuple[_value(feature, datatype)]  # type: ignore[misc]
         if (datatype, data) not in made:
-            made[datatype, data] = _tensor(datatype, shape, data)
+            made[datatype, data] = _tensor(datatype, _ONE, data)
         tensors.append(made[datatype, data])
 
     def values(inputs: Any, body: bytes, at: int) -> Sequence[Any] | None:
@@ -75,7 +80,35 @@ def _by_column(columns: Sequence[Feature], *, binary: bool) -> Form:
             return unpack(tuple([one.parameters.binary_data_size for one in inputs]), body, at)
         return [one.data[0] for one in inputs]
 
-    return Form(_decoder(tensors), values)
+    return Form(_decoder(tuple[tuple(tensors)]), values)  # type: ignore[misc]
+
+
+def _some_columns(columns: Sequence[Feature]) -> Form:
+    """The same without some of those that may be missing: behind the JSON a category has no other way to be."""
+    names = [feature.name for feature in columns]
+    datatypes = {feature.name: datatype_of(feature) for feature in columns}
+    asked_for = {feature.name for feature in columns if not feature.missing}
+    made: dict[tuple[str, ...], _Unpack] = {}
+
+    def make(given: tuple[str, ...]) -> "_Unpack | None":
+        present = set(given)
+        if list(given) != [name for name in names if name in present] or not asked_for <= present:
+            return None
+        if len(made) >= _MOST:
+            made.clear()
+        made[given] = _unpacker([one for one in columns if one.name in present], [datatypes[name] for name in given])
+        return made[given]
+
+    def values(inputs: Any, body: bytes, at: int) -> Sequence[Any] | None:
+        given = tuple([one.name for one in inputs])
+        unpack = made.get(given) or make(given)
+        if unpack is None or any(one.datatype != datatypes[one.name] for one in inputs):
+            return None
+        found = unpack(tuple([one.parameters.binary_data_size for one in inputs]), body, at)
+        return None if found is None else list(map(dict(zip(given, found, strict=True)).get, names))
+
+    fields: list[tuple[Any, ...]] = [("name", str), ("shape", _ONE), ("datatype", str), ("parameters", _Size)]
+    return Form(_decoder(list[defstruct("Input", fields, gc=False)]), values, last=True)  # type: ignore[misc]
 
 
 def _matrix(columns: Sequence[Feature], *, binary: bool) -> Form:
@@ -95,7 +128,7 @@ def _matrix(columns: Sequence[Feature], *, binary: bool) -> Form:
         found: tuple[float | None, ...] = one.data
         return found
 
-    return Form(_decoder([tensor]), values)
+    return Form(_decoder(tuple[tensor]), values)  # type: ignore[valid-type]
 
 
 def _value(feature: Feature, datatype: str) -> Any:
@@ -131,9 +164,9 @@ def _tensor(datatype: str, shape: Any, data: Any) -> Any:
     return defstruct("Input", [*fields, *(behind if data is None else here)], gc=False)
 
 
-def _decoder(tensors: Sequence[Any]) -> "msgspec.json.Decoder[Any]":
+def _decoder(inputs: Any) -> "msgspec.json.Decoder[Any]":
     fields: list[tuple[Any, ...]] = [
-        ("inputs", tuple[tuple(tensors)]),  # type: ignore[misc]
+        ("inputs", inputs),
         ("id", str | None, None),
         ("parameters", dict[str, Any], {}),
         ("outputs", list[Wanted] | None, None),
@@ -146,15 +179,18 @@ _MOST = 64
 """Layouts that are kept: categories have different lengths."""
 
 
-def _unpacker(
-    columns: Sequence[Feature], datatypes: Sequence[str]
-) -> Callable[[tuple[int, ...], bytes, int], Sequence[Any] | None]:
-    """What reads one element a column: (their sizes, body, where they begin) -> the values; None where these are none
-    that the columns take, or where one is missing."""
+_Unpack = Callable[[tuple[int, ...], bytes, int], Sequence[Any] | None]
+"""Reads one element a column: (their sizes, body, where they begin) -> the values, of which NaN is a missing number;
+None where these are none that the columns take."""
+
+
+def _unpacker(columns: Sequence[Feature], datatypes: Sequence[str]) -> _Unpack:
+    """What reads one element of each of these columns."""
     texts = [place for place, datatype in enumerate(datatypes) if datatype == "BYTES"]
     numbers = [place for place, datatype in enumerate(datatypes) if datatype != "BYTES"]
     spans = [(0, 1) if datatypes[place] == "BOOL" else bounds(columns[place]) for place in numbers]
     lows, highs = [low for low, _ in spans], [high for _, high in spans]
+    missing = [columns[place].missing and columns[place].kind == "number" for place in numbers]
     layouts: dict[tuple[int, ...], struct.Struct] = {}
 
     def layout(sizes: tuple[int, ...]) -> struct.Struct | None:
@@ -176,7 +212,8 @@ def _unpacker(
             return None
         values: Sequence[Any] = row.unpack_from(body, at)
         checked = [values[place] for place in numbers] if texts else values
-        if not (all(map(le, lows, checked)) and all(map(le, checked, highs))):  # NaN is in no span
+        within = all(map(le, lows, checked)) and all(map(le, checked, highs))
+        if not within and not all(map(_taken, checked, lows, highs, missing)):  # NaN is in no span
             return None
         if not texts:
             return values
@@ -192,3 +229,7 @@ def _unpacker(
         return found
 
     return unpack
+
+
+def _taken(value: float, low: float, high: float, missing: bool) -> bool:
+    return low <= value <= high or (missing and value != value)

@@ -99,8 +99,9 @@ class OneRow:
                 continue
             values = way.values(request.inputs, body, len(text))
             if values is not None:
-                if way is not ways[0]:
-                    ways.reverse()  # a model's clients mostly write alike
+                if way is not ways[0] and not way.last:
+                    ways.remove(way)  # a model's clients mostly write alike
+                    ways.insert(0, way)
                 return request, values
         return None
 

@@ -1,6 +1,7 @@
 """One row in the Open Inference Protocol: the short way answers by the bytes of the long one, or not at all."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -200,6 +201,30 @@ def test_what_goes_the_long_way(every: dict[str, Model]) -> None:
     assert same(model, {b"content-type": b"application/json; charset=utf-8"}, json.dumps({"inputs": fine}).encode())
 
 
+def test_what_may_be_missing_is_nan_or_left_out_behind_json(every: dict[str, Model]) -> None:
+    model = every["flights"]
+    fine = by_column(model, ROW | {"gap": 0.5})
+    optional = [place for place, one in enumerate(model.manifest.columns) if one.missing]
+    assert optional
+    for place, feature in enumerate(model.manifest.columns):
+        left_out = [*fine[:place], *fine[place + 1 :]]
+        assert same(model, *behind(left_out)) is (place in optional)
+        if feature.kind == "number":
+            nan = [*fine[:place], fine[place] | {"data": [math.nan]}, *fine[place + 1 :]]
+            assert same(model, *behind(nan)) is (place in optional)
+    some = [one for place, one in enumerate(fine) if place != optional[0]]
+    assert same(model, *behind([one | {"shape": [1, 1]} for one in some], outputs=[{"name": "predict"}]))
+    for other in (
+        [*some, some[0]],
+        [*some, some[0] | {"name": "other"}],
+        some[::-1],
+        [some[0] | {"datatype": "FP32"}, *some[1:]],
+        [some[0] | {"shape": [1, 1, 1]}, *some[1:]],
+        [],
+    ):
+        assert not same(model, *behind(other))
+
+
 def test_a_long_string_goes_the_long_way(every: dict[str, Model]) -> None:
     model = every["flights"].within(Limits(10, 5000))
     long = by_column(model, ROW | {"carrier": "a" * 5001})
@@ -240,6 +265,12 @@ def test_whatever_the_values(every: dict[str, Model], data: st.DataObject) -> No
     except (OverflowError, ValueError, UnicodeEncodeError):
         return  # nothing that NumPy could write
     same(model, *sent)
+    some = [  # what is missing is left out, or it is NaN where that can be
+        one | {"data": [math.nan if one["data"] == [None] else one["data"][0]]}
+        for one in by_column(model, row)
+        if one["data"] != [None] or (one["datatype"] == "FP64" and data.draw(st.booleans()))
+    ]
+    same(model, *behind(some))
 
 
 @settings(deadline=None, max_examples=150)

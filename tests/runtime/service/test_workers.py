@@ -69,11 +69,43 @@ def test_sigterm_loses_none_of_what_is_in_flight(tmp_path: Path) -> None:
 
 def test_workers_end_with_their_supervisor(model: Path) -> None:
     with running(model.parent) as service:
-        workers = service.workers()
+        workers, forks = service.workers(), service.forks
         assert len(workers) == 2
         service.server.process.kill()
-        until(lambda: not any(alive(pid) for pid in workers))
+        until(lambda: not any(alive(pid) for pid in (*workers, forks)))
         assert service.server.finish()[0] == -signal.SIGKILL
+
+
+def test_the_service_ends_in_order_when_no_worker_can_be_forked_any_more(model: Path) -> None:
+    with running(model.parent, "--drain-seconds", "0.5") as service:
+        service.client.close()
+        forks = service.forks
+        health, answers = drains.drain(service.port, lambda: os.kill(forks, signal.SIGKILL))
+        assert drains.faults(Drain(health, answers, (0, ""))) == []
+        code, said = service.server.finish()
+        assert (code, said) == (2, "python -m runtime: expected a process to fork workers, found that it has ended\n")
+
+
+def test_what_is_signalled_to_every_process_ends_no_more_than_the_workers(model: Path) -> None:
+    with running(model.parent) as service:
+        forks, victim = service.forks, min(service.workers())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            os.kill(forks, number)
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: len(service.workers() - {victim}) == 2 and service.ready() == 2)
+        assert service.forks == forks
+
+
+def test_workers_have_request_ids_of_their_own(model: Path) -> None:
+    with running(model.parent) as service:
+        found = set()
+
+        def asked() -> bool:
+            with httpx.Client(base_url=service.client.base_url, trust_env=False) as client:
+                found.add(client.get("/health/live").headers["x-request-id"].partition("-")[0])
+            return len(found) == 2
+
+        until(asked)
 
 
 def spoiled(model: Path) -> None:
