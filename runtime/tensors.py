@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import KINDS, codes_in, codes_of, floats, objects, terms_of
+from .cells import KINDS, codes_in, codes_of, floats, objects, table_of, terms_of
 from .errors import InputError
 from .manifest import Feature, Manifest
 from .ranges import Ranges
@@ -54,6 +54,8 @@ class Tensors:
         self._codes: dict[int, Callable[[object], float]] = {
             index: codes_of(feature) for index, feature in enumerate(self.columns) if feature.kind == "category"
         }
+        self._tables = [(index, table_of(self.columns[index]).get) for index in self._codes]
+        self._gaps = any(feature.missing for feature in self.columns)
         self._texts = {index: terms_of(feature) for index, feature in enumerate(self.columns) if feature.rules}
         self._pack = struct.Struct(f"{len(self.columns)}d").pack_into
         self._kinds = [_allowed(feature) for feature in self.columns]
@@ -107,14 +109,14 @@ class Tensors:
     def fill(self, row: Matrix, values: Sequence[Any]) -> None:
         """Write one row's decoded values, in the order of ``columns``, into a contiguous vector; the decoder has
         checked them against everything but unseen categories."""
-        if self._codes:
+        if self._tables:
             values = list(values)
-            for index, code in self._codes.items():
-                values[index] = code(values[index])
-        try:
-            self._pack(row, 0, *values)  # type: ignore[arg-type]  # 0.4 µs for 30 numbers; NumPy: 0.8
-        except struct.error:
-            row[:] = values  # NumPy reads None as NaN
+            for index, look in self._tables:
+                code = look(values[index])  # 0.1 µs; what is no category is for the function, which takes 0.4
+                values[index] = self._codes[index](values[index]) if code is None else code
+        if self._gaps:
+            values = [np.nan if value is None else value for value in values]
+        self._pack(row, 0, *values)  # type: ignore[arg-type]  # 0.4 µs for 30 numbers; NumPy: 0.8
 
     def decoded(self, rows: Sequence[Sequence[Any]]) -> Rows:
         """Rows of decoded values, in the order of ``columns``."""
