@@ -30,6 +30,7 @@ from .prove import prove
 from .reference import Signature
 from .rows import note_rows
 from .signature import kind_of, sign
+from .single import spread
 from .source import check_fitted
 from .versions import CONVERTED_WITH, TRAINED_WITH, versions_of
 
@@ -247,6 +248,7 @@ def build_graph(
     model = spox.build(scope.inputs, named, drop_unused_inputs=False)
     model.graph.name = "pipetwin"
     model.producer_name = "pipetwin"
+    spread(model)
     note_rows(model, scope.ensembles)
     note_order(model, scope.ensembles)
     scope.gauge = gauge(scope, sizes)

@@ -11,7 +11,7 @@ from .manifest import Feature
 from .rows import Terms
 from .text import counter
 
-__all__ = ["KINDS", "UNKNOWN", "codes_in", "codes_of", "floats", "objects", "terms_of"]
+__all__ = ["KINDS", "UNKNOWN", "codes_in", "codes_of", "floats", "objects", "table_of", "terms_of"]
 
 _PLAIN = frozenset((str, int, bool))
 
@@ -32,11 +32,15 @@ KINDS: dict[type, str] = {
 """JSON's names of what its decoders make."""
 
 
+def table_of(feature: Feature) -> dict[Any, float]:
+    """The code of each category, and NaN of None."""
+    return {None: np.nan} | {value: float(code) for code, value in enumerate(feature.categories)}
+
+
 def codes_of(feature: Feature) -> Callable[[object], float]:
     """A function from a value to its code. Equal numbers are one category whatever their type, as in NumPy; where
     that matters, JSON's decoder has told the types apart before."""
-    codes = {value: float(code) for code, value in enumerate(feature.categories)}
-    look: Callable[..., Any] = codes.get
+    look: Callable[..., Any] = table_of(feature).get
 
     def code(value: Any) -> float:
         if value.__class__ in _PLAIN:

@@ -10,7 +10,8 @@ from msgspec import Meta, defstruct
 
 from .errors import InputError
 from .manifest import Feature, Manifest
-from .tensors import Limits, between
+from .ranges import between
+from .tensors import Limits
 
 __all__ = ["Request", "example", "json_schema", "value_type"]
 

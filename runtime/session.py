@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,11 @@ class Session:
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
         self._dtypes = {output.name: _DTYPES[output.type] for output in self._session.get_outputs()}
         self._shapes = {output.name: tuple(output.shape[1:]) for output in self._session.get_outputs()}
+        # Made once, and only read. The wrapper that onnxruntime has around a session asks what other processors need,
+        # and without options some are made for each run: 11.2 µs for one row of a logistic regression, where this takes
+        # 8.9, and 8.0 where it takes 6.6 with input and outputs bound (``Row``).
+        self._options = onnxruntime.RunOptions()
+        self._answer = getattr(self._session, "_sess", self._session).run
         self._mine = _Mine()
         said = self._session.get_modelmeta().custom_metadata_map
         rows = said.get(ROWS, "")
@@ -108,13 +114,13 @@ class Session:
         given: dict[str, NDArray[Any]] = {INPUT: rows.matrix}
         for (places, counts), terms in zip(self._texts, rows.terms, strict=True):
             given[places], given[counts] = terms.places, terms.values
-        answers: list[NDArray[Any]] = self._session.run(list(outputs), given)
+        answers: list[NDArray[Any]] = self._answer(list(outputs), given, self._options)
         return answers
 
     def _run(self, matrix: NDArray[np.float64], outputs: Sequence[str]) -> list[NDArray[Any]]:
         if not len(matrix):
             return [np.empty((0, *self._shapes[name]), self._dtypes[name]) for name in outputs]
-        answers: list[NDArray[Any]] = self._session.run(list(outputs), {INPUT: matrix})
+        answers: list[NDArray[Any]] = self._answer(list(outputs), {INPUT: matrix}, self._options)
         return answers
 
     def _ordered(self, order: Order, matrix: NDArray[np.float64], outputs: Sequence[str]) -> list[NDArray[Any]]:
@@ -127,7 +133,10 @@ class Session:
         row = self._mine.rows.get(outputs)
         if row is None:
             row = self._mine.rows[outputs] = Row(
-                self._session, self.columns, [(n, self._shapes[n], self._dtypes[n]) for n in outputs]
+                self._session,
+                self._options,
+                self.columns,
+                [(n, self._shapes[n], self._dtypes[n]) for n in outputs],
             )
         return row
 
@@ -155,7 +164,7 @@ class Row:
     """
 
     def __init__(
-        self, session: Any, columns: int, outputs: Sequence[tuple[str, tuple[int, ...], type[np.generic]]]
+        self, session: Any, options: Any, columns: int, outputs: Sequence[tuple[str, tuple[int, ...], type[np.generic]]]
     ) -> None:
         matrix = np.zeros((1, columns))
         self.input: NDArray[np.float64] = matrix[0]
@@ -165,12 +174,15 @@ class Row:
         for (name, _, _), array in zip(outputs, self.outputs, strict=True):
             binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         self._matrix = matrix  # the binding holds its address only
-        self._run = session.run_with_iobinding
+        inner, bound = getattr(session, "_sess", None), getattr(binding, "_iobinding", None)
+        if inner is None or bound is None:
+            inner, bound = session, binding
         self._binding = binding
+        self._run = partial(inner.run_with_iobinding, bound, options)
 
     def run(self) -> tuple[NDArray[Any], ...]:
         """The outputs for the present input, each with a first dimension of 1."""
-        self._run(self._binding)
+        self._run()
         return self.outputs
 
 

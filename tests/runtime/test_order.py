@@ -42,9 +42,10 @@ def test_rows_are_answered_as_they_came(count: int, monkeypatch: pytest.MonkeyPa
     np.testing.assert_array_equal(same, matrix)
     np.testing.assert_array_equal(sums, matrix.sum(axis=1))
     assert max(map(len, given)) < count or len(given) == 1
-    # Those first that answer no to the first test, and so does a missing value; then by the second one.
+    # Those first that answer no to the first test, and so does a missing value; then by the second one, and behind a
+    # yes the other way around.
     first = given[0]
-    answers = (first[:, 1] <= 0.5) * 2 + (first[:, 0] <= -0.25)
+    answers = (first[:, 1] <= 0.5) * 2 + ((first[:, 1] <= 0.5) != (first[:, 0] <= -0.25))
     assert (np.diff(answers[:1000].astype(int)) >= 0).all()
 
 
@@ -73,10 +74,12 @@ def test_few_rows_and_orders_without_sense_are_left(
     assert given[0] is matrix
 
 
-def test_sixteen_tests_make_one_number() -> None:
-    """In the order of the tests, whatever the processor's order of bytes."""
-    matrix = np.array([[value >> bit & 1 for bit in range(15, -1, -1)] for value in (5, 60_000, 3, 256)], np.float64)
-    # At most 0.5: where the bit is zero; so the largest number comes first.
-    found = Order.read(",".join(f"{column}:0.5" for column in range(order.MOST_TESTS)), 16)
+def test_a_group_of_rows_and_the_next_differ_in_one_answer() -> None:
+    """Of sixteen, whatever the processor's order of bytes; the first test changes once."""
+    tests = np.arange(order.MOST_TESTS)
+    matrix = (np.random.default_rng(0).permutation(2**16)[:, np.newaxis] >> tests & 1).astype(np.float64)
+    found = Order.read(",".join(f"{column}:0.5" for column in tests), order.MOST_TESTS)
     assert found is not None
-    assert found.places(matrix).tolist() == [1, 3, 0, 2]
+    changes = np.diff(matrix[found.places(matrix)], axis=0) != 0
+    assert (changes.sum(axis=1) == 1).all()
+    assert changes[:, 0].sum() == 1

@@ -11,8 +11,8 @@ from msgspec import UNSET, Meta, UnsetType, defstruct
 
 from ...manifest import Feature
 from ...model import Model
+from ...ranges import bounds
 from ...schema import value_type
-from ...tensors import bounds
 from .oip_binary import DTYPES
 from .oip_metadata import datatype_of
 
