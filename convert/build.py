@@ -151,7 +151,7 @@ def assemble(
         path = culprit(pipeline, signature.given(signature.frame.iloc[:FEW]), _differs)
         if not path:
             raise
-        raise ParityError(f"pipeline{path}: {error}", error.worst) from error
+        raise ParityError(f"pipeline{path}: {error}", error.worst, rounding=error.rounding) from error
 
 
 def _differs(step: Any, X: Any) -> bool:
@@ -254,6 +254,7 @@ def build_graph(
     asked = {str(id(e.matrix)): e.matrix for e in scope.ensembles if e.matrix is not x and (e.sources >= 0).any()}
     if asked:
         scope.asked = serialize(spox.build(scope.inputs, asked, drop_unused_inputs=False), scope.ensembles)
+    scope.model = model
     return serialize(model, scope.ensembles), scope, tuple(outputs), classes
 
 
