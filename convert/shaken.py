@@ -134,9 +134,10 @@ def _shake(graph: onnx.GraphProto, numbers: Iterator[int]) -> None:
         if node.op_type in SUMS:
             summed = len(node.input) if node.op_type in ("MatMul", "Gemm", "Einsum") else 1  # axes are no numbers
             for place in range(summed):
-                own = f"{node.input[place]}__into_{next(numbers)}"
-                nodes += _noise(node.input[place], own, next(numbers))
-                node.input[place] = own
+                given, number = node.input[place], next(numbers)
+                if given:  # a bias may be left out
+                    node.input[place] = f"{given}__into_{number}"
+                    nodes += _noise(given, node.input[place], number)
         nodes.append(node)
         if node.op_type in SUMS | FUNCTIONS:
             own, name = f"{node.output[0]}__still", node.output[0]
