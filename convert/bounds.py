@@ -1,4 +1,4 @@
-"""What a row's answers are held to: how far its numbers may be off, and where its label is left to rounding."""
+"""What a row's answers are held to: how far its numbers may be off, and where its answer is left to rounding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +9,17 @@ import spox
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 
+from runtime.manifest import Output
 from runtime.rows import Rows
 from runtime.session import Session
 
 from .asked import cut, some
 from .errors import ParityError
 from .lower.packed import serialize
+from .lower.rounding import LOOSE
 from .lower.scope import Scope
 from .parity import ULP, Comparison, compare_labels, compare_logarithms, compare_numbers, near_ties
+from .shaken import Shaken
 
 __all__ = ["Bounds", "gauge"]
 
@@ -40,28 +43,33 @@ class Bounds:
 
     terms: by method that answers sums whose terms cancel, how large these are: [rows, 1]; zero where they overflow.
     undecided: [rows], whether a choice among near rows hangs on a rounding, so that no answer is the right one.
+    rows, sizes: the rows, of which so many at a time come together.
+    shaken: to be asked how far roundings move a row's answer, where it is beyond the bound.
     """
 
     scope: Scope
     terms: dict[str, Floats]
     undecided: NDArray[np.bool_]
+    rows: Rows
+    sizes: Sequence[int]
+    shaken: Shaken
 
     @classmethod
-    def of(cls, scope: Scope, rows: Rows, sizes: Sequence[int]) -> "Bounds":
-        """As the gauge says of these rows, of which so many at a time come together."""
+    def of(cls, scope: Scope, rows: Rows, sizes: Sequence[int], shaken: Shaken) -> "Bounds":
+        """As the gauge says of these rows."""
         if scope.gauge is None:
-            return cls(scope, {}, np.zeros(len(rows), bool))
+            return cls(scope, {}, np.zeros(len(rows), bool), rows, sizes, shaken)
         session = Session(scope.gauge, scope.widths, whole=scope.whole)
         runs = [session.run_rows(batch, session.outputs) for batch in cut(rows, sizes)]
         found = dict(zip(session.outputs, map(np.concatenate, zip(*runs, strict=True)), strict=True))
         undecided = found.pop(UNDECIDED, np.zeros((len(rows), 1)))[:, 0] > 0
         terms = {method: np.where(np.isfinite(size), size, 0.0) for method, size in found.items()}
-        return cls(scope, terms, undecided)
+        return cls(scope, terms, undecided, rows, sizes, shaken)
 
     def first(self, rows: int) -> "Bounds":
-        """Of so many rows."""
+        """Of so many rows, each by itself."""
         terms = {method: size[:rows] for method, size in self.terms.items()}
-        return Bounds(self.scope, terms, self.undecided[:rows])
+        return replace(self, terms=terms, undecided=self.undecided[:rows], rows=self.rows[:rows], sizes=(rows,))
 
     def least(self, method: str, floor: float) -> Floats:
         """What a difference of each row is at least measured against, [rows, 1]."""
@@ -76,21 +84,26 @@ class Bounds:
         return None
 
     def compared(
-        self, method: str, wanted: Any, found: Any, floor: float | None, tied: NDArray[np.bool_] | None
+        self, output: Output, wanted: Any, found: Any, floor: float | None, tied: NDArray[np.bool_] | None
     ) -> Comparison:
         """A method's answers for the rows.
 
         floor: for numbers; None for labels. tied: rows whose label may differ.
-        Rows that are undecided count as ties where they differ.
+        Rows that are undecided, or that roundings on their way move to another answer, count as ties where they differ.
         """
-        least = None if floor is None else self.least(method, floor)
-        whole = self._compared(method, wanted, found, least, tied)
-        off = self.undecided & (whole.excess > ULP)
+        least = None if floor is None else self.least(output.method, floor)
+        whole = self._compared(output.method, wanted, found, least, tied)
+        beyond = whole.excess > ULP
+        asked = beyond & ~self.undecided
+        moved = self.moved(output, found, floor, asked)
+        hanging = asked & (moved > LOOSE)
+        off = (beyond & self.undecided) | hanging
+        unexplained = int((asked & ~hanging & (whole.excess > moved)).sum())
         if not off.any():
-            return whole
+            return replace(whole, hanging=hanging, unexplained=unexplained)
         kept = ~off
         part = self._compared(
-            method,
+            output.method,
             some(wanted, kept),
             some(found, kept),
             None if least is None else least[kept],
@@ -98,7 +111,27 @@ class Bounds:
         )
         identical, excess = np.zeros(len(kept), bool), np.zeros(len(kept))
         identical[kept], excess[kept] = part.identical, part.excess
-        return replace(part, identical=identical, excess=excess, ties=part.ties + int(off.sum()))
+        ties = part.ties + int(off.sum())
+        return replace(part, identical=identical, excess=excess, ties=ties, hanging=hanging, unexplained=unexplained)
+
+    def moved(self, output: Output, found: Any, floor: float | None, wanted: NDArray[np.bool_]) -> Floats:
+        """How far roundings move the twin's answers to some of the rows, [rows]; of the others nothing is asked.
+
+        found: the twin's answers to all rows.
+        """
+        moved = np.zeros(len(wanted))
+        # Where rows come together each is asked beside those that it came with.
+        asked = np.full(len(wanted), wanted.any()) if self.scope.whole else wanted
+        if not asked.any():
+            return moved
+        least = None if floor is None else self.least(output.method, floor)[asked]
+
+        def compared(found: Any, shaken: Any) -> Comparison:
+            return self._compared(output.method, found, shaken, least, None)
+
+        sizes = self.sizes if self.scope.whole else (int(asked.sum()),)
+        moved[asked] = self.shaken.moved(output, some(found, asked), self.rows[np.flatnonzero(asked)], sizes, compared)
+        return np.where(wanted, moved, 0.0)
 
     def _compared(
         self, method: str, wanted: Any, found: Any, least: Floats | None, tied: NDArray[np.bool_] | None

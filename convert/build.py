@@ -152,7 +152,7 @@ def assemble(
         # Each step by itself, for there may be one that differs.
         path = culprit(pipeline, signature.given(signature.frame.iloc[:FEW]), _differs)
         at, hint = f"pipeline{path}: " if path else "", overriding(pipeline)
-        raise ParityError(f"{at}{error}{hint}", error.worst) from error
+        raise ParityError(f"{at}{error}{hint}", error.worst, rounding=error.rounding) from error
 
 
 def _differs(step: Any, X: Any) -> bool:
@@ -256,6 +256,7 @@ def build_graph(
     asked = {str(id(e.matrix)): e.matrix for e in scope.ensembles if e.matrix is not x and (e.sources >= 0).any()}
     if asked:
         scope.asked = serialize(spox.build(scope.inputs, asked, drop_unused_inputs=False), scope.ensembles)
+    scope.model = model
     return serialize(model, scope.ensembles), scope, tuple(outputs), classes
 
 

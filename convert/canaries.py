@@ -15,10 +15,12 @@ from runtime.reading import plain
 from .asked import some, taken
 from .bounds import Bounds
 from .errors import UnsupportedError
+from .lower.rounding import LOOSE
 from .lower.scope import Scope
 from .probes import canary_rows
 from .reference import Signature
 from .settled import settle
+from .shaken import Shaken
 
 __all__ = ["Canaries"]
 
@@ -50,6 +52,7 @@ class Canaries:
         count: int,
         floors: dict[str, float],
         scope: Scope,
+        shaken: Shaken,
     ) -> "Canaries":
         """So many at most, as the pipeline takes them; rows with a near tie are left out, and those that hang on a
         rounding, for another processor may decide them otherwise. Where all of them do they stay: without any the model
@@ -69,9 +72,14 @@ class Canaries:
         frame = (max(batches, key=len) if scope.whole else pd.concat(batches)).iloc[:count]
         found = cls(tuple(rows[index] for index in frame.index), frame, {}, pipeline, signature, floors, scope)
         found = found._asked(methods)
-        bounds = Bounds.of(scope, twin.tensors.of(signature.given(frame)), (len(frame),))
+        given = twin.tensors.of(signature.given(frame))
+        bounds = Bounds.of(scope, given, (len(frame),), shaken)
         tied = bounds.tied(found.answers, floors)
-        return found.some(~(bounds.undecided if tied is None else bounds.undecided | tied))
+        hanging = bounds.undecided if tied is None else bounds.undecided | tied
+        for output in twin.manifest.outputs:
+            moved = bounds.moved(output, twin.answers(output, given), floors.get(output.method), ~hanging)
+            hanging = hanging | (moved > LOOSE)
+        return found.some(~hanging)
 
     def some(self, wanted: NDArray[np.bool_]) -> "Canaries":
         """Those of some rows; all where none is wanted."""

@@ -53,10 +53,12 @@ class ParityError(ConvertError):
     """The twin does not answer as the pipeline does.
 
     worst: the rows that differ most, as text, one a line.
+    rounding: whether no row differs by more than a few roundings on its way come to.
     """
 
-    def __init__(self, message: str, worst: str = "") -> None:
+    def __init__(self, message: str, worst: str = "", *, rounding: bool = False) -> None:
         self.worst = worst
+        self.rounding = rounding
         super().__init__(message)
 
 

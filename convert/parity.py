@@ -26,6 +26,8 @@ class Comparison:
     max_ulp, max_abs: over all numbers that are finite in both.
     mismatches: rows with another label that is no tie. ties: rows with another label that is one.
     saturated: rows of logarithms that are within the bound as probabilities only.
+    hanging: [rows], those that count as ties because roundings on their way move them from one answer to another.
+    unexplained: rows beyond the bound that differ by more than roundings on their way come to.
     """
 
     identical: NDArray[np.bool_]
@@ -35,6 +37,8 @@ class Comparison:
     mismatches: int = 0
     ties: int = 0
     saturated: int = 0
+    hanging: NDArray[np.bool_] | None = None
+    unexplained: int = 0
 
 
 def compare_numbers(expected: Any, found: Any, floor: float | Floats) -> Comparison:
@@ -134,6 +138,7 @@ class Ledger:
         self.mismatches = 0
         self.ties = 0
         self.saturated = 0
+        self.unexplained = 0
         self.excess = 0.0
 
     def add(self, comparison: Comparison) -> None:
@@ -144,6 +149,7 @@ class Ledger:
         self.mismatches += comparison.mismatches
         self.ties += comparison.ties
         self.saturated += comparison.saturated
+        self.unexplained += comparison.unexplained
         self.excess = max(self.excess, float(comparison.excess.max(initial=0.0)))
 
     def proof(self) -> OutputProof:

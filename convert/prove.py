@@ -32,6 +32,7 @@ from .paths import chosen, walked
 from .portable import check as check_portable
 from .progress import Progress, unseen
 from .reference import Signature, joined
+from .shaken import Shaken
 
 __all__ = ["prove"]
 
@@ -48,6 +49,9 @@ BODIES = 100
 """Rows that go through JSON as well."""
 SHOWN = 5
 """Worst rows in an error."""
+HANGING = 0.1
+"""The part of the sample's rows that may differ because they hang on a rounding: where more of them do, the pipeline
+answers by chance."""
 
 
 def prove(
@@ -93,20 +97,25 @@ def prove(
     # Of the sample alone: measured over the far-out probes a floor would let everything ordinary pass.
     ordinary = len(frames[0][1])
     floors = {m: floor_of(some(answers, slice(ordinary))) for m, answers in asked.answers.items() if _is_float(answers)}
-    bounds = Bounds.of(scope, given, asked.sizes)
+    shaken = Shaken(twin, graph, scope)
+    bounds = Bounds.of(scope, given, asked.sizes, shaken)
     extents = {method: float(found[:ordinary].max()) for method, found in bounds.terms.items()}
     floors |= {m: max(floors[m], extent / 1000) for m, extent in extents.items() if m not in scope.rowwise}
     asked = asked.settled(pipeline, signature, floors, scope)
     allowed = ULP if tolerance is None else max(tolerance, ULP)
     ledgers = {method: Ledger(floors.get(method, 0.0), extents.get(method, 0.0)) for method in methods}
     excess: dict[str, NDArray[np.float64]] = {}
+    hanging = np.zeros(ordinary, bool)
 
     def compare(output: Output, found: Any, asked: Asked, bounds: Bounds) -> None:
         """Add a method's answers to its ledger."""
         method = output.method
         tied = bounds.tied(asked.answers, floors) if output.labels else None
         floor = ledgers[method].floor if method in floors else None
-        comparison = bounds.compared(method, asked.answers[method], found, floor, tied)
+        comparison = bounds.compared(output, asked.answers[method], found, floor, tied)
+        if comparison.hanging is not None:
+            part = comparison.hanging[:ordinary]
+            hanging[: len(part)] |= part
         ledgers[method].add(
             replace(
                 comparison,
@@ -127,19 +136,19 @@ def prove(
         if scope.whole:
             again = again.settled(pipeline, signature, floors, scope)
             rows = twin.tensors.of(signature.given(again.frame))
-            held = Bounds.of(scope, rows, again.sizes)
+            held = Bounds.of(scope, rows, again.sizes, shaken)
         for output, found in zip(manifest.outputs, _in_batches(twin, manifest.outputs, rows, again.sizes), strict=True):
             compare(output, found, again, held)
-    canaries = Canaries.drawn(pipeline, signature, twin, tables, _few(CANARIES, manifest), floors, scope)
+    canaries = Canaries.drawn(pipeline, signature, twin, tables, _few(CANARIES, manifest), floors, scope, shaken)
     rows = twin.tensors.of(signature.given(canaries.frame))
-    bounds = Bounds.of(scope, rows, (len(rows),))
+    bounds = Bounds.of(scope, rows, (len(rows),), shaken)
     sound = np.ones(len(rows), bool)
     for output in manifest.outputs:
         method, ledger = output.method, ledgers[output.method]
         # What a model is asked before it serves belongs to the proof, or there were bundles that nobody could load.
         wanted, found = canaries.answers[method], twin.answers(output, rows)
         tied = bounds.tied(canaries.answers, floors) if output.labels else None
-        ledger.add(bounds.compared(method, wanted, found, ledger.floor if method in floors else None, tied))
+        ledger.add(bounds.compared(output, wanted, found, ledger.floor if method in floors else None, tied))
         if method in scope.rowwise:
             ledger.floor = max(ledger.floor, float(bounds.terms[method].max(initial=0.0)) / 1000)
         if method in floors:  # the model itself measures against the floor alone
@@ -148,9 +157,21 @@ def prove(
     outputs = {method: ledger.proof() for method, ledger in ledgers.items()}
     largest = max(ledger.excess for ledger in ledgers.values())
     if not largest <= allowed:
-        raise ParityError(_failure(outputs, largest, allowed, scope), _worst(frame, excess))
-    # Without an excuse: at level bit a label that differs is no tie.
-    level = "bit" if all(o.identical == o.rows for o in outputs.values()) else "ulp" if largest <= ULP else "tolerance"
+        rounding = not any(ledger.unexplained for ledger in ledgers.values())
+        raise ParityError(
+            _failure(outputs, largest, allowed, scope, rounding), _worst(frame, excess), rounding=rounding
+        )
+    if hanging.mean() > HANGING:
+        raise ParityError(
+            f"expected answers that do not hang on a rounding, found that those to {hanging.sum():,} of {ordinary:,} "
+            "rows of the sample do: a step compares numbers that differ by the last bits of what was multiplied before "
+            "it; leave out columns that are constant or follow from others, or compare before multiplying",
+            frame.iloc[np.flatnonzero(hanging)[:SHOWN]].to_string(max_cols=12),
+            rounding=True,
+        )
+    # Without an excuse: at level bit a label that differs is no tie, and no operation has the processor's own bits.
+    exact = not shaken.rounds and all(o.identical == o.rows for o in outputs.values())
+    level = "bit" if exact else "ulp" if largest <= ULP else "tolerance"
     tolerated = 0.0 if level == "bit" else ULP if level == "ulp" else allowed
     same_as_json(twin, signature, frame, given, _few(BODIES, manifest))
     if elsewhere is not None:
@@ -216,9 +237,10 @@ def _unproven(graph: bytes) -> Proof:
     return Proof("bit", 0.0, 0, {}, (), {}, Canary((), {}), 0, {}, hashlib.sha256(graph).hexdigest())
 
 
-def _failure(outputs: dict[str, OutputProof], largest: float, allowed: float, scope: Scope) -> str:
+def _failure(outputs: dict[str, OutputProof], largest: float, allowed: float, scope: Scope, rounding: bool) -> str:
     labels = sum(output.label_mismatches for output in outputs.values())
     found = f"{labels:,} labels differ" if labels else f"they differ by up to {largest:.3g} of their magnitude"
+    found += ", no more than roundings on their way come to" if rounding else ""
     through = f"; {', '.join(scope.fallbacks)} went through skl2onnx" if scope.fallbacks else ""
     hint = "" if labels else f" (--tolerance {largest:.1g} would allow it, and the proof would say so)"
     return f"expected the twin's answers within {allowed:g} of the pipeline's, found that {found}{through}{hint}"

@@ -25,8 +25,8 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
         deviation the terms are those of its variance, over the deviation.
     label_mismatches: rows with another label that is no tie; any is a failure.
     ties: at level ulp, rows with another label whose two best scores lie within the bound of each other, and rows
-        in which the pipeline chooses among equals as the processor has it, and the twin the first; and rows in which
-        a choice among training rows, or what they are weighed by, hangs on a rounding.
+        in which the pipeline chooses among equals as the processor has it, and the twin the first; and rows whose
+        answer hangs on a rounding: that of distances, or one before a comparison.
     saturated: rows of logarithms of probabilities or densities so near to one or zero that they are within the bound
         as what they are the logarithms of only.
     """
@@ -57,8 +57,9 @@ class Canary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Proof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What was compared, and how it came out.
 
-    level: ``bit`` where every number of every method has the same bits, ``ulp`` where the differences stay within
-        1e-12 of max(expected, floor) in magnitude, ``tolerance`` where the caller allowed more.
+    level: ``bit`` where every number of every method has the same bits and no operation of the graph has the
+        processor's own, ``ulp`` where the differences stay within 1e-12 of max(expected, floor) in magnitude,
+        ``tolerance`` where the caller allowed more.
     tolerance: the relative difference that was allowed; 0 at level bit.
     rows: distinct rows that were put to both.
     probes: how many of them by kind.

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
+from numpy.typing import NDArray
 from sklearn.neighbors import KernelDensity, NearestCentroid
 from sklearn.neighbors._kd_tree import KDTree
 from spox import Var
@@ -17,13 +18,18 @@ from .matrix import Matrix
 from .metrics import from_reduced, named, reduced_distances
 
 
+def _in_units(model: Any, x: Matrix) -> tuple[Var, NDArray[np.float64]]:
+    """The rows and the centroids in units of the spread within classes."""
+    spread = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
+    return op.div(x.tensor, constant(spread)), model.centroids_ / spread
+
+
 def _discriminant(model: Any, x: Matrix) -> Var:
     """The negative squared distance to each centroid in units of the spread within classes, and twice the logarithm
     of the class's prior: [N, classes] (The Elements of Statistical Learning, 18.2)."""
 
     def make() -> Var:
-        spread = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
-        tensor, centroids = op.div(x.tensor, constant(spread)), model.centroids_ / spread
+        tensor, centroids = _in_units(model, x)
         if model.metric == "manhattan":
             distances = reduced_distances(tensor, centroids, "manhattan", {})
         else:
@@ -36,13 +42,22 @@ def _discriminant(model: Any, x: Matrix) -> Var:
     return scores
 
 
+def _held_to_squares(model: Any, x: Matrix, answer: Var) -> Var:
+    """The answer, and the proof told that it is what is left of squares: scikit-learn multiplies x.x - 2 x.c + c.c, and
+    of a row far out the distances to all centroids are nearly the same."""
+    tensor, centroids = _in_units(model, x)
+    rows = op.reduce_sum_square(tensor, op.const(np.array([1])), keepdims=1)
+    x.scope.adds_up(answer, op.add(rows, constant(np.square(centroids).sum(axis=1).max())), alone=True)
+    return answer
+
+
 @lowers(NearestCentroid, method="decision_function")
 def centroid_decision(model: NearestCentroid, x: Matrix) -> Var:
     scores = _discriminant(model, x)
     if len(model.classes_) > 2:
-        return scores
+        return _held_to_squares(model, x, scores)
     first, second = op.split(scores, num_outputs=2, axis=1)
-    return scalar(op.sub(second, first))
+    return _held_to_squares(model, x, scalar(op.sub(second, first)))
 
 
 @lowers(NearestCentroid, method="predict")
@@ -62,7 +77,7 @@ def centroid_log_probabilities(model: NearestCentroid, x: Matrix) -> Var:
     scores = _discriminant(model, x)
     likelihood = op.sub(scores, op.reduce_max(scores, op.const(np.array([1])), keepdims=1))
     total = op.reshape(row_sum(op.exp(likelihood), len(model.classes_)), op.const(np.array([-1, 1])))
-    return op.sub(likelihood, op.log(total))
+    return _held_to_squares(model, x, op.sub(likelihood, op.log(total)))
 
 
 @lowers(NearestCentroid, method="predict_proba")

@@ -8,6 +8,7 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.utils._mask import _get_mask
 from spox import Var
 
 from . import lower, lowers
@@ -20,7 +21,8 @@ NEVER = -2.0
 @lowers(SimpleImputer, method="transform")
 def simple_imputer(imputer: SimpleImputer, x: Matrix) -> Matrix:
     statistics = list(imputer.statistics_)
-    kept = [index for index, fill in enumerate(statistics) if imputer.keep_empty_features or not is_missing(fill)]
+    empty = _get_mask(imputer.statistics_, np.nan)  # None is a value like another where NaN is what is missing
+    kept = [index for index in range(len(statistics)) if imputer.keep_empty_features or not empty[index]]
     numeric = [index for index in kept if isinstance(x.columns[index], Number) and _is_number(statistics[index])]
     filled: dict[int, Column] = {}
     if numeric:

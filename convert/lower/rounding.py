@@ -14,13 +14,13 @@ from spox import Var
 from .distances import constant
 from .metrics import nan_terms
 
-__all__ = ["LARGEST", "ROUNDING", "choice_hangs", "of_gaps", "of_root", "weighed"]
+__all__ = ["LARGEST", "LOOSE", "ROUNDING", "choice_hangs", "of_gaps", "of_root", "weighed"]
 
 ROUNDING = 1e-15
 """A few roundings: how far a sum may be off, of the magnitudes of its terms; what level ulp allows (``adds_up``)."""
 LARGEST = float(np.finfo(np.float64).max)
 LOOSE = 1e-3
-"""How far a mean may be off, of its largest vote, before nothing is left to hold it to."""
+"""How far an answer may be off, of its magnitude (a mean: of its largest vote), before nothing is left to hold to."""
 EXACT = 2.0**53
 """Whole numbers up to here are float64s, and so are their sums in any order."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import onnx
 import spox
 from numpy.typing import NDArray
 from spox import Var
@@ -44,6 +45,7 @@ class Scope:
         be.
     logged: the same by method.
     gauge: the graph that says how large they are, by method; None where no answer is such a sum.
+    model: the twin's graph, with stand-ins for its tree ensembles; None until it is built.
     asked: the graph of the matrices that tree ensembles ask, by their Var's id; None where all ask the request's.
     left_out: the methods that the pipeline has and the twin has not, each with why.
     ensembles: the attributes of the graph's tree ensembles, kept out of it until its bytes are made (``packed``).
@@ -67,6 +69,7 @@ class Scope:
     logarithms: list[tuple[Var, float]] = field(default_factory=list)
     logged: dict[str, float] = field(default_factory=dict)
     gauge: bytes | None = None
+    model: onnx.ModelProto | None = None
     asked: bytes | None = None
     left_out: dict[str, str] = field(default_factory=dict)
     ensembles: list[Ensemble] = field(default_factory=list)

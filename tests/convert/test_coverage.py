@@ -28,10 +28,11 @@ ESTIMATORS = {
 HEAD = """# What converts
 
 Every estimator of scikit-learn {version} with an inference method for new rows, at its defaults, as the tests find it
-(`tests/convert/test_coverage.py`; the tests beside it vary the parameters). *bit*: identical bits on every probe;
-*ulp*: within 1e-12; where an answer is a sum of terms that cancel, of a thousandth of those. *together*: scikit-learn's
-answer to a row depends on the rows beside it, and so does the twin's: batches are compared with batches, and a
-request's rows are answered in one run, with no other's.
+(`tests/convert/test_coverage.py`; the tests beside it vary the parameters). *bit*: identical bits on every probe, by
+operations that have the same on every processor; *ulp*: within 1e-12, as where matrices are multiplied or a logarithm
+is taken; where an answer is a sum of terms that cancel, of a thousandth of those. *together*: scikit-learn's answer to
+a row depends on the rows beside it, and so does the twin's: batches are compared with batches, and a request's rows are
+answered in one run, with no other's.
 """
 
 

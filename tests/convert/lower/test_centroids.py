@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.neighbors import KernelDensity, NearestCentroid
 
@@ -30,6 +31,15 @@ def test_nearest_centroid(metric: Any, priors: Any, shrink: Any) -> None:
 def test_a_pair_of_classes(priors: Any) -> None:
     model = NearestCentroid(priors=priors).fit(X, X[:, 1] > 0.2)
     assert set(levels(twin_of(model, X))) == METHODS
+
+
+def test_differences_of_squares_are_held_to_the_squares() -> None:
+    """A frame's rows do not lie one after the other, and NumPy adds their squares in another order: far out that is
+    much of what parts two distances."""
+    frame = pd.DataFrame(np.random.default_rng(16).normal(size=(120, 9)), columns=[f"x{index}" for index in range(9)])
+    twin = twin_of(NearestCentroid().fit(frame, frame["x1"] > 0.2), frame)
+    assert twin.proof.level == "ulp"
+    assert twin.proof.outputs["predict_log_proba"].terms > 0
 
 
 @pytest.mark.parametrize("kernel", ["gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine"])

@@ -128,6 +128,14 @@ def test_an_imputer_of_the_one_marker_does_not_see_the_other(missing: Any, marke
     twin_of(make_pipeline(indicator).fit(cells), cells)
 
 
+def test_none_may_be_what_is_most_frequent() -> None:
+    """To an imputer of NaN it is a value like another, and its column no empty one."""
+    cells = np.array([["x"], [None], [None], ["y"]] * 10, object)
+    imputer = SimpleImputer(strategy="most_frequent", add_indicator=True)
+    assert imputer.fit(cells).statistics_.tolist() == [None]
+    twin_of(make_pipeline(imputer, OneHotEncoder(handle_unknown="ignore")).fit(cells), cells)
+
+
 def test_a_number_among_strings_may_be_filled_with_a_string() -> None:
     """The columns are objects to the imputer, and what was missing is a category to the encoder."""
     frame = pd.DataFrame({"city": ["Ulm", "Köln", None] * 20, "floor": [1, 2, 3] * 20})

@@ -12,8 +12,10 @@ from sklearn.pipeline import make_pipeline
 
 from convert import settled
 from convert.bounds import Bounds
+from convert.build import Twin
 from convert.errors import ParityError, UnsupportedError
 from convert.lower import knn_imputer, metrics
+from convert.shaken import Shaken
 from tests.convert.drawn.tables import Column, Table
 
 from .samples import BINARY, GAPS
@@ -89,13 +91,18 @@ RESIDUE = Table(
 """With 0.1 in a column: a distance of nothing becomes the root of a rounding."""
 
 
+def bounds_of(twin: Twin, rows: Any) -> Bounds:
+    model = model_of(twin)
+    return Bounds.of(twin.scope, model.tensors.of(rows), (len(rows),), Shaken(model, twin.graph, twin.scope))
+
+
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
 def test_what_hangs_on_the_rounding_of_a_distance_is_a_tie(weights: Any) -> None:
     twin = twin_of(KNNImputer(n_neighbors=3, weights=weights, add_indicator=True).fit(RESIDUE), RESIDUE)
     proof = twin.proof.outputs["transform"]
     assert twin.proof.level == "ulp"
     assert 0 < proof.ties <= proof.rows - proof.identical
-    held = Bounds.of(twin.scope, model_of(twin).tensors.of(RESIDUE), (len(RESIDUE),))
+    held = bounds_of(twin, RESIDUE)
     assert not held.undecided[RESIDUE.notna().all(axis=1)].any()
 
 
@@ -103,7 +110,7 @@ def test_what_hangs_on_the_rounding_of_a_distance_is_a_tie(weights: Any) -> None
 def test_nothing_hangs_on_it_between_whole_numbers(weights: Any) -> None:
     """Their distances are exact: of equals the first must be taken."""
     twin = twin_of(KNNImputer(n_neighbors=2, weights=weights).fit(WHOLE), WHOLE)
-    assert not Bounds.of(twin.scope, model_of(twin).tensors.of(WHOLE), (len(WHOLE),)).undecided.any()
+    assert not bounds_of(twin, WHOLE).undecided.any()
 
 
 def test_a_weighted_mean_is_held_to_the_rounding_of_its_distances() -> None:

@@ -271,3 +271,12 @@ def test_an_outlier_label_is_taken_for_a_place() -> None:
         model = RadiusNeighborsClassifier(1.0, metric="manhattan", algorithm="brute", outlier_label=label)
         twin = twin_of(model.fit(X[:80], classes[:80]), X[80:])
         assert set(levels(twin)) == {"predict", "predict_proba"}
+
+
+def test_roots_of_distances_have_bits_of_their_own() -> None:
+    """NumPy's, though none are to be seen: a training row itself is at no distance, and far out all are alike."""
+    rows, fresh = X[:, :1] * 1e30, X[::-1, 1:2] * 1e30
+    model = KNeighborsRegressor(3, p=3, weights="distance").fit(rows, Y)
+    twin = twin_of(model, rows)
+    assert twin.proof.level == "ulp"
+    np.testing.assert_allclose(model_of(twin).predict(fresh), model.predict(fresh), rtol=1e-12)
