@@ -11,6 +11,8 @@ import msgspec
 import numpy as np
 import spox
 
+from runtime.dates import NANOSECONDS, span
+from runtime.drift import RANGED
 from runtime.manifest import STD, Category, Feature, Manifest, Output, protocol_of
 from runtime.proof import Proof
 
@@ -20,7 +22,7 @@ from .culprit import culprit
 from .errors import ConvertError, ParityError, UnsupportedError
 from .lower import gives_std, lacking, lower, offered
 from .lower.labels import Labels
-from .lower.matrix import Categorical, Column, Matrix, Number, Raw, Scope
+from .lower.matrix import Categorical, Column, Date, Matrix, Number, Raw, Scope
 from .lower.packed import serialize
 from .order import note_order
 from .portable import portable as portable_graph
@@ -262,6 +264,8 @@ def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any
     for feature in signature.features:
         if feature.position is None:
             columns.append(Categorical(-1, feature.name))  # dropped before anybody can look at it
+        elif feature.kind == "date":
+            columns.append(Date(feature.position, str(feature.unit)))
         elif feature.kind == "category":
             columns.append(Categorical(feature.position, feature.name, signature.marker(feature)))
         else:
@@ -285,6 +289,9 @@ def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
 
 
 def _with_table(feature: Feature, scope: Scope) -> Feature:
+    if feature.kind == "date":
+        known = () if feature.unknown else tuple(sorted(scope.times.get(int(feature.position or 0), ())))
+        return msgspec.structs.replace(feature, categories=known, unknown=feature.unknown or not known)
     table = scope.tables.get(feature.position, {}) if feature.position is not None else {}
     # Where none is told apart from another all are unseen, and the pipeline has taken them.
     return msgspec.structs.replace(
@@ -293,13 +300,17 @@ def _with_table(feature: Feature, scope: Scope) -> Feature:
 
 
 def _with_rules(feature: Feature, scope: Scope) -> Feature:
-    """A column that a vectoriser reads is no category, or not only one."""
+    """A column that a vectoriser reads is no category, or not only one; and one whose times become nanoseconds takes
+    what these can count."""
+    if feature.position in scope.nanoseconds:
+        low, high = span(feature)
+        return msgspec.structs.replace(feature, range=(max(low, NANOSECONDS[0]), min(high, NANOSECONDS[1])))
     rules = tuple(rule for rule, _ in scope.texts.get(feature.position, ())) if feature.position is not None else ()
     return msgspec.structs.replace(feature, kind="text", rules=rules) if rules else feature
 
 
 def _within_seen(feature: Feature) -> Feature:
-    return msgspec.structs.replace(feature, range=feature.seen) if feature.kind == "number" else feature
+    return msgspec.structs.replace(feature, range=feature.seen) if feature.kind in RANGED else feature
 
 
 def _plain(label: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 
-from . import arrays
+from . import arrays, times
 from .traced import FRAMES, PROPERTIES, Traced, Untraceable
 from .ufuncs import numeric
 
@@ -43,6 +43,7 @@ class _Located:
         return self._frame[columns]
 
 
+PROPERTIES["dt"] = times.Dt
 PROPERTIES["loc"] = lambda x: _Located(x, named=True)
 PROPERTIES["iloc"] = lambda x: _Located(x, named=False)
 
@@ -69,12 +70,16 @@ def clip(x: Traced, lower: Any = None, upper: Any = None, **_: Any) -> Any:
 
 @_method("fillna")
 def fillna(x: Traced, value: Any = None, **_: Any) -> Traced:
+    if x.of_times:
+        return times.filled(x, value)
     if isinstance(value, dict):
         value = np.array([value.get(name, np.nan) for name in x.names or ()], np.float64)
     return arrays.filled(x, value)
 
 
 def _missing(x: Traced) -> Traced:
+    if x.of_times:
+        return x.like(times.missing(x))
     return x.like(op.isnan(numeric(x.tensor)))
 
 

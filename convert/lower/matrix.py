@@ -26,7 +26,20 @@ from ..errors import UnsupportedError
 from .packed import Ensemble
 from .sparse import Sparse, joined
 
-__all__ = ["MISSING", "UNKNOWN", "Categorical", "Column", "Lookup", "Matrix", "Monotone", "Number", "Raw", "Scope"]
+__all__ = [
+    "MISSING",
+    "UNKNOWN",
+    "Categorical",
+    "Column",
+    "Date",
+    "Lookup",
+    "Matrix",
+    "Monotone",
+    "Number",
+    "Raw",
+    "Scope",
+    "Time",
+]
 
 Floats = NDArray[np.float64]
 
@@ -51,10 +64,16 @@ class Monotone:
 
     apply: vectorised, float64 to float64 (or float32), with the very operations that scikit-learn does, so that it
         gives the same bits; on NaN it gives what scikit-learn's step gives.
+    single: where the step's numbers have more digits than float64, what becomes of them in float32, rounded once.
     """
 
     apply: Callable[[Floats], NDArray[Any]]
     rising: bool = True
+    single: Monotone | None = None
+
+
+FLOAT32 = Monotone(lambda values: np.asarray(values, np.float32))
+"""The cast by which scikit-learn's trees see their input."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +84,8 @@ class Raw:
     steps: tuple[Monotone, ...] = ()
 
     def then(self, step: Monotone) -> Raw:
-        return Raw(self.source, (*self.steps, step))
+        single = self.steps[-1].single if self.steps and step is FLOAT32 else None
+        return Raw(self.source, (*self.steps, step) if single is None else (*self.steps[:-1], single))
 
     def __call__(self, values: Floats) -> Floats:
         with np.errstate(all="ignore"):
@@ -132,7 +152,32 @@ class Categorical:
         return value
 
 
-Column = Number | Categorical
+@dataclass(frozen=True)
+class Date:
+    """A column of the request that holds times: microseconds since 1970, NaN where missing.
+
+    unit: of the datetime64 that the pipeline has of it.
+    """
+
+    source: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class Time:
+    """A column of times that were computed, or of how long it is from one to another.
+
+    whole: microseconds, int64 [N, 1]; anything where it is missing. missing: bool [N, 1].
+    unit: of what pandas has of it. length: whether it is a timedelta.
+    """
+
+    whole: Var
+    missing: Var
+    unit: str
+    length: bool = False
+
+
+Column = Number | Categorical | Date | Time
 
 
 @dataclass
@@ -158,6 +203,9 @@ class Scope:
     logged: the same by method.
     gauge: the graph that says how large they are, by method; None where no answer is such a sum.
     asked: the graph of the matrices that tree ensembles ask, by their Var's id; None where all ask the request's.
+    times: by column of times, those in microseconds that all encoders of it know.
+    nanoseconds: the columns of times in another unit that stand in an array of nanoseconds, where NumPy lets what int64
+        cannot count turn over without a word.
     left_out: the methods that the pipeline has and the twin has not, each with why.
     ensembles: the attributes of the graph's tree ensembles, kept out of it until its bytes are made (``packed``).
     """
@@ -181,6 +229,8 @@ class Scope:
     logged: dict[str, float] = field(default_factory=dict)
     gauge: bytes | None = None
     asked: bytes | None = None
+    times: dict[int, set[float]] = field(default_factory=dict)
+    nanoseconds: set[int] = field(default_factory=set)
     left_out: dict[str, str] = field(default_factory=dict)
     ensembles: list[Ensemble] = field(default_factory=list)
     regrown: bool = False
@@ -304,12 +354,16 @@ class Matrix:
 
     @functools.cached_property
     def _numbers(self) -> tuple[Number, ...]:
+        if any(isinstance(column, Date | Time) for column in self.columns):
+            from .dates import numbered  # it makes numbers of this file's
+
+            return numbered(self).numbers()
         for column in self.columns:
             if isinstance(column, Categorical):
                 raise UnsupportedError(
                     f"expected numbers, found the categories of column {column.name!r}: encode them first"
                 )
-            if column.fill is not MISSING:
+            if isinstance(column, Number) and column.fill is not MISSING:
                 raise UnsupportedError(
                     f"expected numbers, found {column.fill!r} in the place of missing ones: encode them first"
                 )
