@@ -12,7 +12,7 @@ from runtime.dates import span
 from runtime.manifest import Feature
 
 from .changed import taken_in
-from .dates import ends, known_only
+from .dates import ends
 from .reference import Signature, methods_of
 
 __all__ = ["ASKED", "UNSEEN", "accepted"]
@@ -44,7 +44,6 @@ def accepted(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
     missing = ask({feature.name: signature.marker(feature) for feature in live})
     unknown = ask(dict.fromkeys(categories, UNSEEN))
     dates = {f.name: (f, signature.frame[signature.columns[f.name]]) for f in live if f.kind == "date"}
-    strict = known_only(ask, dates)
     if not _same_beside(pipeline, signature, methods_of(pipeline)[0], unknown):
         unknown = set()
     wide = _of_both_signs(ask, numbers, LARGEST)
@@ -64,8 +63,7 @@ def accepted(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
 
     def bounds_of(feature: Feature) -> dict[str, Any]:
         if feature.kind == "date":
-            free = feature.name in strict or times[feature.name] == span(feature)
-            return {} if free else {"range": times[feature.name]}
+            return {} if times[feature.name] == span(feature) else {"range": times[feature.name]}
         seen = feature.seen or (0.0, 0.0)
         # Zero is tried for what takes no negative number; what was seen is taken in any case.
         lowest = min(low.get(feature.name, seen[0]), seen[0])
@@ -79,7 +77,7 @@ def accepted(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
             feature,
             missing=feature.name in missing,
             infinite=feature.name in infinite,
-            unknown=feature.name in unknown or (feature.kind != "category" and feature.name not in strict),
+            unknown=feature.name in unknown or feature.kind != "category",
             **bounds_of(feature),
         )
         for feature in signature.features

@@ -290,8 +290,8 @@ def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
 
 def _with_table(feature: Feature, scope: Scope) -> Feature:
     if feature.kind == "date":
-        known = () if feature.unknown else tuple(sorted(scope.times.get(int(feature.position or 0), ())))
-        return msgspec.structs.replace(feature, categories=known, unknown=feature.unknown or not known)
+        known = () if feature.unknown or feature.position is None else tuple(sorted(scope.times[feature.position]))
+        return msgspec.structs.replace(feature, categories=known)
     table = scope.tables.get(feature.position, {}) if feature.position is not None else {}
     # Where none is told apart from another all are unseen, and the pipeline has taken them.
     return msgspec.structs.replace(
@@ -300,8 +300,10 @@ def _with_table(feature: Feature, scope: Scope) -> Feature:
 
 
 def _with_rules(feature: Feature, scope: Scope) -> Feature:
-    """A column that a vectoriser reads is no category, or not only one; and one whose times become nanoseconds takes
-    what these can count."""
+    """A column that a vectoriser reads is no category, or not only one. Of times an encoder may take only those that it
+    knows, and where they become nanoseconds they are within what these can count."""
+    if feature.position in scope.known_only:
+        return msgspec.structs.replace(feature, unknown=False, range=None)
     if feature.position in scope.nanoseconds:
         low, high = span(feature)
         return msgspec.structs.replace(feature, range=(max(low, NANOSECONDS[0]), min(high, NANOSECONDS[1])))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from runtime.dates import STEPS, span
 from runtime.manifest import Feature
 
-__all__ = ["between", "cells", "ends", "known_only", "near", "odd", "taken", "written"]
+__all__ = ["between", "cells", "ends", "near", "odd", "taken", "written"]
 
 Floats = NDArray[np.float64]
 
@@ -20,23 +20,8 @@ EPOCH = datetime(1970, 1, 1)
 YEARS = (1, 1600, 1678, 1684, 1752, 1900, 1969, 1970, 1999, 2000, 2001, 2023, 2024, 2038, 2100, 2255, 2261, 9999)
 """Leap years and others, of each rule, and the ends of what clocks and float64 can count."""
 DAYS = ((1, 1), (1, 31), (2, 28), (2, 29), (3, 1), (6, 30), (7, 1), (12, 31))
-TRIED = 8
 ENDS = ((datetime(1684, 1, 1), datetime(2255, 1, 1)), (datetime(1900, 1, 1), datetime(2100, 1, 1)))
 """The first and the last time that are tried in turn, where a pipeline refuses what the unit can hold."""
-
-
-def known_only(
-    ask: Callable[[Mapping[str, Any]], set[str]], columns: Mapping[str, tuple[Feature, pd.Series]]
-) -> set[str]:
-    """The columns of times in which the pipeline takes none that it has not seen: of some within the sample's range it
-    takes hardly any. Parameters as of ``ends``."""
-    rng = np.random.default_rng(0)
-    taken_: dict[str, int] = dict.fromkeys(columns, 0)
-    for _ in range(TRIED):
-        times = {name: np.array([between(feature, rng)]) for name, (feature, _) in columns.items()}
-        for name in ask({name: cells(columns[name][1], time)[0] for name, time in times.items()}):
-            taken_[name] += 1
-    return {name for name, count in taken_.items() if count < TRIED}
 
 
 def ends(ask: Callable[[Mapping[str, Any]], set[str]], columns: Mapping[str, tuple[Feature, pd.Series]]) -> Any:

@@ -158,7 +158,7 @@ class _Maker:
     def numbers(self) -> Iterator[_Change]:
         """One column at a time: its smallest and largest, what lies beside them, and odd numbers or times."""
         for feature in self._live:
-            if feature.kind == "date":
+            if feature.kind == "date" and feature.unknown:
                 times = odd(feature)
                 yield self._change(feature, self._cells(feature, times[_taken(feature, times)]))
             if feature.kind != "number":

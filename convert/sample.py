@@ -1,5 +1,6 @@
 """A sample becomes columns: what kind each is of, and its values as the pipeline is to see them."""
 
+import datetime
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,6 +34,11 @@ EXACT = 2**53
 
 TEXT = "text"
 """The name of the only column of a sample of texts that has no name."""
+
+ZONE = (
+    "expected dates and times without a zone, found some with one in column {name!r}: train it on "
+    'column.dt.tz_convert("UTC").dt.tz_localize(None), and give times in UTC'
+)
 
 _UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
 """What the runtime's JSON decoder allows in no field's name."""
@@ -143,19 +149,26 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
         return "number", objects.astype(np.float64)
     if kinds and kinds <= {bool, np.bool_}:
         return "boolean", objects.astype(np.float64) if objects.isna().any() else objects.astype(bool)
+    if kinds and all(issubclass(kind, datetime.date) for kind in kinds):
+        return "date", _times_of_objects(objects, name)
     if all(issubclass(kind, str | bool | int | float | np.generic) for kind in kinds):
         return "category", objects
     found = ", ".join(sorted(kind.__name__ for kind in kinds))
     raise SampleError(f"expected numbers, strings or booleans, found {found} in column {name!r}")
 
 
+def _times_of_objects(objects: pd.Series, name: str) -> pd.Series:
+    """Python's own dates and times as datetime64."""
+    known = objects.dropna()
+    if any(getattr(value, "tzinfo", None) is not None for value in known):
+        raise SampleError(ZONE.format(name=name))
+    return _times(objects.mask(objects.isna(), pd.NaT).astype("datetime64[us]"), name)
+
+
 def _times(values: pd.Series, name: str) -> pd.Series:
     """A column of times as datetime64, if the runtime can say each of them exactly."""
     if zone_of(values) is not None:
-        raise SampleError(
-            f"expected dates and times without a zone, found some with one in column {name!r}: train it on "
-            'column.dt.tz_convert("UTC").dt.tz_localize(None), and give times in UTC'
-        )
+        raise SampleError(ZONE.format(name=name))
     plain = values.astype(f"datetime64[{getattr(values.dtype, 'unit', 's')}]") if _is_arrow(values) else values
     try:
         microseconds(plain)

@@ -78,6 +78,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         refusal = _refusal(pipeline, dicts)
         signature = dicts if refusal is None else signature
     signature = _in_unit_of(signature, sample)
+    _check_times(pipeline, signature, frame)
     refusal = _refusal(pipeline, signature, rows=len(frame))
     if refusal is not None:
         path = culprit(pipeline, signature.given(signature.frame), _raises)
@@ -99,6 +100,26 @@ def _column(values: pd.Series, name: str, *, dropped: bool) -> tuple[Any, pd.Ser
             raise
         return "category", values.astype(str)
     return ("category", values.astype(str)) if dropped and found[0] == "date" else found
+
+
+def _check_times(pipeline: Any, signature: Signature, frame: pd.DataFrame) -> None:
+    """Raise SampleError where Python's own dates, in columns of objects, are not to the pipeline what datetime64 is."""
+    columns = [
+        name for name in frame.columns if frame[name].dtype == object and signature.frame[name].dtype.kind == "M"
+    ]
+    if not columns:
+        return
+    few = signature.frame.iloc[:ASKED]
+    for method in methods_of(pipeline):
+        try:
+            own = signature.ask(pipeline, method, _with(few, frame.iloc[:ASKED], columns))
+        except Exception:  # it takes datetime64 alone, or a method is without an answer
+            return
+        if _refusal(pipeline, signature) or not _equal(own, signature.ask(pipeline, method, few)):
+            raise SampleError(
+                f"expected dates and times that the pipeline takes as datetime64, found Python's own in column "
+                f"{str(columns[0])!r}, of which it makes something else: train it on pd.to_datetime(column)"
+            )
 
 
 def _in_unit_of(signature: Signature, sample: Any) -> Signature:

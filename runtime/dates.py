@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .cells import KINDS, is_missing, objects
 from .errors import InputError
-from .manifest import Feature
+from .manifest import YEARS, Feature
 
 __all__ = ["PATTERN", "STEPS", "iso", "middle_time", "span", "time_of", "times", "words", "zone_of"]
 
@@ -23,8 +23,6 @@ PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
 """How a date or time is best written; ``datetime.fromisoformat`` reads some more forms of ISO 8601."""
 
 EPOCH = datetime(1970, 1, 1)
-YEARS = (-62_135_596_800_000_000.0, 253_402_300_799_000_000.0)
-"""The first second of the year 1 and the last of the year 9999."""
 NANOSECONDS = (-9_223_372_036_854_774.0, 9_223_372_036_854_774.0)
 """What int64 can count in nanoseconds: from 1677-09-21 to 2262-04-11."""
 EXACT = 2**53
@@ -90,7 +88,8 @@ def time_of(feature: Feature) -> Callable[[object], float]:
                 found = read(value)
             except ValueError as error:
                 raise InputError(path, "expected a date or time in ISO 8601, got another string") from error
-            if len(value) > 21 and TOO_FINE(value):  # it would be cut to microseconds
+            # It would be cut to microseconds; as it is mostly written there is no room for more.
+            if len(value) > 21 and not (len(value) < 27 and value[19] == ".") and TOO_FINE(value):
                 raise InputError(path, FINE)
         elif value is None:
             return np.nan

@@ -14,7 +14,19 @@ import msgspec
 from .errors import BundleError, ProtocolError
 from .pattern import DEFAULT, check_pattern
 
-__all__ = ["NAME", "PROTOCOL", "STD", "VERSION", "Category", "Feature", "Manifest", "Output", "TextRule", "protocol_of"]
+__all__ = [
+    "NAME",
+    "PROTOCOL",
+    "STD",
+    "VERSION",
+    "YEARS",
+    "Category",
+    "Feature",
+    "Manifest",
+    "Output",
+    "TextRule",
+    "protocol_of",
+]
 
 PROTOCOL = 4
 """The newest protocol that this runtime reads: 1, 2 with texts, 3 where rows must stay together, and 4 with dates."""
@@ -31,6 +43,9 @@ STD = "predict_std"
 Category = str | int | bool | float
 """A category or a class label, as what it is: 1, 1.0, True and "1" are told apart where JSON tells them apart."""
 
+
+YEARS = (-62_135_596_800_000_000.0, 253_402_300_799_000_000.0)
+"""The first second of the year 1 and the last of the year 9999, in microseconds since 1970."""
 
 MOST_GRAM = 32
 """The longest n-gram: a text has as many of each length as it has words, or characters."""
@@ -113,6 +128,11 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     rules: tuple[TextRule, ...] = ()
     unit: Literal["D", "s", "ms", "us", "ns"] | None = None
 
+    @property
+    def all_times(self) -> tuple[Category, ...]:
+        """Of a date every time that is said of it, in microseconds."""
+        return (*self.categories, *(self.seen or ()), *(self.range or ()))
+
 
 class Output(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What one method of the pipeline answers.
@@ -186,6 +206,10 @@ def protocol_of(inputs: Iterable[Feature], whole: bool) -> int:
     return 3 if whole else 2 if any(feature.rules for feature in inputs) else 1
 
 
+def _is_time(value: Category) -> bool:
+    return isinstance(value, int | float) and YEARS[0] <= value <= YEARS[1]
+
+
 class _Protocol(msgspec.Struct):
     protocol: int
 
@@ -218,6 +242,10 @@ def read_manifest(text: bytes, where: str) -> Manifest:
             raise BundleError(f"expected rules for texts and for nothing else in {where}, found {feature.name[:64]!r}")
         if (feature.kind == "date") != (feature.unit is not None):
             raise BundleError(f"expected a unit for dates and for nothing else in {where}, found {feature.name[:64]!r}")
+        if feature.kind == "date" and not all(map(_is_time, feature.all_times)):
+            raise BundleError(
+                f"expected times of the years 1 to 9999 in {where}, found others of {feature.name[:64]!r}"
+            )
         for rule in feature.rules:
             try:
                 rule.check()

@@ -11,6 +11,7 @@ from spox import Var
 
 from runtime.dates import NANOSECONDS, STEPS
 
+from ..errors import UnsupportedError
 from .matrix import Column, Date, Matrix, Monotone, Number, Raw, Scope, Time
 
 __all__ = [
@@ -18,7 +19,7 @@ __all__ = [
     "as_microseconds",
     "counted",
     "in_float32",
-    "known_times",
+    "note_times",
     "numbered",
     "time_cells",
     "times_of",
@@ -85,8 +86,15 @@ def as_microseconds(x: Matrix) -> Matrix:
     """The same with each time as the request's own number: microseconds, NaN where it is missing."""
 
     def raw(column: Column) -> Column:
-        return Number(x.scope.x, column.source, Raw(column.source)) if isinstance(column, Date) else column
+        match column:
+            case Date(source):
+                return Number(x.scope.x, source, Raw(source))
+            case Time():
+                return Number(op.where(column.missing, op.const(np.nan), op.cast(column.whole, to=np.float64)), 0)
+        return column
 
+    if unit_of(x) is None:
+        return x
     return Matrix(x.scope, tuple(map(raw, x.columns)))
 
 
@@ -117,11 +125,24 @@ def unseen_time(known: NDArray[np.datetime64]) -> float:
     return further if further < NANOSECONDS[1] else float(times.min()) - DAY
 
 
-def known_times(scope: Scope, source: int, times: Floats) -> None:
-    """Say that an encoder tells apart these times of a column, in microseconds: where the proof must look."""
-    found = set(times.tolist())
-    scope.times[source] = scope.times.get(source, found) & found
-    scope.edges.setdefault(source, []).append(times)
+def note_times(x: Matrix, known: Sequence[NDArray[Any]], *, known_only: bool) -> None:
+    """Say which times an encoder tells apart, by column: there the proof must look.
+
+    known_only: whether it takes no others. Raises UnsupportedError where that is of times that a step has computed, for
+    then nobody can tell from the request.
+    """
+    for column, times in zip(x.columns, known, strict=True):
+        match column:
+            case Date(source):
+                found = times_of(times)
+                x.scope.times[source] = x.scope.times.get(source, set(found.tolist())) & set(found.tolist())
+                x.scope.edges.setdefault(source, []).append(found)
+                x.scope.known_only |= {source} if known_only else set()
+            case Time() if known_only:
+                raise UnsupportedError(
+                    "expected an encoder that takes times which it has not seen, for these are computed, found one "
+                    'that raises: fit it with handle_unknown="ignore"'
+                )
 
 
 def unit_of(x: Matrix) -> str | None:

@@ -18,9 +18,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from ..narrow import narrowed
-from .dates import known_times, time_cells, times_of, unseen_time
+from .dates import note_times, time_cells, times_of, unseen_time
 from .impute import is_missing
-from .matrix import MISSING, Categorical, Date, Matrix
+from .matrix import MISSING, Categorical, Date, Matrix, Time
 
 __all__ = ["Table", "ask", "plain"]
 
@@ -61,13 +61,11 @@ def ask(encoder: Any, widths: Sequence[int], x: Matrix) -> list[Table]:
         column.marker
         if isinstance(column, Categorical)
         else np.datetime64("NaT")
-        if isinstance(column, Date)
+        if isinstance(column, Date | Time)
         else np.nan
         for column in x.columns
     ]
-    for column, known in zip(x.columns, encoder.categories_, strict=True):
-        if isinstance(column, Date):
-            known_times(x.scope, column.source, times_of(known))
+    note_times(x, encoder.categories_, known_only=getattr(encoder, "handle_unknown", "") == "error")
     return tables_of(encoder, list(zip(encoder.categories_, sentinels, widths, strict=True)))
 
 

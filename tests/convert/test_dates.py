@@ -1,6 +1,7 @@
 """Pipelines of dates and times: proven, and answered from JSON as from frames."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegr
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     KBinsDiscretizer,
     MinMaxScaler,
     OneHotEncoder,
@@ -21,9 +23,11 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeRegressor
 
-from convert import SampleError, UnsupportedError
+from convert import SampleError, UnsupportedError, convert
+from convert.registry import show
 from convert.signature import sign
-from runtime import InputError
+from runtime import InputError, load
+from runtime.dates import iso
 from tests.convert.lower.twins import levels, model_of, twin_of
 
 ROWS = 120
@@ -156,3 +160,55 @@ def test_no_portable_graph() -> None:
     twin = twin_of(make_pipeline(StandardScaler(), Ridge()).fit(frame, Y), frame)
     with pytest.raises(UnsupportedError, match="expected no dates in a portable graph, found those of column 'when'"):
         portable(twin.graph, twin.manifest)
+
+
+def test_pythons_own_dates() -> None:
+    """Objects in the sample, which the pipeline makes datetime64 of itself."""
+    frame = pd.DataFrame({"when": times("s")["when"].dt.date})
+    frame.loc[::10] = None
+    months = FunctionTransformer(lambda X: pd.DataFrame({"month": pd.to_datetime(X["when"]).dt.month}))
+    model = make_pipeline(months, DecisionTreeRegressor(max_depth=3)).fit(frame, Y)
+    twin = model_of(twin_of(model, frame))
+    assert (twin.manifest.inputs[0].kind, twin.manifest.inputs[0].missing) == ("date", True)
+    np.testing.assert_array_equal(twin.predict(frame), model.predict(frame))
+
+
+def test_pythons_own_dates_that_are_categories_are_refused() -> None:
+    frame = pd.DataFrame({"when": times("s")["when"].dt.date})
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge()).fit(frame, Y)
+    with pytest.raises(
+        SampleError, match=r"found Python's own in column 'when', of which it makes something else: tra"
+    ):
+        sign(model, frame)
+    frame.iloc[0, 0] = pd.Timestamp("2026-11-28", tz="UTC")
+    with pytest.raises(SampleError, match="expected dates and times without a zone, found some with one in column 'wh"):
+        sign(model, frame)
+
+
+def test_ranges_may_be_enforced_and_are_shown(tmp_path: Path) -> None:
+    frame = times("us")
+    model = make_pipeline(StandardScaler(), Ridge()).fit(frame, Y)
+    convert(model, frame, tmp_path / "m", version="1", enforce_range=True)
+    first, last = frame["when"].min().isoformat(), frame["when"].max().isoformat()
+    line = next(line for line in show(tmp_path / "m") if "when" in line)
+    assert (
+        line == f"  when: date, may be missing, from {first} to {last} in the sample, refused outside {first} to {last}"
+    )
+    with pytest.raises(InputError, match=f"expected a date or time from {first} to {last}, got one outside"):
+        load(tmp_path / "m").predict_json(b'{"when": "1830-01-01"}')
+
+
+def test_a_function_that_takes_some_times_only() -> None:
+    """What it refuses is found by asking, and refused: pandas counts no more than 292 years in nanoseconds."""
+    frame = times("ns")
+
+    def days(X: Any) -> Any:
+        return (X["when"] - pd.Timestamp("1800-01-01")).dt.days.to_frame()
+
+    twin = model_of(twin_of(make_pipeline(FunctionTransformer(days), StandardScaler()).fit(frame), frame))
+    (feature,) = twin.manifest.inputs
+    assert feature.range is not None
+    assert feature.seen is not None
+    assert (iso(feature.range[0])[:4], feature.range[1]) == ("1677", feature.seen[1])
+    with pytest.raises(InputError, match=r"expected a date or time from 1677-09-21T00:12:43\.145226 to 20"):
+        twin.predict_json(b'{"when": "2100-01-01"}')

@@ -108,6 +108,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("us", pd.Timestamp("2026-11-28", tz="UTC"), ZONED),
     ("us", datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC), ZONED),
     ("us", "2026-11-28T15:16:17.1234567", FINE),
+    ("us", "20261128T151617.1234567", FINE),
+    ("us", "2026-11-28T151617,1234567", FINE),
     ("us", np.datetime64("2026-11-28T15:16:17.123456789"), FINE),
     ("us", pd.Timestamp("2026-11-28T15:16:17.123456789"), FINE),
     ("us", "28.11.2026", "expected a date or time in ISO 8601, got another string"),

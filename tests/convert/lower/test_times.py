@@ -179,6 +179,17 @@ def test_days_since_a_date() -> None:
     assert twin_of(pipeline, frame).proof.level in ("bit", "ulp")
 
 
+def test_days_as_categories() -> None:
+    """An encoder of computed times; one that raises for others is refused, for the request does not say."""
+    frame = times("us", gaps=False)
+    days = FunctionTransformer(lambda X: X["a"].dt.normalize().to_frame("day"))
+    y = RNG.normal(size=ROWS)
+    twin = twin_of(make_pipeline(days, OneHotEncoder(handle_unknown="ignore"), LinearRegression()).fit(frame, y), frame)
+    assert twin.proof.level in ("bit", "ulp")
+    with pytest.raises(UnsupportedError, match="expected an encoder that takes times which it has not seen, for these"):
+        twin_of(make_pipeline(days, OneHotEncoder(), LinearRegression()).fit(frame, y), frame)
+
+
 REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: (pd.Timestamp.now() - X["b"]).dt.days.to_frame(), "it asks what time it is, which a graph cannot"),
     (lambda X: X["b"].dt.month_name().to_frame().isna(), r"it uses \.dt\.month_name"),
