@@ -241,6 +241,7 @@ def build_graph(
         names = tuple(method if len(parts) == 1 else f"{method}_{index}" for index in range(len(parts)))
         named.update(zip(names, parts, strict=True))
         first = answer[0] if isinstance(answer, list) else answer
+        _check_numbers(method, first)
         scope.logged.update((method, floor) for logarithm, floor in scope.logarithms if logarithm is parts[0])
         scope.rowwise.update(method for answer in scope.alone if answer is parts[0])
         terms = scope.terms_of(parts[0])
@@ -286,6 +287,16 @@ def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
         except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError) as error:
             reasons[method] = f"the pipeline raises on its own sample: {(str(error).splitlines() or [repr(error)])[0]}"
     return reasons
+
+
+def _check_numbers(method: str, answer: Any) -> None:
+    """Raise UnsupportedError for an answer of dates or times."""
+    cells = answer.ravel()[:1000] if answer.dtype == object else ()
+    if answer.dtype.kind in "mM" or any(isinstance(cell, datetime.date | datetime.timedelta) for cell in cells):
+        raise UnsupportedError(
+            f"expected numbers or labels as answers, found that {method} answers dates or times: let the pipeline end "
+            "with a step that makes numbers of them"
+        )
 
 
 def _with_table(feature: Feature, scope: Scope) -> Feature:

@@ -37,7 +37,7 @@ class Signature:
     """What goes into a pipeline.
 
     features: in the order of its columns; the tables of categories are still empty.
-    frame: the sample as the reference sees it: float64 numbers, booleans, and categories as they are.
+    frame: the sample as the reference sees it: float64 numbers, booleans, datetime64, and categories as they are.
     named: whether the pipeline was fitted with a DataFrame's names.
     framed: whether it is asked with a DataFrame (else with an ndarray).
     markers: by feature, what stands for a missing category in the sample: None or NaN.

@@ -1,6 +1,6 @@
 """What a function may do with a frame of pandas', or with one of its columns, while it is traced."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,19 @@ def to_numpy(x: Traced, *_: Any, **__: Any) -> Traced:
 @_method("to_frame")
 def to_frame(x: Traced, name: Any = None) -> Traced:
     return Traced(x.matrix, x.scope, names=[name if name is not None else x.names[0] if x.names else 0])
+
+
+@_method("rename")
+def rename(x: Traced, index: Any = None, *, columns: Any = None, **_: Any) -> Traced:
+    """A column by another name, or a frame's columns by others."""
+    x = x.copy()
+    if x.flat:
+        x.names = (index,)
+    elif isinstance(columns, Mapping):
+        x.names = tuple(columns.get(name, name) for name in x.names or ())
+    else:
+        raise Untraceable("it renames otherwise than by a dict of columns")
+    return x
 
 
 @_method("abs")

@@ -212,3 +212,13 @@ def test_a_function_that_takes_some_times_only() -> None:
     assert (iso(feature.range[0])[:4], feature.range[1]) == ("1677", feature.seen[1])
     with pytest.raises(InputError, match=r"expected a date or time from 1677-09-21T00:12:43\.145226 to 20"):
         twin.predict_json(b'{"when": "2100-01-01"}')
+
+
+@pytest.mark.parametrize("passed", ["passthrough", FunctionTransformer(lambda X: X - pd.Timestamp("2020-01-01"))])
+def test_answers_that_are_times_are_refused(passed: Any) -> None:
+    frame = times("us").assign(age=1.0)
+    columns = make_column_transformer((passed, ["when"])).set_output(transform="pandas").fit(frame)
+    with pytest.raises(
+        UnsupportedError, match="expected numbers or labels as answers, found that transform answers da"
+    ):
+        twin_of(columns, frame)

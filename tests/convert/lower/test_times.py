@@ -39,7 +39,7 @@ def fields(X: Any) -> Any:
 
 
 def parts_of_seconds(X: Any) -> Any:
-    return pd.concat([X["a"].dt.microsecond, X["b"].dt.nanosecond], axis=1)
+    return pd.concat([X["a"].dt.microsecond.rename("one"), X["b"].dt.nanosecond], axis=1)
 
 
 def by_column(X: Any) -> Any:
@@ -121,7 +121,7 @@ def kept(X: Any) -> Any:
     X["apart"] = X["a"] - X["b"]
     X["days"] = X["apart"].dt.days
     X["c"] = pd.to_datetime(X["b"]).dt.month.isin([6, 7, 8])
-    return X[["days", "c"]]
+    return X.rename(columns={"c": "summer"})[["days", "summer"]]
 
 
 FUNCTIONS = [
