@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from msgspec.structs import replace as replace_feature
 
+from runtime.dates import span
 from runtime.manifest import Feature
 
 from .changed import taken_in
+from .dates import ends
 from .reference import Signature, methods_of
 
 __all__ = ["ASKED", "UNSEEN", "accepted"]
@@ -39,8 +41,9 @@ def accepted(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
     categories = [feature.name for feature in live if feature.kind == "category"]
     ask = partial(taken_in, pipeline, signature)
 
-    missing = ask({f.name: signature.marker(f) if f.kind == "category" else np.nan for f in live})
+    missing = ask({feature.name: signature.marker(feature) for feature in live})
     unknown = ask(dict.fromkeys(categories, UNSEEN))
+    dates = {f.name: (f, signature.frame[signature.columns[f.name]]) for f in live if f.kind == "date"}
     if not _same_beside(pipeline, signature, methods_of(pipeline)[0], unknown):
         unknown = set()
     wide = _of_both_signs(ask, numbers, LARGEST)
@@ -56,7 +59,11 @@ def accepted(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
             bounds.update({name: values[name] for name in ask(values)})
     low.update(dict.fromkeys(ask({name: 0.0 for name in narrow if name not in low}), 0.0))
 
+    times = ends(ask, dates)
+
     def bounds_of(feature: Feature) -> dict[str, Any]:
+        if feature.kind == "date":
+            return {} if times[feature.name] == span(feature) else {"range": times[feature.name]}
         seen = feature.seen or (0.0, 0.0)
         # Zero is tried for what takes no negative number; what was seen is taken in any case.
         lowest = min(low.get(feature.name, seen[0]), seen[0])

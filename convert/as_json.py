@@ -12,6 +12,7 @@ from runtime.reading import plain
 from runtime.rows import Rows
 
 from . import probes
+from .dates import written
 from .errors import ParityError
 from .reference import Signature
 
@@ -52,6 +53,8 @@ def _nulls(value: Any) -> Any:
 
 
 def _cell(feature: Feature, value: Any) -> Any:
+    if feature.kind == "date":
+        return written(value)
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or value != value:
         return None

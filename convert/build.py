@@ -11,6 +11,8 @@ import msgspec
 import numpy as np
 import spox
 
+from runtime.dates import NANOSECONDS, span
+from runtime.drift import RANGED
 from runtime.manifest import STD, Category, Feature, Manifest, Output, protocol_of
 from runtime.proof import Proof
 
@@ -20,7 +22,7 @@ from .culprit import culprit, overriding
 from .errors import ConvertError, ParityError, UnsupportedError
 from .lower import gives_std, lacking, lower, offered
 from .lower.labels import Labels
-from .lower.matrix import Categorical, Column, Matrix, Number, Raw
+from .lower.matrix import Categorical, Column, Date, Matrix, Number, Raw
 from .lower.packed import serialize
 from .lower.scope import Scope
 from .order import note_order
@@ -240,6 +242,7 @@ def build_graph(
         names = tuple(method if len(parts) == 1 else f"{method}_{index}" for index in range(len(parts)))
         named.update(zip(names, parts, strict=True))
         first = answer[0] if isinstance(answer, list) else answer
+        _check_numbers(method, first)
         scope.logged.update((method, floor) for logarithm, floor in scope.logarithms if logarithm is parts[0])
         scope.rowwise.update(method for answer in scope.alone if answer is parts[0])
         terms = scope.terms_of(parts[0])
@@ -265,6 +268,8 @@ def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any
     for feature in signature.features:
         if feature.position is None:
             columns.append(Categorical(-1, feature.name))  # dropped before anybody can look at it
+        elif feature.kind == "date":
+            columns.append(Date(feature.position, str(feature.unit)))
         elif feature.kind == "category":
             columns.append(Categorical(feature.position, feature.name, signature.marker(feature)))
         else:
@@ -287,7 +292,20 @@ def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
     return reasons
 
 
+def _check_numbers(method: str, answer: Any) -> None:
+    """Raise UnsupportedError for an answer of dates or times."""
+    cells = answer.ravel()[:1000] if answer.dtype == object else ()
+    if answer.dtype.kind in "mM" or any(isinstance(cell, datetime.date | datetime.timedelta) for cell in cells):
+        raise UnsupportedError(
+            f"expected numbers or labels as answers, found that {method} answers dates or times: let the pipeline end "
+            "with a step that makes numbers of them"
+        )
+
+
 def _with_table(feature: Feature, scope: Scope) -> Feature:
+    if feature.kind == "date":
+        known = () if feature.unknown or feature.position is None else tuple(sorted(scope.times[feature.position]))
+        return msgspec.structs.replace(feature, categories=known)
     table = scope.tables.get(feature.position, {}) if feature.position is not None else {}
     # Where none is told apart from another all are unseen, and the pipeline has taken them.
     return msgspec.structs.replace(
@@ -296,13 +314,19 @@ def _with_table(feature: Feature, scope: Scope) -> Feature:
 
 
 def _with_rules(feature: Feature, scope: Scope) -> Feature:
-    """A column that a vectoriser reads is no category, or not only one."""
+    """A column that a vectoriser reads is no category, or not only one. Of times an encoder may take only those that it
+    knows, and where they become nanoseconds they are within what these can count."""
+    if feature.position in scope.known_only:
+        return msgspec.structs.replace(feature, unknown=False, range=None)
+    if feature.position in scope.nanoseconds:
+        low, high = span(feature)
+        return msgspec.structs.replace(feature, range=(max(low, NANOSECONDS[0]), min(high, NANOSECONDS[1])))
     rules = tuple(rule for rule, _ in scope.texts.get(feature.position, ())) if feature.position is not None else ()
     return msgspec.structs.replace(feature, kind="text", rules=rules) if rules else feature
 
 
 def _within_seen(feature: Feature) -> Feature:
-    return msgspec.structs.replace(feature, range=feature.seen) if feature.kind == "number" else feature
+    return msgspec.structs.replace(feature, range=feature.seen) if feature.kind in RANGED else feature
 
 
 def _plain(label: Any) -> Any:

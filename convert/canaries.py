@@ -110,6 +110,9 @@ def _framed(signature: Signature, rows: tuple[tuple[Any, ...], ...]) -> pd.DataF
         cells = pd.Series([row[index] for row in rows], dtype=object)
         if feature.kind in ("category", "text"):
             cells[cells.isna()] = signature.marker(feature)
+        elif feature.kind == "date":
+            cells = pd.Series([np.datetime64(cell) if cell else np.datetime64("NaT") for cell in cells])
+            cells = cells.astype(frame.dtypes[by_name[feature.name]])
         elif feature.kind == "number" or cells.isna().any():
             cells = cells.astype(np.float64)
         else:

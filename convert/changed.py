@@ -45,7 +45,8 @@ def _fits(signature: Signature, name: str, cell: Any) -> bool:
     """Whether a column keeps its type with the value in it."""
     column = signature.columns[name]
     kind = signature.frame.dtypes[column].kind
-    return column not in signature.categories and (kind == "O" or (kind == "f" and isinstance(cell, float)))
+    own = {"O": True, "f": isinstance(cell, float), "M": isinstance(cell, np.datetime64)}
+    return column not in signature.categories and own.get(kind, False)
 
 
 def _changed(signature: Signature, cells: Mapping[str, Any]) -> pd.DataFrame:

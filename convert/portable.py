@@ -35,7 +35,7 @@ def portable(graph: bytes, manifest: Manifest) -> bytes:
     """The graph's bytes with a named input a feature, [N, 1], strings for categories and float64 for all others; its
     outputs are named as the pipeline's methods, and a classifier's labels are the labels themselves.
 
-    Raises UnsupportedError for texts, whose terms no graph counts as scikit-learn does.
+    Raises UnsupportedError for texts, whose terms no graph counts as scikit-learn does, and for dates.
     """
     inputs: dict[str, Var] = {}
     columns: list[Var] = []
@@ -44,6 +44,11 @@ def portable(graph: bytes, manifest: Manifest) -> bytes:
             raise UnsupportedError(
                 f"expected no texts in a portable graph, found those of column {feature.name!r}, whose terms the "
                 "runtime counts: convert it without --portable"
+            )
+        if feature.kind == "date":
+            raise UnsupportedError(
+                f"expected no dates in a portable graph, found those of column {feature.name!r}, which ONNX has no "
+                "type for: convert it without --portable"
             )
         kind = str if feature.kind == "category" else np.float64
         inputs[feature.name] = x = spox.argument(spox.Tensor(kind, ("N", 1)))

@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from runtime.dates import iso
+from runtime.drift import RANGED
 from runtime.manifest import Feature
 
 from .accepted import UNSEEN
+from .dates import between, cells, near, odd, taken
 from .documents import documents, odd_documents
 from .paths import Visits
 from .reference import Signature
@@ -116,6 +119,11 @@ class _Maker:
         """Some rows with other cells in one column."""
         return _Change(self._rows(len(cells)), {self._names[feature.name]: np.asarray(cells)})
 
+    def _cells(self, feature: Feature, values: NDArray[np.float64]) -> NDArray[Any]:
+        """Numbers as cells of a feature's column."""
+        column = self._signature.frame[self._names[feature.name]]
+        return cells(column, values) if feature.kind == "date" else values
+
     def nodes(self, visits: Visits) -> Iterator[_Change]:
         """For each node a row that comes to it, on its threshold and one ulp to either side."""
         by_position = {feature.position: feature for feature in self._live}
@@ -123,12 +131,11 @@ class _Maker:
         order = np.argsort(column, kind="stable")
         for here in np.split(order, np.flatnonzero(np.diff(column[order])) + 1):
             feature = by_position[int(column[here[0]])] if len(here) else None
-            if feature is not None and feature.kind == "number":
-                values = np.concatenate(
-                    [split[here], np.nextafter(split[here], -np.inf), np.nextafter(split[here], np.inf)]
-                )
+            if feature is not None and feature.kind in RANGED:
+                values = _near(feature, split[here])
                 good = _taken(feature, values)
-                yield _Change(np.tile(row[here], 3)[good], {self._names[feature.name]: values[good]})
+                own = self._cells(feature, values[good])
+                yield _Change(np.tile(row[here], 3)[good], {self._names[feature.name]: own})
 
     def thresholds(self, edges: Mapping[int, NDArray[np.float64]]) -> Iterator[_Change]:
         """Every threshold with its two neighbours; odd and even columns apart, so that each edge is met by rows
@@ -136,22 +143,24 @@ class _Maker:
         values = {}
         for feature in self._live:
             found = edges.get(feature.position)  # type: ignore[arg-type]
-            if feature.kind == "number" and found is not None:
-                found = np.unique(found[np.isfinite(found)])
-                near = np.concatenate([found, np.nextafter(found, -np.inf), np.nextafter(found, np.inf)])
+            if feature.kind in RANGED and found is not None:
+                near = _near(feature, np.unique(found[np.isfinite(found)]))
                 near = near[_taken(feature, near)]
                 if len(near):
-                    values[feature.name] = self._rng.permutation(near)
+                    values[feature.name] = self._rng.permutation(self._cells(feature, near))
         columns = list(values)
         for half in (columns[::2], columns[1::2]):
             if half:
                 count = min(max(len(values[name]) for name in half), self._edge_rows // 2)
-                cells = {self._names[name]: np.resize(values[name], count) for name in half}
-                yield _Change(self._rows(count), cells)
+                chosen = {self._names[name]: np.resize(values[name], count) for name in half}
+                yield _Change(self._rows(count), chosen)
 
     def numbers(self) -> Iterator[_Change]:
-        """One column at a time: its smallest and largest, what lies beside them, and odd numbers."""
+        """One column at a time: its smallest and largest, what lies beside them, and odd numbers or times."""
         for feature in self._live:
+            if feature.kind == "date" and feature.unknown:
+                times = odd(feature)
+                yield self._change(feature, self._cells(feature, times[_taken(feature, times)]))
             if feature.kind != "number":
                 continue
             low, high = feature.seen or (0.0, 0.0)
@@ -159,8 +168,8 @@ class _Maker:
             values = [low, high, np.nextafter(low, -np.inf), np.nextafter(high, np.inf), low - span, high + span]
             values += [*ODD_NUMBERS, *([feature.limit, -feature.limit] if feature.limit else [])]
             values += [np.inf, -np.inf] if feature.infinite else []
-            cells = np.array(values)
-            yield self._change(feature, cells[_taken(feature, cells)])
+            numbers = np.array(values)
+            yield self._change(feature, numbers[_taken(feature, numbers)])
 
     def missing(self) -> Iterator[_Change]:
         """Each column that may be missing alone, all of them, and any subset."""
@@ -175,9 +184,10 @@ class _Maker:
         changed = {}
         for feature, mask in zip(gaps, masks.T, strict=True):
             name = self._names[feature.name]
-            dtype = np.float64 if feature.kind == "number" else object
-            changed[name] = cells = np.array(self._signature.frame[name], dtype)[rows]
-            cells[mask] = self._signature.marker(feature) if feature.kind == "category" else np.nan
+            column = self._signature.frame[name]
+            dtype = {"number": np.float64, "date": column.dtype}.get(feature.kind, object)
+            changed[name] = own = np.array(column, dtype)[rows]
+            own[mask] = np.nan if feature.kind == "text" else self._signature.marker(feature)
         yield _Change(rows, changed)
 
     def categories(self) -> Iterator[_Change]:
@@ -186,23 +196,34 @@ class _Maker:
             if feature.kind == "boolean":
                 yield self._change(feature, [False, True])
             known = list(self._tables.get(feature.position, []))  # type: ignore[arg-type]
+            if feature.kind == "date" and known:
+                yield self._change(feature, self._cells(feature, np.array(known)))
             if feature.kind == "category" or (feature.kind == "text" and known):
                 strings = all(isinstance(value, str) for value in known)
-                odd = [UNSEEN, "", " ", "ä\u0308😀", "0"] if strings else [UNSEEN, 2**60 + 1, -1]
-                cells = np.empty(len(known) + (len(odd) if feature.unknown else 0), object)
-                cells[:] = [*known, *(odd if feature.unknown else [])]
-                yield self._change(feature, cells)
+                others = [UNSEEN, "", " ", "ä\u0308😀", "0"] if strings else [UNSEEN, 2**60 + 1, -1]
+                values = np.empty(len(known) + (len(others) if feature.unknown else 0), object)
+                values[:] = [*known, *(others if feature.unknown else [])]
+                yield self._change(feature, values)
 
     def texts(self) -> Iterator[_Change]:
         """Each column of texts by itself."""
         for feature in self._live:
             if feature.kind == "text" and feature.unknown:
-                cells = odd_documents(feature.rules, self._rng)
-                yield self._change(feature, np.array(cells, object))
+                texts = odd_documents(feature.rules, self._rng)
+                yield self._change(feature, np.array(texts, object))
+
+
+def _near(feature: Feature, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each threshold with its two neighbours: all, all below, all above."""
+    if feature.kind == "date":
+        return near(feature, thresholds)
+    return np.concatenate([thresholds, np.nextafter(thresholds, -np.inf), np.nextafter(thresholds, np.inf)])
 
 
 def _taken(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which numbers the pipeline takes in a feature."""
+    """Which numbers, or times, the pipeline takes in a feature."""
+    if feature.kind == "date":
+        return taken(feature, values)
     low, high = feature.range or (-(feature.limit or np.inf), feature.limit or np.inf)
     return (values >= low) & (values <= high) & (np.isfinite(values) | feature.infinite)
 
@@ -230,6 +251,8 @@ def canary_rows(
                 row += documents(feature.rules, rng, 1)
             elif feature.kind in ("category", "text"):
                 row.append(table[rng.integers(len(table))] if table else "")
+            elif feature.kind == "date":
+                row.append(iso(table[rng.integers(len(table))] if table else between(feature, rng)))
             else:
                 low, high = feature.seen or (0.0, 1.0)
                 row.append(float(rng.uniform(low, high)) if np.isfinite(high - low) else float(low))

@@ -71,6 +71,7 @@ def prove(
     Raises ParityError where they differ by more than is allowed.
     """
     tables = {position: list(table) for position, table in scope.tables.items()}
+    tables |= {position: sorted(times) for position, times in scope.times.items()}
     edges = {position: np.concatenate(found) for position, found in scope.edges.items()}
     trees = sum(len(ensemble.arrays["tree_roots"]) for ensemble in scope.ensembles)
     try:

@@ -37,7 +37,7 @@ class Signature:
     """What goes into a pipeline.
 
     features: in the order of its columns; the tables of categories are still empty.
-    frame: the sample as the reference sees it: float64 numbers, booleans, and categories as they are.
+    frame: the sample as the reference sees it: float64 numbers, booleans, datetime64, and categories as they are.
     named: whether the pipeline was fitted with a DataFrame's names.
     framed: whether it is asked with a DataFrame (else with an ndarray).
     markers: by feature, what stands for a missing category in the sample: None or NaN.
@@ -79,8 +79,10 @@ class Signature:
         return {method: joined(blocks) for method, blocks in zip(methods, zip(*parts, strict=True), strict=True)}
 
     def marker(self, feature: Feature) -> Any:
-        """What stands for a missing category in a feature."""
-        return self._markers[feature.name]
+        """What stands for a missing value in a feature: of a category, None or NaN."""
+        if feature.kind == "date":
+            return np.datetime64("NaT")
+        return self._markers[feature.name] if feature.kind in ("category", "text") else np.nan
 
     @functools.cached_property
     def columns(self) -> dict[str, Any]:
@@ -101,6 +103,8 @@ class Signature:
             return dicts_of(frame)
         if self.flat:
             return frame.iloc[:, 0].to_numpy(object)
+        if not self.boxed and len(frame.columns) and all(dtype.kind == "M" for dtype in frame.dtypes):
+            return np.array(frame.to_numpy(), f"datetime64[{self.features[0].unit}]", order="C")
         if not self.boxed and not any(dtype.kind == "O" for dtype in frame.dtypes):  # what is dropped may hold text too
             # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
             return np.array(frame.to_numpy(np.float64), order="C")

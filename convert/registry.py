@@ -17,6 +17,7 @@ from typing import NamedTuple, TextIO
 
 from runtime import BundleError, ModelNotFoundError
 from runtime.bundle import MANIFEST, find, read_bundle, versions
+from runtime.dates import iso
 from runtime.manifest import NAME
 
 from .errors import WriteError
@@ -151,10 +152,12 @@ def show(where: str | Path) -> list[str]:
         "inputs:",
     ]
     for feature in manifest.inputs:
-        more = [f"{len(feature.categories):,} categories"] if feature.categories else []
+        known = "dates" if feature.kind == "date" else "categories"
+        more = [f"{len(feature.categories):,} {known}"] if feature.categories else []
         more += ["may be missing"] if feature.missing else []
-        more += ["from {:g} to {:g} in the sample".format(*feature.seen)] if feature.seen else []
-        more += ["refused outside {:g} to {:g}".format(*feature.range)] if feature.range else []
+        written = iso if feature.kind == "date" else "{:g}".format
+        more += ["from {} to {} in the sample".format(*map(written, feature.seen))] if feature.seen else []
+        more += ["refused outside {} to {}".format(*map(written, feature.range))] if feature.range else []
         lines.append("  " + ", ".join([f"{feature.name}: {feature.kind}", *more]))
     lines.append("outputs:")
     lines += [f"  {output.method}: {output.dtype}{list(output.shape) or ''}" for output in manifest.outputs]

@@ -1,5 +1,6 @@
 """A sample becomes columns: what kind each is of, and its values as the pipeline is to see them."""
 
+import datetime
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,17 +8,37 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow.interchange import from_dataframe
+
+from runtime.dates import times, zone_of
+from runtime.errors import InputError
+from runtime.manifest import Feature
 
 from .errors import SampleError
 
-__all__ = ["between", "column_of", "dicts_of", "frame_of", "marker_of", "objects_of", "seen_in"]
+__all__ = [
+    "between",
+    "column_of",
+    "dicts_of",
+    "frame_of",
+    "marker_of",
+    "microseconds",
+    "objects_of",
+    "seen_in",
+    "unit_of",
+]
 
 EXACT = 2**53
 """Integers up to this are exact in float64; a column that goes beyond holds categories."""
 
 TEXT = "text"
 """The name of the only column of a sample of texts that has no name."""
+
+ZONE = (
+    "expected dates and times without a zone, found some with one in column {name!r}: train it on "
+    'column.dt.tz_convert("UTC").dt.tz_localize(None), and give times in UTC'
+)
 
 _UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
 """What the runtime's JSON decoder allows in no field's name."""
@@ -108,6 +129,8 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
     if isinstance(dtype, pd.CategoricalDtype):
         plain = dtype.categories.dtype.kind in "fiub" and not values.isna().any()
         return column_of(values.astype(dtype.categories.dtype if plain else object), name)
+    if getattr(dtype, "kind", "") == "M":
+        return "date", _times(values, name)
     if pd.api.types.is_bool_dtype(dtype):
         if dtype != np.bool_:  # as scikit-learn reads what pandas calls boolean
             return "boolean", pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
@@ -126,10 +149,49 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
         return "number", objects.astype(np.float64)
     if kinds and kinds <= {bool, np.bool_}:
         return "boolean", objects.astype(np.float64) if objects.isna().any() else objects.astype(bool)
+    if kinds and all(issubclass(kind, datetime.date) for kind in kinds):
+        return "date", _times_of_objects(objects, name)
     if all(issubclass(kind, str | bool | int | float | np.generic) for kind in kinds):
         return "category", objects
     found = ", ".join(sorted(kind.__name__ for kind in kinds))
     raise SampleError(f"expected numbers, strings or booleans, found {found} in column {name!r}")
+
+
+def _times_of_objects(objects: pd.Series, name: str) -> pd.Series:
+    """Python's own dates and times as datetime64."""
+    known = objects.dropna()
+    if any(getattr(value, "tzinfo", None) is not None for value in known):
+        raise SampleError(ZONE.format(name=name))
+    return _times(objects.mask(objects.isna(), pd.NaT).astype("datetime64[us]"), name)
+
+
+def _times(values: pd.Series, name: str) -> pd.Series:
+    """A column of times as datetime64, if the runtime can say each of them exactly."""
+    if zone_of(values) is not None:
+        raise SampleError(ZONE.format(name=name))
+    plain = values.astype(f"datetime64[{getattr(values.dtype, 'unit', 's')}]") if _is_arrow(values) else values
+    try:
+        microseconds(plain)
+    except InputError as error:
+        raise SampleError(
+            f"{error.message.replace('expected a ', f'expected in column {name!r} a ')}: give a sample with "
+            'column.dt.floor("us"), of years before 1684 or after 2255 with column.dt.floor("s")'
+        ) from error
+    return plain
+
+
+def _is_arrow(values: pd.Series) -> bool:
+    return isinstance(values.dtype, pd.ArrowDtype)
+
+
+def unit_of(values: pd.Series) -> Any:
+    """The unit of a column of datetime64."""
+    return np.datetime_data(values.dtype)[0]
+
+
+def microseconds(values: pd.Series) -> NDArray[np.float64]:
+    """A column of datetime64 as the graph's matrix has it. Raises InputError where that cannot hold it."""
+    return times(values, Feature("", "date", unit=unit_of(values)))
 
 
 def objects_of(values: pd.Series) -> pd.Series:
@@ -148,8 +210,8 @@ def marker_of(values: pd.Series) -> Any:
 
 
 def seen_in(values: pd.Series) -> tuple[float, float] | None:
-    """The smallest and the largest finite number of a column."""
-    finite = values.to_numpy(np.float64)
+    """The smallest and the largest finite number of a column, or the first and the last time, in microseconds."""
+    finite = microseconds(values) if values.dtype.kind == "M" else values.to_numpy(np.float64)
     finite = finite[np.isfinite(finite)]
     return (float(finite.min()), float(finite.max())) if len(finite) else None
 

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace as replace_feature
 from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
+from runtime.dates import STEPS
+from runtime.drift import RANGED
 from runtime.manifest import Feature
 
 from .accepted import ASKED, accepted
@@ -22,7 +25,7 @@ from .culprit import culprit
 from .errors import SampleError
 from .lower import offered
 from .reference import Signature, methods_of, reference
-from .sample import between, column_of, frame_of, marker_of, objects_of, seen_in
+from .sample import between, column_of, frame_of, marker_of, objects_of, seen_in, unit_of
 from .search import search
 
 __all__ = ["kind_of", "sign"]
@@ -74,6 +77,8 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         dicts = replace(_signature(pipeline, columns, False), flat=False, dicts=True)
         refusal = _refusal(pipeline, dicts)
         signature = dicts if refusal is None else signature
+    signature = _in_unit_of(signature, sample)
+    _check_times(pipeline, signature, frame)
     refusal = _refusal(pipeline, signature, rows=len(frame))
     if refusal is not None:
         path = culprit(pipeline, signature.given(signature.frame), _raises)
@@ -89,11 +94,42 @@ def sign(pipeline: Any, sample: Any) -> Signature:
 def _column(values: pd.Series, name: str, *, dropped: bool) -> tuple[Any, pd.Series]:
     """As ``column_of``; of what is dropped unread, dates and what else JSON does not know may be there too."""
     try:
-        return column_of(values, name)
+        found = column_of(values, name)
     except SampleError:
         if not dropped:
             raise
         return "category", values.astype(str)
+    return ("category", values.astype(str)) if dropped and found[0] == "date" else found
+
+
+def _check_times(pipeline: Any, signature: Signature, frame: pd.DataFrame) -> None:
+    """Raise SampleError where Python's own dates, in columns of objects, are not to the pipeline what datetime64 is."""
+    columns = [
+        name for name in frame.columns if frame[name].dtype == object and signature.frame[name].dtype.kind == "M"
+    ]
+    if not columns:
+        return
+    few = signature.frame.iloc[:ASKED]
+    for method in methods_of(pipeline):
+        try:
+            own = signature.ask(pipeline, method, _with(few, frame.iloc[:ASKED], columns))
+        except Exception:  # it takes datetime64 alone, or a method is without an answer
+            return
+        if _refusal(pipeline, signature) or not _equal(own, signature.ask(pipeline, method, few)):
+            raise SampleError(
+                f"expected dates and times that the pipeline takes as datetime64, found Python's own in column "
+                f"{str(columns[0])!r}, of which it makes something else: train it on pd.to_datetime(column)"
+            )
+
+
+def _in_unit_of(signature: Signature, sample: Any) -> Signature:
+    """The same; of an array of times in the array's own unit, for pandas counts no days."""
+    if not isinstance(sample, np.ndarray) or sample.dtype.kind != "M":
+        return signature
+    unit = np.datetime_data(sample.dtype)[0]
+    if unit not in STEPS:
+        raise SampleError(f"expected times in {', '.join(STEPS)}, found datetime64[{unit}]: train it on one of these")
+    return replace(signature, features=tuple(replace_feature(feature, unit=unit) for feature in signature.features))
 
 
 def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], framed: bool) -> Signature:
@@ -109,7 +145,8 @@ def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], fram
             name=str(name),
             kind="ignored" if place in ignored else kind,
             position=None if place in ignored else next(positions),
-            seen=seen_in(values) if kind == "number" and place not in ignored else None,
+            seen=seen_in(values) if kind in RANGED and place not in ignored else None,
+            unit=unit_of(values) if kind == "date" and place not in ignored else None,
         )
         for place, (name, (kind, values)) in enumerate(columns.items())
     ]

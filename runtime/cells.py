@@ -11,7 +11,7 @@ from .manifest import Feature
 from .rows import Terms
 from .text import counter
 
-__all__ = ["KINDS", "UNKNOWN", "codes_in", "codes_of", "floats", "objects", "table_of", "terms_of"]
+__all__ = ["KINDS", "UNKNOWN", "codes_in", "codes_of", "floats", "is_missing", "objects", "table_of", "terms_of"]
 
 _PLAIN = frozenset((str, int, bool))
 
@@ -46,7 +46,7 @@ def codes_of(feature: Feature) -> Callable[[object], float]:
         if value.__class__ in _PLAIN:
             return float(look(value, UNKNOWN))
         try:
-            return np.nan if _is_missing(value) else float(look(value, UNKNOWN))
+            return np.nan if is_missing(value) else float(look(value, UNKNOWN))
         except (TypeError, ValueError) as error:  # a list, which no table could have
             kind = type(value).__name__
             raise InputError(f"$.{feature.name}", f"expected string, number or boolean, got {kind}") from error
@@ -72,7 +72,7 @@ def terms_of(feature: Feature) -> Callable[[list[Any]], tuple[Floats, list[Terms
     code = codes_of(feature) if feature.categories else None
 
     def read(texts: list[Any]) -> tuple[Floats, list[Terms]]:
-        missing = [text.__class__ is not str and _is_missing(text) for text in texts]
+        missing = [text.__class__ is not str and is_missing(text) for text in texts]
         for row, text in enumerate(texts):
             if not isinstance(text, str) and not missing[row]:
                 path = f"$[{row}].{feature.name}" if len(texts) > 1 else f"$.{feature.name}"
@@ -93,7 +93,8 @@ def terms_of(feature: Feature) -> Callable[[list[Any]], tuple[Floats, list[Terms
     return read
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, pandas' NA or a time that is none (NaT)."""
     if value is None:
         return True
     if value.__class__ in _PLAIN:
@@ -122,7 +123,7 @@ def floats(values: Any, feature: Feature) -> Floats:
             raise InputError(f"$.{feature.name}", "expected numbers, got dates: give what was given in training")
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
             # A string that reads as a number is no number, though NumPy would take it.
-            array = [None if _is_missing(value) else value for value in objects(array)]
+            array = [None if is_missing(value) else value for value in objects(array)]
             wrong = next((v for v in array if isinstance(v, str | bytes)), None)
             if wrong is not None:
                 raise InputError(

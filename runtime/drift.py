@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from .cells import UNKNOWN
 from .manifest import Feature
 
-__all__ = ["Counts", "Drift"]
+__all__ = ["RANGED", "Counts", "Drift"]
+
+RANGED = ("number", "date")
+"""The kinds of features that have a range."""
 
 _PENDING = 256
 
@@ -38,10 +41,10 @@ class Drift:
         self._categories = np.array([[feature.kind in ("category", "text")] for feature in columns], bool)
         spans = [feature.range or feature.seen or (-np.inf, np.inf) for feature in columns]
         self._low = np.array(
-            [[low if f.kind == "number" else -np.inf] for f, (low, _) in zip(columns, spans, strict=True)]
+            [[low if f.kind in RANGED else -np.inf] for f, (low, _) in zip(columns, spans, strict=True)]
         )
         self._high = np.array(
-            [[high if f.kind == "number" else np.inf] for f, (_, high) in zip(columns, spans, strict=True)]
+            [[high if f.kind in RANGED else np.inf] for f, (_, high) in zip(columns, spans, strict=True)]
         )
         self._counts = np.zeros((3, len(columns)), np.int64)
         self._pending: deque[bytes] = deque()

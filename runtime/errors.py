@@ -90,3 +90,7 @@ class InputError(PipetwinError, ValueError):
     def message(self) -> str:
         """The message of the first error."""
         return self.errors[0].message
+
+    def in_row(self, row: int, rows: int) -> "InputError":
+        """The same error, which speaks of a row by itself, as that of one among so many."""
+        return InputError(f"$[{row}]{self.path[1:]}" if rows > 1 else self.path, self.message, fault=self.fault)

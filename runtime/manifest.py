@@ -14,10 +14,22 @@ import msgspec
 from .errors import BundleError, ProtocolError
 from .pattern import DEFAULT, check_pattern
 
-__all__ = ["NAME", "PROTOCOL", "STD", "VERSION", "Category", "Feature", "Manifest", "Output", "TextRule", "protocol_of"]
+__all__ = [
+    "NAME",
+    "PROTOCOL",
+    "STD",
+    "VERSION",
+    "YEARS",
+    "Category",
+    "Feature",
+    "Manifest",
+    "Output",
+    "TextRule",
+    "protocol_of",
+]
 
-PROTOCOL = 3
-"""The newest protocol that this runtime reads: 1, 2 with texts, and 3 where rows must stay together."""
+PROTOCOL = 4
+"""The newest protocol that this runtime reads: 1, 2 with texts, 3 where rows must stay together, and 4 with dates."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 """The grammar of a model's name and of an alias."""
@@ -31,6 +43,9 @@ STD = "predict_std"
 Category = str | int | bool | float
 """A category or a class label, as what it is: 1, 1.0, True and "1" are told apart where JSON tells them apart."""
 
+
+YEARS = (-62_135_596_800_000_000.0, 253_402_300_799_000_000.0)
+"""The first second of the year 1 and the last of the year 9999, in microseconds since 1970."""
 
 MOST_GRAM = 32
 """The longest n-gram: a text has as many of each length as it has words, or characters."""
@@ -80,24 +95,28 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     """One column of the input.
 
     name: as the pipeline was fitted with it, or ``x0``, ``x1``, ... where it was fitted with positions.
-    kind: ``number``, ``boolean``, ``category`` (its value becomes a code), ``text`` (its terms are counted) or
-        ``ignored`` (the pipeline drops it).
+    kind: ``number``, ``boolean``, ``category`` (its value becomes a code), ``text`` (its terms are counted), ``date``
+        (a date or time without a zone, which becomes microseconds since 1970; NaN is a missing one) or ``ignored`` (the
+        pipeline drops it).
     position: the column of the graph's matrix; None for an ignored feature.
     missing: whether the pipeline takes a missing value here.
     infinite: whether it takes an infinite one.
-    limit: the largest magnitude it takes (a tree takes what float32 can hold); None for any finite number.
+    limit: the largest magnitude it takes (a tree takes what float32 can hold); None for any finite number, or for any
+        time that the unit can hold.
     categories: for a category, the table; the code of a value is its place. An unseen value's code is -1, and a
         missing value is NaN.
         A text has one where the pipeline reads it as a category as well; else its code is 0, and -1 where no rule
-        knows any of its terms.
-    unknown: for a category, whether the pipeline takes an unseen value.
-    seen: the smallest and largest finite number of the sample.
-    range: the smallest and largest number that is let in, where ranges are enforced.
+        knows any of its terms. A date has one where the pipeline takes no other times: they are in microseconds.
+    unknown: for a category or a date, whether the pipeline takes an unseen value.
+    seen: the smallest and largest finite number of the sample, or the first and last time.
+    range: the smallest and largest number, or the first and last time, that is let in, where ranges are enforced or
+        the pipeline takes no other.
     rules: for a text, how it becomes counts of terms; one for each vectoriser that reads it.
+    unit: for a date, of the pipeline's own datetime64, which must hold each of its times exactly.
     """
 
     name: str
-    kind: Literal["number", "boolean", "category", "text", "ignored"]
+    kind: Literal["number", "boolean", "category", "text", "date", "ignored"]
     position: int | None = None
     missing: bool = False
     infinite: bool = False
@@ -107,6 +126,12 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     seen: tuple[float, float] | None = None
     range: tuple[float, float] | None = None
     rules: tuple[TextRule, ...] = ()
+    unit: Literal["D", "s", "ms", "us", "ns"] | None = None
+
+    @property
+    def all_times(self) -> tuple[Category, ...]:
+        """Of a date every time that is said of it, in microseconds."""
+        return (*self.categories, *(self.seen or ()), *(self.range or ()))
 
 
 class Output(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -175,7 +200,14 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
 def protocol_of(inputs: Iterable[Feature], whole: bool) -> int:
     """The oldest protocol whose readers understand such inputs, or rows that stay together: a bundle says that one,
     so that a runtime which is not updated yet refuses what it could not answer, and nothing else."""
+    inputs = tuple(inputs)
+    if any(feature.kind == "date" for feature in inputs):
+        return 4
     return 3 if whole else 2 if any(feature.rules for feature in inputs) else 1
+
+
+def _is_time(value: Category) -> bool:
+    return isinstance(value, int | float) and YEARS[0] <= value <= YEARS[1]
 
 
 class _Protocol(msgspec.Struct):
@@ -208,6 +240,12 @@ def read_manifest(text: bytes, where: str) -> Manifest:
     for feature in manifest.inputs:
         if (feature.kind == "text") != bool(feature.rules):
             raise BundleError(f"expected rules for texts and for nothing else in {where}, found {feature.name[:64]!r}")
+        if (feature.kind == "date") != (feature.unit is not None):
+            raise BundleError(f"expected a unit for dates and for nothing else in {where}, found {feature.name[:64]!r}")
+        if feature.kind == "date" and not all(map(_is_time, feature.all_times)):
+            raise BundleError(
+                f"expected times of the years 1 to 9999 in {where}, found others of {feature.name[:64]!r}"
+            )
         for rule in feature.rules:
             try:
                 rule.check()

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cells import UNKNOWN
+from .dates import span
 from .errors import InputError
 from .manifest import Feature
 
@@ -32,7 +33,7 @@ class Ranges:
             [
                 index
                 for index, feature in enumerate(columns)
-                if not feature.unknown and (feature.kind == "category" or feature.categories)
+                if not feature.unknown and feature.kind != "date" and (feature.kind == "category" or feature.categories)
             ],
             np.intp,
         )
@@ -94,6 +95,8 @@ def bounds(feature: Feature) -> tuple[float, float]:
     """The smallest and the largest number that a feature takes; infinities where there are none."""
     if feature.range is not None:
         return feature.range
+    if feature.kind == "date":
+        return span(feature)
     if feature.kind in ("category", "text") or feature.infinite:
         return -np.inf, np.inf
     limit = feature.limit if feature.limit is not None else float(np.finfo(float).max)

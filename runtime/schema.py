@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional
 import msgspec
 from msgspec import Meta, defstruct
 
+from .dates import PATTERN, iso, middle_time, words
 from .errors import InputError
 from .manifest import Feature, Manifest
 from .ranges import between
@@ -127,7 +128,7 @@ def value_type(feature: Feature) -> Any:
             kind = float if low is None else Annotated[float, Meta(ge=low, le=high)]
         case "boolean":
             kind = bool
-        case "text":
+        case "text" | "date":
             kind = str
         case "category":
             kinds = {type(value) for value in feature.categories} or {str}
@@ -145,7 +146,8 @@ def _union(kinds: set[type]) -> Any:
 
 
 def example(manifest: Manifest) -> dict[str, Any]:
-    """A row that the model takes: for a number the middle of what was seen, for a category the first of its table."""
+    """A row that the model takes: for a number or a date the middle of what was seen, for a category the first of its
+    table."""
     row: dict[str, Any] = {}
     for feature in manifest.columns:
         match feature.kind:
@@ -153,6 +155,8 @@ def example(manifest: Manifest) -> dict[str, Any]:
                 row[feature.name] = True
             case "text":
                 row[feature.name] = " ".join(feature.rules[0].terms[:3]) or "text"
+            case "date":
+                row[feature.name] = iso(float(feature.categories[0]) if feature.categories else middle_time(feature))
             case "category":
                 row[feature.name] = feature.categories[0] if feature.categories else None if feature.missing else "a"
             case _:
@@ -160,6 +164,13 @@ def example(manifest: Manifest) -> dict[str, Any]:
                 middle = low / 2 + high / 2
                 row[feature.name] = float(round(middle)) if high - low > 10 else middle
     return row
+
+
+def _date(feature: Feature) -> str:
+    whole = "without a zone" if feature.unit in ("us", "ns") else f"without a zone, of whole {words(feature)}"
+    seen = f"; seen in training from {iso(feature.seen[0])} to {iso(feature.seen[1])}" if feature.seen else ""
+    limits = f"; from {iso(feature.range[0])} to {iso(feature.range[1])}" if feature.range else ""
+    return f"a date, or a date and time, in ISO 8601, {whole}{seen}{limits}"
 
 
 def json_schema(manifest: Manifest) -> dict[str, Any]:
@@ -198,6 +209,10 @@ def _schema(feature: Feature) -> dict[str, Any]:
             return {"type": "boolean"}
         case "text":
             return {"type": "string"}
+        case "date":
+            # Not the format date-time, which is of RFC 3339 and asks for an offset.
+            known = None if feature.unknown else [iso(float(time)) for time in feature.categories]
+            return {"type": "string", "pattern": PATTERN, "enum": known, "description": _date(feature)}
         case "category":
             kinds = {type(value) for value in feature.categories} or {str}
             names = sorted({_WORDS[kind.__name__] for kind in kinds})

@@ -5,12 +5,14 @@ import struct
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
+from operator import length_hint
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .cells import KINDS, codes_in, codes_of, floats, objects, table_of, terms_of
+from .dates import time_of, times
 from .errors import InputError
 from .manifest import Feature, Manifest
 from .ranges import Ranges
@@ -54,6 +56,7 @@ class Tensors:
         self._codes: dict[int, Callable[[object], float]] = {
             index: codes_of(feature) for index, feature in enumerate(self.columns) if feature.kind == "category"
         }
+        self._dates = {index: time_of(feature) for index, feature in enumerate(self.columns) if feature.kind == "date"}
         self._tables = [(index, table_of(self.columns[index]).get) for index in self._codes]
         self._gaps = any(feature.missing for feature in self.columns)
         self._texts = {index: terms_of(feature) for index, feature in enumerate(self.columns) if feature.rules}
@@ -77,8 +80,7 @@ class Tensors:
         if isinstance(data, np.ndarray) or (
             isinstance(data, Sequence) and not isinstance(data, str | bytes) and not _is_rows(data)
         ):
-            # Texts stay what they are: an array of strings gives each the length of the longest.
-            return self._checked(self._from_array(np.asarray(data, object if self._texts else None)))
+            return self._checked(self._from_array(self._array(data)))
         if isinstance(data, Mapping):
             self._known(data, "$")
             scalars = all(np.ndim(value) == 0 for value in data.values())
@@ -114,6 +116,10 @@ class Tensors:
             for index, look in self._tables:
                 code = look(values[index])  # 0.1 µs; what is no category is for the function, which takes 0.4
                 values[index] = self._codes[index](values[index]) if code is None else code
+        if self._dates:
+            values = list(values)
+            for index, number in self._dates.items():
+                values[index] = number(values[index])
         if self._gaps:
             values = [np.nan if value is None else value for value in values]
         self._pack(row, 0, *values)  # type: ignore[arg-type]  # 0.4 µs for 30 numbers; NumPy: 0.8
@@ -128,8 +134,12 @@ class Tensors:
             for row, code in zip(table, codes, strict=True):
                 row[index] = code
         matrix = np.empty((len(table), len(self.columns)))
-        for values, cells in zip(matrix, table, strict=True):
-            self.fill(values, cells)
+        rest = iter(table)
+        try:
+            for values, cells in zip(matrix, rest, strict=True):
+                self.fill(values, cells)
+        except InputError as error:
+            raise error.in_row(len(table) - length_hint(rest) - 1, len(table)) from error
         return Rows(matrix, tuple(terms))
 
     def table(self, columns: Mapping[str, Sequence[Any] | NDArray[Any]], length: int) -> Rows:
@@ -163,12 +173,9 @@ class Tensors:
     def _plain(self, index: int, feature: Feature, values: Sequence[Any] | NDArray[Any]) -> Any:
         """A column's values as numbers or codes; raises InputError for values of another type."""
         code = self._codes.get(index)
+        plain = code is None and feature.kind not in ("text", "date")
         if isinstance(values, np.ndarray):
-            if (
-                code is None
-                and feature.kind != "text"
-                and (feature.kind == "number" or values.dtype.kind == "b" or _is_binary(values))
-            ):
+            if plain and (feature.kind == "number" or values.dtype.kind == "b" or _is_binary(values)):
                 return values
             values = values.tolist()
         allowed = self._kinds[index]
@@ -181,11 +188,20 @@ class Tensors:
                     f"expected {' or '.join(sorted({KINDS[kind] for kind in allowed} - {'null'}))}, "
                     f"got {KINDS.get(type(values[row]), 'another type')}",
                 )
-        if code is None and feature.kind != "text":
+        if plain:
             return values
         name = f".{feature.name}"
         self._limits.check_text(values, lambda row: f"$[{row}]{name}" if len(values) > 1 else f"${name}")
+        if index in self._dates:
+            return times(values, feature, self._dates[index])
         return values if code is None else codes_in(values, code)
+
+    def _array(self, data: Any) -> NDArray[Any]:
+        """Rows as an array. Texts and dates stay what they are: an array of strings gives each the length of the
+        longest, and one of dates and numbers has no type."""
+        if isinstance(data, np.ndarray) and data.dtype.kind == "M":
+            return data
+        return np.asarray(data, object if self._texts or self._dates else None)
 
     def _known(self, row: Mapping[Any, Any], path: str) -> None:
         for name in row:
@@ -198,7 +214,11 @@ class Tensors:
         if array.ndim != 2 or array.shape[1] != len(self._inputs):
             shape = " x ".join(map(str, array.shape))
             raise InputError("$", f"expected an array of rows with {len(self._inputs)} columns, got one of {shape}")
-        if array.dtype == np.float64 and len(self.columns) == len(self._inputs) and not (self._codes or self._texts):
+        if (
+            array.dtype == np.float64
+            and len(self.columns) == len(self._inputs)
+            and not (self._codes or self._dates or self._texts)
+        ):
             return Rows(np.ascontiguousarray(array))
         places = {feature.name: place for place, feature in enumerate(self._inputs)}
         return self._columns(lambda name: array[:, places[name]], len(array))
@@ -241,6 +261,8 @@ class Tensors:
                 terms += found
             elif index in self._codes:
                 matrix[:, index] = codes_in(objects(values), self._codes[index])
+            elif index in self._dates:
+                matrix[:, index] = times(values, feature, self._dates[index])
             else:
                 matrix[:, index] = floats(values, feature)
         return Rows(matrix, tuple(terms))
@@ -259,7 +281,7 @@ def _allowed(feature: Feature) -> frozenset[type]:
     match feature.kind:
         case "boolean":
             kinds: set[type] = {bool}
-        case "text":
+        case "text" | "date":
             kinds = {str}
         case "category":
             kinds = {type(value) for value in feature.categories} or {str}

@@ -87,7 +87,7 @@ def _named(x: Matrix) -> Iterator[tuple[Number | Categorical, str]]:
     for column in x.columns:
         if isinstance(column, Categorical):
             yield column, column.name
-        elif isinstance(column.origin, Raw) and not column.origin.steps:
+        elif isinstance(column, Number) and isinstance(column.origin, Raw) and not column.origin.steps:
             yield column, x.scope.names[column.origin.source]
         else:
             raise UnsupportedError("expected dicts as they came, found columns that a step has made: vectorise first")

@@ -14,6 +14,7 @@ from spox import Var
 from ..errors import UnsupportedError
 from ..fold import last_satisfying
 from . import lowers
+from .dates import as_microseconds
 from .matrix import MISSING, Categorical, Column, Lookup, Matrix, Number, Raw
 from .tables import Table, ask, plain
 
@@ -25,6 +26,7 @@ def one_hot_encoder(encoder: OneHotEncoder, x: Matrix) -> Matrix:
     """One number a column says which output is hot; the rest is comparing it with every output's number."""
     widths = [int(width) for width in encoder._n_features_outs]
     tables = ask(encoder, widths, x)
+    x = as_microseconds(x)
     starts = np.concatenate([[0], np.cumsum(widths)])
     cold = -1.0
     hot = []
@@ -73,6 +75,7 @@ def ordinal_encoder(encoder: OrdinalEncoder, x: Matrix) -> Matrix:
 
 def encode(x: Matrix, tables: Sequence[Table]) -> Matrix:
     """Tables of equal width: column by column, each value becomes that many numbers."""
+    x = as_microseconds(x)
     dense = [np.asarray(table.rows.todense(), np.float64) for table in tables]
     layers = []
     for layer in range(dense[0].shape[1]):
@@ -114,13 +117,13 @@ def _direct(x: Matrix, column: Column, table: Table) -> _Direct | None:
         keys = np.array(x.scope.codes(column.source, raws), np.float64)
         rows = np.array([table.place(column.meaning(raw)) for raw in raws], np.int64)
         return _Direct(column.source, keys, rows, unseen, _missing_place(column, table))
-    match column.origin:
-        case Raw(source, ()):
+    match column:
+        case Number(origin=Raw(source, ())):
             known = _numbers(table)
             return _Direct(
                 source, np.array(list(known), np.float64), _rows_of(known), unseen, _missing_place(column, table)
             )
-        case Raw(source) as origin:
+        case Number(origin=Raw(source) as origin):
             known = _numbers(table)
             reached = _reached(origin, np.array(list(known), np.float64))
             if reached is None:
@@ -128,7 +131,7 @@ def _direct(x: Matrix, column: Column, table: Table) -> _Direct | None:
             keys, hit = reached
             missing = _place(column, table, float(origin(np.array([np.nan]))[0]))
             return _Direct(source, keys, _rows_of(known)[hit], unseen, missing)
-        case Lookup() as origin:
+        case Number(origin=Lookup() as origin):
             rows = np.array([_place(column, table, value) for value in origin.values.tolist()], np.int64)
             default, missing = _place(column, table, origin.default), _place(column, table, origin.missing)
             return _Direct(origin.source, origin.keys, rows, default, missing)
@@ -166,7 +169,12 @@ def _raws(column: Categorical, table: Table) -> list[Any]:
 
 
 def _missing_place(column: Column, table: Table) -> int:
-    return table.place(column.meaning(MISSING) if isinstance(column, Categorical) else column.fill)
+    match column:
+        case Categorical():
+            return table.place(column.meaning(MISSING))
+        case Number():
+            return table.place(column.fill)
+    return table.place(MISSING)
 
 
 def look_up(x: Matrix, tables: Sequence[Table], numbers: Sequence[Floats]) -> Var:

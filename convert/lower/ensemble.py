@@ -15,7 +15,7 @@ from spox import Var
 from ..fold import Mode
 from .asking import Asked
 from .layout import Layout, groups, laid_out
-from .matrix import Matrix, Monotone
+from .matrix import FLOAT32, Matrix, Monotone
 from .nodes import Trees, distinct, join, stump
 from .packed import Arrays, Ensemble, check_size, stand_in
 from .pruning import prune
@@ -25,8 +25,6 @@ __all__ = ["FLOAT32", "Trees", "chosen_leaves", "distinct", "in_order", "join", 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-FLOAT32 = Monotone(lambda values: np.asarray(values, np.float32))
-"""The cast by which scikit-learn's trees see their input."""
 BLOCK = 100
 """How many terms any processor's ReduceSum adds in order."""
 

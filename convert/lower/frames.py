@@ -1,12 +1,12 @@
 """What a function may do with a frame of pandas', or with one of its columns, while it is traced."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 
-from . import arrays
+from . import arrays, times
 from .traced import FRAMES, PROPERTIES, Traced, Untraceable
 from .ufuncs import numeric
 
@@ -43,6 +43,7 @@ class _Located:
         return self._frame[columns]
 
 
+PROPERTIES["dt"] = times.Dt
 PROPERTIES["loc"] = lambda x: _Located(x, named=True)
 PROPERTIES["iloc"] = lambda x: _Located(x, named=False)
 
@@ -57,6 +58,19 @@ def to_frame(x: Traced, name: Any = None) -> Traced:
     return Traced(x.matrix, x.scope, names=[name if name is not None else x.names[0] if x.names else 0])
 
 
+@_method("rename")
+def rename(x: Traced, index: Any = None, *, columns: Any = None, **_: Any) -> Traced:
+    """A column by another name, or a frame's columns by others."""
+    x = x.copy()
+    if x.flat:
+        x.names = (index,)
+    elif isinstance(columns, Mapping):
+        x.names = tuple(columns.get(name, name) for name in x.names or ())
+    else:
+        raise Untraceable("it renames otherwise than by a dict of columns")
+    return x
+
+
 @_method("abs")
 def absolute(x: Traced) -> Any:
     return np.abs(x)
@@ -69,12 +83,16 @@ def clip(x: Traced, lower: Any = None, upper: Any = None, **_: Any) -> Any:
 
 @_method("fillna")
 def fillna(x: Traced, value: Any = None, **_: Any) -> Traced:
+    if x.of_times:
+        return times.filled(x, value)
     if isinstance(value, dict):
         value = np.array([value.get(name, np.nan) for name in x.names or ()], np.float64)
     return arrays.filled(x, value)
 
 
 def _missing(x: Traced) -> Traced:
+    if x.of_times:
+        return x.like(times.missing(x))
     return x.like(op.isnan(numeric(x.tensor)))
 
 

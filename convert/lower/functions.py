@@ -9,12 +9,15 @@ from sklearn.preprocessing import FunctionTransformer
 from ..errors import UnsupportedError
 from . import lowers
 from .matrix import Matrix
+from .pandas_functions import listening
+from .times import check_clock
 from .traced import Traced, Untraceable
 from .ufuncs import numeric
 
 ADVICE = (
     "use NumPy's functions on whole columns, or make it a transformer class with a lowering of its own: "
-    '@lowers(MyTransformer, method="transform") def my_transformer(step, x): return x.new(op.sqrt(x.tensor))'
+    "from convert.extension import lowering; "
+    '@lowering(MyTransformer, method="transform") def my_transformer(step, x): return x.new(op.sqrt(x.tensor))'
 )
 
 
@@ -27,7 +30,9 @@ def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Any:
     named = not transformer.validate and hasattr(transformer, "feature_names_in_")
     given = Traced(x, x, names=transformer.feature_names_in_ if named else None)
     try:
-        found = transformer.func(given, **(transformer.kw_args or {}))
+        check_clock(transformer.func)
+        with listening():
+            found = transformer.func(given, **(transformer.kw_args or {}))
         if not isinstance(found, Traced):
             raise Untraceable(f"it answers {type(found).__name__}")  # noqa: TRY301 (one place words it)
     except UnsupportedError:

@@ -12,6 +12,7 @@ from sklearn.utils._mask import _get_mask
 from spox import Var
 
 from . import lower, lowers
+from .dates import numbered
 from .matrix import MISSING, Categorical, Column, Lookup, Matrix, Monotone, Number, Raw
 
 NEVER = -2.0
@@ -20,6 +21,7 @@ NEVER = -2.0
 
 @lowers(SimpleImputer, method="transform")
 def simple_imputer(imputer: SimpleImputer, x: Matrix) -> Matrix:
+    x = numbered(x)
     statistics = list(imputer.statistics_)
     empty = _get_mask(imputer.statistics_, np.nan)  # None is a value like another where NaN is what is missing
     kept = [index for index in range(len(statistics)) if imputer.keep_empty_features or not empty[index]]
@@ -38,7 +40,7 @@ def simple_imputer(imputer: SimpleImputer, x: Matrix) -> Matrix:
                 before = MISSING if _stands_for(before, column.marker) else None
             changes = column.changes if before is None else (*column.changes, (before, statistics[index]))
             filled[index] = replace(column, changes=changes)
-        elif index not in filled:  # a number among categories, and so among objects
+        elif isinstance(column, Number) and index not in filled:  # a number among categories, and so among objects
             gaps = is_missing(imputer.missing_values) and _may_be_missing(x, column)
             filled[index] = replace(column, fill=statistics[index]) if gaps else column
     imputed = Matrix(x.scope, tuple(filled[index] for index in kept))
@@ -81,18 +83,17 @@ def missing_indicator(indicator: MissingIndicator, x: Matrix) -> Matrix:
     for column in chosen.columns:
         if isinstance(column, Categorical):
             # A missing category is a NaN code, and so is tested like a number; another marker is a code of its own.
-            code = Number(x.scope.x, column.source, Raw(column.source))
+            number = Number(x.scope.x, column.source, Raw(column.source))
             wanted: Any = np.nan
             if not is_missing(indicator.missing_values):
                 wanted = float(x.scope.codes(column.source, [indicator.missing_values])[0])
             elif not _stands_for(indicator.missing_values, column.marker):
                 wanted = NEVER
-            column = code
         else:
-            wanted = indicator.missing_values
-        single = Matrix(x.scope, (column,))
+            (number,), wanted = Matrix(x.scope, (column,)).numbers(), indicator.missing_values
+        single = Matrix(x.scope, (number,))
         mask = op.cast(missing_mask(single.tensor, wanted), to=np.float64)
-        columns.append(Number(mask, 0, _test(column.origin, wanted)))
+        columns.append(Number(mask, 0, _test(number.origin, wanted)))
     return Matrix(x.scope, tuple(columns))
 
 

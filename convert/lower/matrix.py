@@ -22,7 +22,19 @@ from ..errors import UnsupportedError
 from .scope import Scope
 from .sparse import Sparse, joined
 
-__all__ = ["MISSING", "UNKNOWN", "Categorical", "Column", "Lookup", "Matrix", "Monotone", "Number", "Raw"]
+__all__ = [
+    "MISSING",
+    "UNKNOWN",
+    "Categorical",
+    "Column",
+    "Date",
+    "Lookup",
+    "Matrix",
+    "Monotone",
+    "Number",
+    "Raw",
+    "Time",
+]
 
 Floats = NDArray[np.float64]
 
@@ -47,10 +59,16 @@ class Monotone:
 
     apply: vectorised, float64 to float64 (or float32), with the very operations that scikit-learn does, so that it
         gives the same bits; on NaN it gives what scikit-learn's step gives.
+    single: where the step's numbers have more digits than float64, what becomes of them in float32, rounded once.
     """
 
     apply: Callable[[Floats], NDArray[Any]]
     rising: bool = True
+    single: Monotone | None = None
+
+
+FLOAT32 = Monotone(lambda values: np.asarray(values, np.float32))
+"""The cast by which scikit-learn's trees see their input."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +79,8 @@ class Raw:
     steps: tuple[Monotone, ...] = ()
 
     def then(self, step: Monotone) -> Raw:
-        return Raw(self.source, (*self.steps, step))
+        single = self.steps[-1].single if self.steps and step is FLOAT32 else None
+        return Raw(self.source, (*self.steps, step) if single is None else (*self.steps[:-1], single))
 
     def __call__(self, values: Floats) -> Floats:
         with np.errstate(all="ignore"):
@@ -128,7 +147,32 @@ class Categorical:
         return value
 
 
-Column = Number | Categorical
+@dataclass(frozen=True)
+class Date:
+    """A column of the request that holds times: microseconds since 1970, NaN where missing.
+
+    unit: of the datetime64 that the pipeline has of it.
+    """
+
+    source: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class Time:
+    """A column of times that were computed, or of how long it is from one to another.
+
+    whole: microseconds, int64 [N, 1]; anything where it is missing. missing: bool [N, 1].
+    unit: of what pandas has of it. length: whether it is a timedelta.
+    """
+
+    whole: Var
+    missing: Var
+    unit: str
+    length: bool = False
+
+
+Column = Number | Categorical | Date | Time
 
 
 @dataclass(frozen=True)
@@ -189,12 +233,16 @@ class Matrix:
 
     @functools.cached_property
     def _numbers(self) -> tuple[Number, ...]:
+        if any(isinstance(column, Date | Time) for column in self.columns):
+            from .dates import numbered  # it makes numbers of this file's
+
+            return numbered(self).numbers()
         for column in self.columns:
             if isinstance(column, Categorical):
                 raise UnsupportedError(
                     f"expected numbers, found the categories of column {column.name!r}: encode them first"
                 )
-            if column.fill is not MISSING:
+            if isinstance(column, Number) and column.fill is not MISSING:
                 raise UnsupportedError(
                     f"expected numbers, found {column.fill!r} in the place of missing ones: encode them first"
                 )

@@ -47,6 +47,10 @@ class Scope:
     gauge: the graph that says how large they are, by method; None where no answer is such a sum.
     model: the twin's graph, with stand-ins for its tree ensembles; None until it is built.
     asked: the graph of the matrices that tree ensembles ask, by their Var's id; None where all ask the request's.
+    times: by column of times, those in microseconds that all encoders of it know.
+    known_only: the columns of times in which an encoder takes no others.
+    nanoseconds: the columns of times in another unit that stand in an array of nanoseconds, where NumPy lets what int64
+        cannot count turn over without a word.
     left_out: the methods that the pipeline has and the twin has not, each with why.
     ensembles: the attributes of the graph's tree ensembles, kept out of it until its bytes are made (``packed``).
     """
@@ -71,6 +75,9 @@ class Scope:
     gauge: bytes | None = None
     model: onnx.ModelProto | None = None
     asked: bytes | None = None
+    times: dict[int, set[float]] = field(default_factory=dict)
+    known_only: set[int] = field(default_factory=set)
+    nanoseconds: set[int] = field(default_factory=set)
     left_out: dict[str, str] = field(default_factory=dict)
     ensembles: list[Ensemble] = field(default_factory=list)
     regrown: bool = False

@@ -18,8 +18,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from ..narrow import narrowed
+from .dates import note_times, time_cells, times_of, unseen_time
 from .impute import is_missing
-from .matrix import MISSING, Categorical, Matrix
+from .matrix import MISSING, Categorical, Date, Matrix, Time
 
 __all__ = ["Table", "ask", "plain"]
 
@@ -56,7 +57,15 @@ def ask(encoder: Any, widths: Sequence[int], x: Matrix) -> list[Table]:
     widths: how many columns each input column becomes, in order.
     x: what is to be encoded.
     """
-    sentinels = [column.marker if isinstance(column, Categorical) else np.nan for column in x.columns]
+    sentinels = [
+        column.marker
+        if isinstance(column, Categorical)
+        else np.datetime64("NaT")
+        if isinstance(column, Date | Time)
+        else np.nan
+        for column in x.columns
+    ]
+    note_times(x, encoder.categories_, known_only=getattr(encoder, "handle_unknown", "") == "error")
     return tables_of(encoder, list(zip(encoder.categories_, sentinels, widths, strict=True)))
 
 
@@ -86,7 +95,10 @@ def _column_by_column(encoder: Any, columns: Sequence[tuple[NDArray[Any], Any, i
 
 def _table(transform: Callable[[list[Any]], Any], categories: NDArray[Any], sentinel: Any, width: int) -> Table:
     """The table of a column, by what becomes of its values."""
-    values = [plain(value) for value in categories if not is_missing(value)]
+    if categories.dtype.kind == "M":
+        values: list[Any] = times_of(categories).tolist()
+    else:
+        values = [plain(value) for value in categories if not is_missing(value)]
     rows = [transform(values)] if values else []
     for odd in (_unseen(categories), sentinel):
         try:
@@ -154,6 +166,8 @@ def _array(cells: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         array = np.empty(len(cells), object)
         array[:] = cells
         return array
+    if dtype.kind == "M":
+        return time_cells(cells, dtype)
     try:
         return np.array(cells, dtype)
     except (ValueError, TypeError, OverflowError):
@@ -172,5 +186,7 @@ def _unseen(categories: NDArray[Any]) -> Any:
     if categories.dtype.kind in "iu":
         highest = int(categories.max())
         return highest + 1 if highest < np.iinfo(categories.dtype).max else int(categories.min()) - 1
+    if categories.dtype.kind == "M":
+        return unseen_time(categories)
     finite = categories[np.isfinite(categories)]
     return float(finite.max()) + 1.0 if len(finite) else 0.5

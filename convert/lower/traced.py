@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from spox import Var
 
 from .labels import scalar
-from .matrix import Matrix
+from .matrix import Column, Date, Matrix, Time
 from .ufuncs import UFUNCS, is_bool, numeric
 
-__all__ = ["FRAMES", "FUNCTIONS", "PROPERTIES", "ROWS", "Traced", "Untraceable", "function", "lift"]
+__all__ = ["FRAMES", "FUNCTIONS", "PROPERTIES", "ROWS", "TIMES", "Traced", "Untraceable", "function", "lift"]
 
 
 class Untraceable(Exception):  # noqa: N818 (its words become an UnsupportedError's)
@@ -39,6 +39,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 
 FRAMES: dict[str, Callable[..., Any]] = {}
 """A frame's methods, and a series', by their names."""
+
+TIMES: dict[str, Callable[..., Any]] = {}
+"""What is otherwise of columns of times (``times``): ``called``, ``astype`` and ``dtype``."""
 
 PROPERTIES: dict[str, Callable[..., Any]] = {}
 """What a frame has without being called."""
@@ -106,7 +109,15 @@ class Traced(NDArrayOperatorsMixin):
         return 1 if self.flat else 2
 
     @property
+    def of_times(self) -> bool:
+        """Whether it holds columns of dates and times, or of how long it is from one to another."""
+        return self._matrix is not None and any(isinstance(column, Date | Time) for column in self._matrix.columns)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
+        if self.of_times:
+            dtype: np.dtype[Any] = TIMES["dtype"](self)
+            return dtype
         return np.dtype(bool if self._matrix is None and is_bool(self.tensor) else np.float64)
 
     def __len__(self) -> int:
@@ -142,6 +153,9 @@ class Traced(NDArrayOperatorsMixin):
         return target
 
     def _called(self, name: str, inputs: Sequence[Any]) -> Traced:
+        if any(isinstance(given, Traced) and given.of_times for given in inputs):
+            found: Traced = TIMES["called"](name, inputs)
+            return found
         ranks = {given.ndim for given in inputs if isinstance(given, Traced)}
         model = max((given for given in inputs if isinstance(given, Traced)), key=lambda given: given.ndim)
         if len(ranks) > 1 or (model.flat and any(np.ndim(g) for g in inputs if not isinstance(g, Traced))):
@@ -225,17 +239,22 @@ class Traced(NDArrayOperatorsMixin):
 
     def _put(self, places: list[int], names: list[Any], value: Any) -> None:
         """Columns in the places, new ones (place -1) at the end."""
+        if isinstance(value, Traced) and value.of_times:
+            self._place(places, names, value.matrix.columns)
+            return
         shape = op.mul(numeric(self.matrix.select([0] * len(places)).tensor), op.const(np.float64(0)))
         zero = op.where(op.isnan(shape), op.const(np.float64(0)), shape)
         filled = value.matrix.tensor if isinstance(value, Traced) else lift(value)
-        new = self.scope.new(op.add(zero, numeric(filled)))
+        self._place(places, names, self.scope.new(op.add(zero, numeric(filled))).columns)
+
+    def _place(self, places: list[int], names: list[Any], new: Sequence[Column]) -> None:
         columns = list(self.matrix.columns)
         for index, place in enumerate(places):
             if place < 0:
-                columns.append(new.columns[index])
+                columns.append(new[index])
                 self.names = (*(self.names or ()), names[index])
             else:
-                columns[place] = new.columns[index]
+                columns[place] = new[index]
         self._matrix, self._tensor = Matrix(self.scope.scope, tuple(columns)), None
 
     def _become(self, tensor: Var) -> None:
@@ -259,6 +278,9 @@ class Traced(NDArrayOperatorsMixin):
         return Traced(value, self.scope, flat=self.flat, names=self.names)
 
     def astype(self, dtype: Any, *_: Any, **__: Any) -> Traced:
+        if self.of_times:
+            found: Traced = TIMES["astype"](self, np.dtype(dtype))
+            return found
         if np.dtype(dtype).kind == "b":
             return self.like(UFUNCS["logical_not"](UFUNCS["logical_not"](self.tensor)))
         if np.dtype(dtype) == np.float64:

@@ -17,6 +17,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 from spox import Var
 
 from . import lower, lowers
+from .dates import in_float32
 from .ensemble import FLOAT32, Trees, chosen_leaves, distinct, in_order, join, sum_of_leaves
 from .labels import Labels, argmax, log, scalar
 from .matrix import Matrix
@@ -44,7 +45,7 @@ def sklearn_tree(estimator: Any, columns: Any = None) -> Trees:
 
 def as_float32(x: Matrix) -> Matrix:
     """The columns as trees see them."""
-    return x.map(op.cast(op.cast(x.tensor, to=np.float32), to=np.float64), [FLOAT32] * x.width)
+    return x.map(op.cast(in_float32(x), to=np.float64), [FLOAT32] * x.width)
 
 
 def _joined(estimators: list[Any], columns: Any) -> Trees:

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from ..drift import RANGED
 from ..manifest import Category
 from ..model import Model
 from ..reading import key
@@ -156,5 +157,5 @@ def _drift(name: str, model: Model) -> Iterable[tuple[tuple[str, str, str], int]
         yield ("missing", name, counts.feature), counts.missing
         if feature.kind in ("category", "text"):
             yield ("unknown", name, counts.feature), counts.unknown
-        if feature.kind == "number":
+        if feature.kind in RANGED:
             yield ("out_of_range", name, counts.feature), counts.out_of_range

@@ -126,8 +126,9 @@ def test_dates_are_refused_and_so_is_what_no_table_could_have(model: Model) -> N
             model.predict(rows)
     with pytest.raises(InputError, match=r"\$\.city: expected string, number or boolean, got list"):
         model.predict(FRAME.assign(city=[["Ulm"]] * ROWS))
-    with pytest.raises(SampleError, match="expected numbers, strings or booleans, found Timestamp in column 'size'"):
-        sign(pipeline(), dates)
+    spans = FRAME.assign(size=dates["size"] - pd.Timestamp("2025-01-01"))
+    with pytest.raises(SampleError, match="expected numbers, strings or booleans, found Timedelta in column 'size'"):
+        sign(pipeline(), spans)
 
 
 def test_without_pyarrow_a_stream_is_refused_with_what_to_do(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

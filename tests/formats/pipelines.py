@@ -113,6 +113,28 @@ def texts(random: np.random.Generator) -> Frozen:
     return Frozen(pipeline.fit(frame, frame["text"].str.contains("good")), frame, _asked(frame, *changes))
 
 
+def moments(random: np.random.Generator) -> Frozen:
+    """Dates and times of two units, one with gaps, beside a number."""
+    frame = _numbers(random)[["a"]]
+    days = random.integers(-9000, 20_000, ROWS)
+    frame["born"] = pd.Series(days.astype("M8[D]").astype("M8[s]"))
+    frame["called"] = pd.Series((days * 86_400_000_000 + random.integers(0, 86_400_000_000, ROWS)).astype("M8[us]"))
+    frame.loc[::9, "called"] = pd.NaT
+    columns = make_column_transformer(
+        (StandardScaler(), ["born"]), (OneHotEncoder(handle_unknown="ignore"), ["called"]), remainder="passthrough"
+    )
+    pipeline = make_pipeline(columns, DecisionTreeRegressor(max_depth=5, random_state=0)).fit(frame, days)
+    rows = [{name: written(value) for name, value in row.items()} for row in frame.head(6).to_dict("records")]
+    changes = ({"born": "1969-12-31T23:59:59"}, {"born": "0001-01-01"}, {"called": "9999-12-31"}, {"called": None})
+    return Frozen(pipeline, frame, [*rows, *(rows[0] | change for change in changes)])
+
+
+def written(value: Any) -> Any:
+    if isinstance(value, float):
+        return value
+    return None if pd.isna(value) else value.isoformat()
+
+
 def topics(random: np.random.Generator) -> Frozen:
     """What answers to a row according to the rows beside it."""
     frame = pd.DataFrame(random.poisson(2.0, size=(ROWS, 3)).astype(float), columns=["a", "b", "ünï \N{SNOWMAN}"])
@@ -121,5 +143,15 @@ def topics(random: np.random.Generator) -> Frozen:
 
 PIPELINES = {
     make.__name__: make
-    for make in (numbers_regressor, logistic, mixed_classifier, several_outputs, boosting, scaler, texts, topics)
+    for make in (
+        numbers_regressor,
+        logistic,
+        mixed_classifier,
+        several_outputs,
+        boosting,
+        scaler,
+        texts,
+        topics,
+        moments,
+    )
 }

@@ -3,6 +3,7 @@ answers from NumPy."""
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,8 @@ def canary(inputs: tuple[Feature, ...]) -> list[list[Any]]:
             match feature.kind:
                 case "category":
                     row.append(feature.categories[step % len(feature.categories)])
+                case "date":
+                    row.append(f"197{step}-01-01")
                 case "boolean":
                     row.append(step % 2 == 0)
                 case "number":
@@ -120,6 +123,8 @@ def codes(inputs: Sequence[Feature], rows: Sequence[Sequence[Any]]) -> Matrix:
     def code(feature: Feature, value: Any) -> float:
         if value is None:
             return np.nan
+        if feature.kind == "date":
+            return float((datetime.fromisoformat(value) - datetime(1970, 1, 1)) / timedelta(microseconds=1))
         if feature.kind != "category":
             return float(value)
         return float(feature.categories.index(value)) if value in feature.categories else -1.0

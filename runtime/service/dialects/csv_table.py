@@ -66,8 +66,14 @@ def _reader(feature: Feature) -> Callable[[str], Any]:
         case "category":
             table = {text: value for value in feature.categories for text in _spellings(value)}
             return lambda cell: table.get(cell, _unseen(cell, feature))
+        case "date":
+            return _date
         case _:
             return _keep
+
+
+def _date(cell: str) -> Any:
+    return None if cell in _MISSING else cell
 
 
 def _keep(cell: str) -> Any:

@@ -61,7 +61,7 @@ def infer(name: str, model: Model) -> Operation:
     # Every output is a method's, or one array of it where the pipeline returns a list of them.
     known = {part.name: part for output in model.manifest.outputs for part in parts(model.manifest, output)}
     features = {feature.name: feature for feature in model.manifest.inputs}
-    plain = all(feature.kind not in ("category", "text") for feature in model.manifest.columns)
+    plain = all(feature.kind not in ("category", "text", "date") for feature in model.manifest.columns)
     everything = [Wanted(part) for part in known]
     one_row = OneRow(name, model, known)
 

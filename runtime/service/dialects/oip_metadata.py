@@ -60,6 +60,8 @@ def datatype_of(feature: Feature) -> str:
             return "FP64"
         case "boolean":
             return "BOOL"
+        case "date":
+            return "BYTES"
         case _:
             kinds = {type(value) for value in feature.categories}
             return {int: "INT64", float: "FP64", bool: "BOOL"}.get(kinds.pop(), "BYTES") if len(kinds) == 1 else "BYTES"

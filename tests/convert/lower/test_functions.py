@@ -229,7 +229,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "values": (lambda x: x if (x > -99).all() else -x, "reduces over rows"),
     "asarray": (lambda x: np.asarray(x) * 2, "numbers themselves"),
     "unknown": (lambda x: np.arctan(x), "numpy.arctan is not known"),
-    "not numpy's": (lambda x: np.vectorize(lambda v: v + 1)(x), "@lowers"),
+    "not numpy's": (lambda x: np.vectorize(lambda v: v + 1)(x), "@lowering"),
     "another answer": (lambda x: np.ones((len(np.zeros((150, 5))), 1)), "ndarray"),
     "mixed ranks": (lambda x: x * x[:, 0][:5], "chooses rows"),
 }
@@ -241,7 +241,7 @@ def test_what_cannot_be_traced_is_told(name: str) -> None:
     function, words = REFUSED[name]
     with pytest.raises(UnsupportedError, match=words) as caught:
         traced(function)
-    assert "@lowers(MyTransformer" in str(caught.value)
+    assert "from convert.extension import lowering; @lowering(MyTransformer" in str(caught.value)
 
 
 def test_what_is_traced_wrongly_is_caught_by_the_proof() -> None:
