@@ -1,23 +1,30 @@
 """A sample becomes columns: what kind each is of, and its values as the pipeline is to see them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow.interchange import from_dataframe
 
 from .errors import SampleError
 
-__all__ = ["between", "column_of", "dicts_of", "frame_of", "marker_of", "objects_of", "seen_in"]
+__all__ = ["between", "column_of", "dicts_of", "frame_of", "listed", "marker_of", "objects_of", "seen_in", "texts_of"]
 
 EXACT = 2**53
 """Integers up to this are exact in float64; a column that goes beyond holds categories."""
 
 TEXT = "text"
 """The name of the only column of a sample of texts that has no name."""
+
+PADDED = (
+    "give each row as many cells as the longest has, in an array of objects; where they are labels fill the rest with "
+    "one that is no class, say ''"
+)
+"""What to do with rows that are collections of labels."""
 
 _UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
 """What the runtime's JSON decoder allows in no field's name."""
@@ -29,7 +36,7 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
     names, width: the columns' names, and how many they are, where the pipeline knows.
     Raises SampleError where they are not in it.
     """
-    texts = _texts(sample) if names is None and width is None else None
+    texts = texts_of(sample) if names is None and width is None else None
     if texts is not None:
         frame = texts.to_frame()
     elif isinstance(sample, pd.DataFrame):
@@ -49,7 +56,7 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
             f"expected a dense sample, found a {type(sample).__name__}: give some of its rows, sample[:1000].toarray()"
         )
     else:
-        array = np.asarray(sample)
+        array = _array(sample)
         if array.ndim != 2:
             found = f"{array.ndim} dimensions" if array.ndim else f"a {type(sample).__name__}: give the rows themselves"
             raise SampleError(f"expected a sample of rows and columns, found {found}")
@@ -79,6 +86,22 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
+def listed(sample: Any) -> Any:
+    """Rows that are collections, in a Series or an array of objects, as a list of them; anything else as it is."""
+    first = next(iter(sample), None) if isinstance(sample, Iterable) else None
+    if isinstance(first, set | frozenset):
+        raise SampleError(f"expected a sample of rows and columns, found rows that are sets: {PADDED}")
+    held = isinstance(sample, pd.Series) or (isinstance(sample, np.ndarray) and sample.ndim == 1)
+    return list(sample) if held and isinstance(first, list | tuple | np.ndarray) else sample
+
+
+def _array(sample: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(sample)
+    except ValueError as error:
+        raise SampleError(f"expected a sample of rows and columns, found rows of unequal length: {PADDED}") from error
+
+
 def _frame_of_dict(sample: Mapping[Any, Any]) -> pd.DataFrame:
     """One row, or columns of equal length."""
     if all(np.ndim(value) == 0 for value in sample.values()):
@@ -89,7 +112,7 @@ def _frame_of_dict(sample: Mapping[Any, Any]) -> pd.DataFrame:
         raise SampleError(f"expected a dict of columns of equal length as a sample, found: {error}") from error
 
 
-def _texts(sample: Any) -> pd.Series | None:
+def texts_of(sample: Any) -> pd.Series | None:
     """A sample that is a row of texts, not a table; None for another."""
     if isinstance(sample, pd.Series):
         found = sample
