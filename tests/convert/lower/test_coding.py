@@ -51,9 +51,10 @@ def test_sparse_codes(options: Any, split: bool) -> None:
     assert levels(twin_of(model.fit(X), X))["transform"] in EXACT
 
 
+@pytest.mark.parametrize("algorithm", ["omp", "threshold", "lasso_cd"])
 @pytest.mark.parametrize("make", [DictionaryLearning, MiniBatchDictionaryLearning])
-def test_learnt_dictionaries(make: Any) -> None:
-    model = make(5, random_state=0, max_iter=5, transform_algorithm="omp").fit(X)
+def test_learnt_dictionaries(make: Any, algorithm: str) -> None:
+    model = make(5, random_state=0, max_iter=5, transform_algorithm=algorithm).fit(X)
     assert levels(twin_of(model, X))["transform"] in EXACT
 
 
