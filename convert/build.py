@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import spox
+import spox.opset.ai.onnx.v21 as op
 
 from runtime.dates import NANOSECONDS, span
 from runtime.drift import RANGED
@@ -25,6 +26,7 @@ from .lower.labels import Labels
 from .lower.matrix import Categorical, Column, Date, Matrix, Number, Raw
 from .lower.packed import serialize
 from .lower.scope import Scope
+from .lower.terms import side_by_side
 from .order import note_order
 from .portable import portable as portable_graph
 from .progress import Progress, unseen
@@ -237,16 +239,16 @@ def build_graph(
             classes = tuple(tuple(_label(label) for label in table) for table in result.classes)
             result = result.places
         elif isinstance(result, Matrix):
-            result = result.tensor
+            result = side_by_side(result)
         parts = result if isinstance(result, list) else [result]
         names = tuple(method if len(parts) == 1 else f"{method}_{index}" for index in range(len(parts)))
         named.update(zip(names, parts, strict=True))
         first = answer[0] if isinstance(answer, list) else answer
         _check_numbers(method, first)
         scope.logged.update((method, floor) for logarithm, floor in scope.logarithms if logarithm is parts[0])
-        scope.rowwise.update(method for answer in scope.alone if answer is parts[0])
-        terms = scope.terms_of(parts[0])
-        sizes |= {} if terms is None else {method: terms}
+        scope.rowwise.update([method] if scope.held_alone(parts) else [])
+        terms = [size for part in parts if (size := scope.terms_of(part)) is not None]
+        sizes |= {method: op.max(terms)} if terms else {}
         outputs.append(Output(method, names, _dtype(first), tuple(map(int, first.shape[1:])), labels))
     model = spox.build(scope.inputs, named, drop_unused_inputs=False)
     model.graph.name = "pipetwin"

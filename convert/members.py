@@ -4,10 +4,12 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction import FeatureHasher
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import MultiLabelBinarizer
 
-__all__ = ["members"]
+__all__ = ["members", "reads_cells"]
 
 HELD = ("best_estimator_", "regressor_", "estimator_")
 
@@ -35,3 +37,13 @@ def members(estimator: Any) -> list[tuple[str, Any]]:
     held += [(f".calibrated_classifiers_[{index}].estimator", pair.estimator) for index, pair in enumerate(calibrated)]
     held.append((".final_estimator_", getattr(estimator, "final_estimator_", None)))
     return [(at, member) for at, member in held if isinstance(member, BaseEstimator)]
+
+
+def reads_cells(estimator: Any) -> bool:
+    """Whether an estimator, or one inside, goes through rows and each row's cells: of a frame it would see the names of
+    the columns, and of a column of strings their characters."""
+    if isinstance(estimator, MultiLabelBinarizer):
+        return True
+    if isinstance(estimator, FeatureHasher):
+        return bool(estimator.input_type != "dict")
+    return any(reads_cells(member) for _, member in members(estimator) if not isinstance(member, str))

@@ -210,5 +210,13 @@ def methods_of(pipeline: Any) -> tuple[str, ...]:
     if not methods:
         for reason in lacking(pipeline).values():
             raise UnsupportedError(reason)
-        raise SampleError(f"expected a pipeline that predicts or transforms, found {type(pipeline).__name__}")
+        at, last = "", pipeline
+        while getattr(last, "steps", None):
+            name, last = last.steps[-1]
+            at += f"[{name!r}]"
+        where = f" as the last step, pipeline{at}" if at else ""
+        raise SampleError(
+            f"expected a pipeline that predicts or transforms, found {type(last).__name__}{where}, which has no method "
+            "for new rows: end in one that has"
+        )
     return methods

@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,12 @@ __all__ = [
     "column_of",
     "dicts_of",
     "frame_of",
+    "listed",
     "marker_of",
     "microseconds",
     "objects_of",
     "seen_in",
+    "texts_of",
     "unit_of",
 ]
 
@@ -39,6 +41,11 @@ ZONE = (
     "expected dates and times without a zone, found some with one in column {name!r}: train it on "
     'column.dt.tz_convert("UTC").dt.tz_localize(None), and give times in UTC'
 )
+PADDED = (
+    "give each row as many cells as the longest has, in an array of objects; where they are labels fill the rest with "
+    "one that is no class, say ''"
+)
+"""What to do with rows that are collections of labels."""
 
 _UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
 """What the runtime's JSON decoder allows in no field's name."""
@@ -50,7 +57,7 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
     names, width: the columns' names, and how many they are, where the pipeline knows.
     Raises SampleError where they are not in it.
     """
-    texts = _texts(sample) if names is None and width is None else None
+    texts = texts_of(sample) if names is None and width is None else None
     if texts is not None:
         frame = texts.to_frame()
     elif isinstance(sample, pd.DataFrame):
@@ -70,7 +77,7 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
             f"expected a dense sample, found a {type(sample).__name__}: give some of its rows, sample[:1000].toarray()"
         )
     else:
-        array = np.asarray(sample)
+        array = _array(sample)
         if array.ndim != 2:
             found = f"{array.ndim} dimensions" if array.ndim else f"a {type(sample).__name__}: give the rows themselves"
             raise SampleError(f"expected a sample of rows and columns, found {found}")
@@ -100,6 +107,22 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
+def listed(sample: Any) -> Any:
+    """Rows that are collections, in a Series or an array of objects, as a list of them; anything else as it is."""
+    first = next(iter(sample), None) if isinstance(sample, Iterable) else None
+    if isinstance(first, set | frozenset):
+        raise SampleError(f"expected a sample of rows and columns, found rows that are sets: {PADDED}")
+    held = isinstance(sample, pd.Series) or (isinstance(sample, np.ndarray) and sample.ndim == 1)
+    return list(sample) if held and isinstance(first, list | tuple | np.ndarray) else sample
+
+
+def _array(sample: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(sample)
+    except ValueError as error:
+        raise SampleError(f"expected a sample of rows and columns, found rows of unequal length: {PADDED}") from error
+
+
 def _frame_of_dict(sample: Mapping[Any, Any]) -> pd.DataFrame:
     """One row, or columns of equal length."""
     if all(np.ndim(value) == 0 for value in sample.values()):
@@ -110,7 +133,7 @@ def _frame_of_dict(sample: Mapping[Any, Any]) -> pd.DataFrame:
         raise SampleError(f"expected a dict of columns of equal length as a sample, found: {error}") from error
 
 
-def _texts(sample: Any) -> pd.Series | None:
+def texts_of(sample: Any) -> pd.Series | None:
     """A sample that is a row of texts, not a table; None for another."""
     if isinstance(sample, pd.Series):
         found = sample

@@ -24,8 +24,9 @@ from .changed import taken_in
 from .culprit import culprit
 from .errors import SampleError
 from .lower import offered
+from .members import reads_cells
 from .reference import Signature, methods_of, reference
-from .sample import between, column_of, frame_of, marker_of, objects_of, seen_in, unit_of
+from .sample import between, column_of, frame_of, listed, marker_of, objects_of, seen_in, texts_of, unit_of
 from .search import search
 
 __all__ = ["kind_of", "sign"]
@@ -38,6 +39,12 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     Raises SampleError where the sample does not fit, with the pipeline's own words where it refuses its sample.
     """
     methods_of(pipeline)  # first, for what answers nothing may take no rows and columns either
+    sample = listed(sample)
+    if reads_cells(pipeline) and texts_of(sample) is not None:
+        raise SampleError(
+            "expected rows of cells, found strings, of which scikit-learn would read each character: give an array of "
+            "rows and columns, or a list of rows"
+        )
     names = getattr(pipeline, "feature_names_in_", None)
     frame = frame_of(sample, names, getattr(pipeline, "n_features_in_", None))
     if not len(frame):
@@ -55,7 +62,8 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     ]
     asis = {name: ("category", objects_of(frame[name])) for name in objects}
     # Without names it may have been fitted on a frame or on an array.
-    framed = isinstance(sample, pd.DataFrame) and not _refusal(pipeline, _signature(pipeline, columns | asis, True))
+    framed = isinstance(sample, pd.DataFrame) and not reads_cells(pipeline)
+    framed = framed and not _refusal(pipeline, _signature(pipeline, columns | asis, True))
     signature = _signature(pipeline, columns, framed)
     if objects:
         objected = _signature(pipeline, columns | asis, framed)
@@ -153,7 +161,8 @@ def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], fram
     named = getattr(pipeline, "feature_names_in_", None) is not None
     # What was fitted with a table knows how many columns it had; a vectoriser of texts does not.
     flat = not named and getattr(pipeline, "n_features_in_", None) is None
-    flat = flat and len(columns) == 1 and {type(value) for value in frame.iloc[:, 0].dropna()} == {str}
+    flat = flat and len(columns) == 1 and not reads_cells(pipeline)
+    flat = flat and {type(value) for value in frame.iloc[:, 0].dropna()} == {str}
     return Signature(tuple(features), frame, named, tuple(chosen), named or (framed and not flat), flat)
 
 

@@ -35,6 +35,9 @@ MOST_ROWS = 16384
 INPUT = "X"
 """The name of the graph's matrix."""
 
+DISABLED = ["NoopElimination"]
+"""Optimisers of onnxruntime's that are kept out: it drops a product with one number that is within 1e-8 of 1."""
+
 DENSE = 2**24
 """Numbers that the matrix of a text's terms may have in one run, should the graph need it without its gaps."""
 
@@ -61,7 +64,9 @@ class Session:
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what goes wrong is raised, in our words
         try:
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=DISABLED
+            )
         except Exception as error:  # onnxruntime's errors share no base but Exception
             raise BundleError(
                 f"expected a graph that onnxruntime {onnxruntime.__version__} runs, found: {error}"

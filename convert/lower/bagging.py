@@ -12,6 +12,7 @@ from . import lower, lowers
 from .labels import Labels, argmax, log_probabilities, scalar
 from .matrix import Matrix
 from .meta import member, numbers, one_hot, total
+from .terms import hand_on, largest
 from .trees import mean_of_trees
 
 TREES = (DecisionTreeClassifier, ExtraTreeClassifier, DecisionTreeRegressor, ExtraTreeRegressor)
@@ -31,8 +32,12 @@ def _answers(bagging: Any, method: str, x: Matrix) -> list[Any]:
     return [member(bagging, index, method, part) for index, part in enumerate(_inputs(bagging, x))]
 
 
-def _mean(bagging: Any, parts: list[Var]) -> Var:
-    return op.div(total(parts), op.const(np.float64(bagging.n_estimators)))
+def _mean(bagging: Any, x: Matrix, parts: list[Var], answers: list[Any]) -> Var:
+    """Of parts, each made of a member's answer."""
+    count = op.const(np.float64(bagging.n_estimators))
+    mean = op.div(total(parts), count)
+    hand_on(x, mean, answers, lambda sizes: op.div(total(sizes), count))
+    return mean
 
 
 def _one_forest(bagging: Any) -> bool:
@@ -47,14 +52,13 @@ def bagged_probabilities(bagging: BaggingClassifier, x: Matrix) -> Var:
     if _one_forest(bagging):
         return mean_of_trees(bagging.estimators_, x, bagging.estimators_features_)
     width = int(bagging.n_classes_)
-    parts = []
+    parts, answers = [], []
     for index, part in enumerate(_inputs(bagging, x)):
         own = bagging.estimators_[index]
-        if not hasattr(own, "predict_proba"):
-            parts.append(one_hot(numbers(member(bagging, index, "predict", part)), width))
-            continue
-        parts.append(_spread(member(bagging, index, "predict_proba", part), own.classes_, width, 0.0))
-    return _mean(bagging, parts)
+        votes = not hasattr(own, "predict_proba")
+        answers.append(member(bagging, index, "predict" if votes else "predict_proba", part))
+        parts.append(one_hot(numbers(answers[-1]), width) if votes else _spread(answers[-1], own.classes_, width, 0.0))
+    return _mean(bagging, x, parts, answers)
 
 
 def _spread(scores: Var, classes: Any, width: int, other: float) -> Var:
@@ -82,7 +86,9 @@ def bagged_log_probabilities(bagging: BaggingClassifier, x: Matrix) -> Any:
     summed = parts[0]
     for part in parts[1:]:
         summed = _log_add_exp(summed, part)
-    return op.sub(summed, op.const(np.log(bagging.n_estimators)))
+    answer = op.sub(summed, op.const(np.log(bagging.n_estimators)))
+    hand_on(x, answer, answers, largest)
+    return answer
 
 
 def _log_add_exp(a: Var, b: Var) -> Var:
@@ -94,7 +100,8 @@ def _log_add_exp(a: Var, b: Var) -> Var:
 
 @lowers(BaggingClassifier, method="decision_function")
 def bagged_decision(bagging: BaggingClassifier, x: Matrix) -> Var:
-    return _mean(bagging, _answers(bagging, "decision_function", x))
+    answers = _answers(bagging, "decision_function", x)
+    return _mean(bagging, x, answers, answers)
 
 
 @lowers(BaggingRegressor, method="predict")
@@ -102,4 +109,5 @@ def bagged_numbers(bagging: BaggingRegressor, x: Matrix) -> Var:
     if _one_forest(bagging):
         mean = mean_of_trees(bagging.estimators_, x, bagging.estimators_features_)
         return scalar(mean) if bagging.estimators_[0].n_outputs_ == 1 else mean
-    return _mean(bagging, [numbers(answer) for answer in _answers(bagging, "predict", x)])
+    answers = _answers(bagging, "predict", x)
+    return _mean(bagging, x, [numbers(answer) for answer in answers], answers)

@@ -10,6 +10,7 @@ from .labels import Labels, argmax, log_probabilities, scalar
 from .links import softmax
 from .matrix import Matrix
 from .meta import constant_rows, member, numbers, total, upright
+from .terms import hand_on, largest, same
 
 
 @lowers(AdaBoostClassifier, method="decision_function")
@@ -58,13 +59,16 @@ lowers(AdaBoostClassifier, method="predict_log_proba")(log_probabilities)
 def weighted_median(model: AdaBoostRegressor, x: Matrix) -> Var:
     """The first prediction, in rising order, at which half of the weight is reached."""
     count = len(model.estimators_)
-    answers = [upright(numbers(member(model, index, "predict", x))) for index in range(count)]
+    members = [member(model, index, "predict", x) for index in range(count)]
+    answers = [upright(numbers(one)) for one in members]
     if count == 1:
-        return scalar(answers[0])
+        return same(x, scalar(answers[0]), members[0])
     rising, order = op.top_k(op.concat(answers, axis=1), op.const(np.array([count])), axis=1, largest=0, sorted=1)
     weights = op.gather(op.const(np.asarray(model.estimator_weights_[:count], np.float64)), order, axis=0)
     reached = op.cumsum(weights, op.const(np.int64(1)))
     whole = op.gather(reached, op.const(np.array([count - 1])), axis=1)
     enough = op.greater_or_equal(reached, op.mul(op.const(np.float64(0.5)), whole))
     place = op.arg_max(op.cast(enough, to=np.float64), axis=1, keepdims=1)
-    return scalar(op.gather_elements(rising, place, axis=1))
+    answer = scalar(op.gather_elements(rising, place, axis=1))
+    hand_on(x, answer, members, largest)
+    return answer

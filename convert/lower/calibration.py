@@ -15,6 +15,7 @@ from .links import expit, softmax
 from .matrix import Matrix
 from .meta import total, upright
 from .sums import running_sum
+from .terms import same
 
 SLACK = 1e-5
 """By how much a probability may pass 1 before scikit-learn lets it stand."""
@@ -37,7 +38,9 @@ def calibrated_probabilities(model: CalibratedClassifierCV, x: Matrix) -> Var:
     answer = op.div(total([own for own, _ in members]), op.const(np.float64(len(members))))
     sizes = [size for _, size in members if size is not None]
     if sizes:
-        x.scope.adds_up(answer, op.div(total(sizes), op.const(np.float64(len(members)))))
+        scores = [_scores(one.estimator, x, "")[0] for one in model.calibrated_classifiers_]
+        mean = op.div(total(sizes), op.const(np.float64(len(members))))
+        x.scope.adds_up(answer, mean, alone=x.scope.held_alone(scores))
     return answer
 
 
@@ -45,8 +48,9 @@ def _member(member: Any, x: Matrix, at: str) -> tuple[Var, Var | None]:
     """One member's calibrated probabilities, float64 [N, classes]; and where a calibrator is a line of finite length or
     a logarithm, the size of the terms that cancel in it, [N, 1]."""
     scores, method = _scores(member.estimator, x, at)
+    terms = x.scope.terms_of(scores)
     if member.method == "temperature":
-        return _tempered(member.calibrators[0].beta_, scores, method)
+        return _tempered(member.calibrators[0].beta_, scores, method, terms)
     places = np.searchsorted(member.classes, member.estimator.classes_)
     two = len(member.classes) == 2
     columns, sizes = {}, []
@@ -55,7 +59,9 @@ def _member(member: Any, x: Matrix, at: str) -> tuple[Var, Var | None]:
         score = x.new(scores).select([column])
         columns[int(place) + two] = _calibrated(calibrator, score)
         if member.method == "isotonic":
-            sizes.append(upright(steepness(calibrator, score)))
+            sizes.append(upright(steepness(calibrator, score, terms)))
+        elif terms is not None:
+            sizes.append(op.mul(op.const(abs(np.float64(calibrator.a_)) / 4), terms))
     size = total(sizes) if sizes else None
     if two:
         return op.concat([op.sub(op.const(np.float64(1)), columns[1]), columns[1]], axis=1), size
@@ -75,8 +81,8 @@ def _scores(estimator: Any, x: Matrix, at: str) -> tuple[Var, str]:
     if len(estimator.classes_) > 2:
         return scores, method
     if method == "decision_function":
-        return op.reshape(scores, op.const(np.array([-1, 1]))), method
-    return op.gather(scores, op.const(np.array([1])), axis=1), method
+        return same(x, op.reshape(scores, op.const(np.array([-1, 1]))), scores), method
+    return same(x, op.gather(scores, op.const(np.array([1])), axis=1), scores), method
 
 
 def _calibrated(calibrator: Any, score: Matrix) -> Var:
@@ -89,20 +95,23 @@ def _calibrated(calibrator: Any, score: Matrix) -> Var:
     return op.reshape(isotonic(calibrator, score), op.const(np.array([-1, 1])))
 
 
-def _tempered(beta: Any, scores: Var, method: str) -> tuple[Var, Var | None]:
+def _tempered(beta: Any, scores: Var, method: str, terms: Var | None) -> tuple[Var, Var | None]:
     """Softmax of the logits times the inverse temperature, and the size of what cancels in a probability's logarithm.
 
+    terms: of what cancels in the scores.
     scikit-learn guesses from the values of a whole batch whether decisions of several classes are probabilities;
     here the method that they come from decides.
     """
-    size = None
+    factor = op.const(np.float64(abs(beta)))
+    size = None if terms is None else op.mul(factor, terms)
     if method == "predict_proba":
         if _width(scores) == 1:
             scores = op.concat([op.sub(op.const(np.float64(1)), scores), scores], axis=1)
         scores = op.add(scores, op.const(np.float64(EPSILON)))
         logits = op.log(scores)
         least = op.reduce_min(scores, op.const(np.array([1])), keepdims=1)
-        size = op.div(op.const(np.float64(abs(beta))), least)
+        one = op.const(np.float64(1))
+        size = op.div(op.mul(factor, one if terms is None else op.max([terms, one])), least)
     elif _width(scores) == 1:
         logits = op.concat([op.neg(scores), scores], axis=1)
     else:

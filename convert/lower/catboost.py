@@ -17,6 +17,8 @@ from .links import expit, softmax
 from .matrix import Matrix
 from .meta import upright
 
+SEVERAL = ("MultiLogloss", "MultiCrossEntropy")
+"""Losses of several labels a row."""
 REGRESSORS = ("catboost.core.CatBoostRegressor", "catboost.core.CatBoostRanker")
 CLASSIFIER = "catboost.core.CatBoostClassifier"
 
@@ -117,12 +119,19 @@ def _raw(model: Any, x: Matrix) -> Var:
     return raw
 
 
+def _loss(model: Any) -> str:
+    return str(model.get_all_params().get("loss_function", "RMSE")).partition(":")[0]
+
+
 @lowers(*REGRESSORS, method="predict")
 def regressor(model: Any, x: Matrix) -> Var:
-    loss = str(model.get_all_params().get("loss_function", "RMSE")).partition(":")[0]
+    loss = _loss(model)
     raw = _raw(model, x)
     if loss in ("Poisson", "Tweedie"):
         raw = op.exp(raw)
+    if loss == "RMSEWithUncertainty":  # a mean, and the logarithm of a deviation that becomes a variance
+        mean, deviation = op.split(raw, num_outputs=2, axis=1)
+        raw = op.concat([mean, op.exp(op.mul(op.const(np.float64(2)), deviation))], axis=1)
     shape = raw.unwrap_tensor().shape
     return scalar(raw) if shape is not None and shape[1] == 1 else raw
 
@@ -130,9 +139,11 @@ def regressor(model: Any, x: Matrix) -> Var:
 @lowers(CLASSIFIER, method="predict_proba")
 def probabilities(model: Any, x: Matrix) -> Var:
     raw = _raw(model, x)
-    loss = str(model.get_all_params()["loss_function"]).partition(":")[0]
+    loss = _loss(model)
+    if loss in SEVERAL:
+        return expit(raw)
     if loss not in ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll"):
-        raise UnsupportedError(f"expected one of CatBoost's losses of single labels, found {loss}")
+        raise UnsupportedError(f"expected one of CatBoost's losses of labels, found {loss}: train with one of those")
     return softmax(raw) if loss == "MultiClass" else probabilities_of(expit(raw))
 
 
@@ -142,6 +153,9 @@ lowers(CLASSIFIER, method="predict_log_proba")(log_probabilities)
 @lowers(CLASSIFIER, method="predict")
 def labels(model: Any, x: Matrix) -> Labels:
     raw = _raw(model, x)
+    if _loss(model) in SEVERAL:
+        places = op.cast(op.greater(raw, op.const(np.float64(0))), to=np.int64)
+        return Labels(places, (np.array([0, 1]),) * len(model.classes_))
     if len(model.classes_) > 2:
         found = argmax(raw, model.classes_)
         return Labels(upright(found.places), found.classes)  # CatBoost answers a column here

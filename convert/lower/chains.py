@@ -11,6 +11,7 @@ from . import lowers
 from .labels import Labels, log_probabilities
 from .matrix import Matrix
 from .meta import column, member, numbers, upright
+from .terms import hand_on, largest, same
 
 
 def _links(chain: Any, method: str, x: Matrix) -> list[Any]:
@@ -19,8 +20,8 @@ def _links(chain: Any, method: str, x: Matrix) -> list[Any]:
     def inputs() -> list[Matrix]:
         seen = [x]
         for index in range(len(chain.estimators_) - 1):
-            answer = _second(member(chain, index, getattr(chain, "chain_method_", "predict"), seen[-1]))
-            seen.append(seen[-1].beside(x.new(upright(answer))))
+            answer = member(chain, index, getattr(chain, "chain_method_", "predict"), seen[-1])
+            seen.append(seen[-1].beside(x.new(same(x, upright(_second(answer)), answer))))
         return seen
 
     seen = x.once(chain, "inputs", inputs)
@@ -36,7 +37,10 @@ def _second(answer: Any) -> Var:
 
 
 def _scores(chain: Any, method: str, x: Matrix) -> Var:
-    return op.concat([upright(_second(answer)) for answer in _links(chain, method, x)], axis=1)
+    answers = _links(chain, method, x)
+    scores = op.concat([upright(_second(answer)) for answer in answers], axis=1)
+    hand_on(x, scores, answers, largest)
+    return scores
 
 
 @lowers(RegressorChain, method="predict")

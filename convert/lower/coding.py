@@ -15,6 +15,7 @@ from spox import Var
 from ..errors import UnsupportedError
 from . import lowers
 from .distances import constant, row_sum
+from .lasso import lasso
 from .matrix import Matrix
 from .special import digamma
 
@@ -70,7 +71,7 @@ def topics(model: LatentDirichletAllocation, x: Matrix) -> Matrix:
 def sparse_code(model: Any, x: Matrix) -> Matrix:
     dictionary = np.asarray(model.dictionary if isinstance(model, SparseCoder) else model.components_, np.float64)
     similarity = op.matmul(x.tensor, constant(dictionary.T))
-    alpha = model.transform_alpha
+    alpha, terms = model.transform_alpha, None
     if alpha is None:
         alpha = getattr(model, "alpha", 1.0)
     match model.transform_algorithm:
@@ -82,13 +83,20 @@ def sparse_code(model: Any, x: Matrix) -> Matrix:
             wanted = model.transform_n_nonzero_coefs
             wanted = min(max(x.width / 10, 1), len(dictionary)) if wanted is None else wanted
             code = _matching_pursuit(similarity, dictionary @ dictionary.T, int(wanted))
+        case "lasso_cd":
+            penalty = float(alpha) / x.width * x.width  # as it goes through Lasso, which counts the features
+            sweeps = int(model.transform_max_iter)
+            code, terms = lasso(x.tensor, dictionary, penalty, sweeps, bool(model.positive_code))
         case other:
+            instead = "lasso_cd', whose codes are the same within a tolerance" if other == "lasso_lars" else "omp'"
             raise UnsupportedError(
-                f"expected transform_algorithm 'omp' or 'threshold', found {other!r}, which solves a problem of its "
-                "own for every row: set_params(transform_algorithm='omp'), if that will do"
+                f"expected transform_algorithm 'omp', 'threshold' or 'lasso_cd', found {other!r}, which follows each "
+                f"row's own path of active atoms: set_params(transform_algorithm='{instead}, if that will do"
             )
     if model.split_sign:
         code = op.concat([op.max([code, constant(0)]), op.neg(op.min([code, constant(0)]))], axis=1)
+    if terms is not None:
+        x.scope.adds_up(code, terms, alone=True)
     return x.new(code)
 
 

@@ -1,4 +1,7 @@
-"""Rows that are dicts: DictVectorizer, FeatureHasher. A key that a row has not is a missing value, and counts zero."""
+"""Rows that are dicts: DictVectorizer, FeatureHasher. A key that a row has not is a missing value, and counts zero.
+
+A FeatureHasher also takes rows of strings, each of which it counts.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,12 +11,17 @@ import spox.opset.ai.onnx.v21 as op
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from spox import Var
 
+from runtime.manifest import TextRule
 from runtime.text import murmur3
 
 from ..errors import UnsupportedError
-from . import lowers
+from . import lacks, lowers
 from .matrix import Categorical, Lookup, Matrix, Number, Raw, concat
-from .sparse import Sparse
+from .meta import upright
+from .sparse import Sparse, summed
+
+CELL = r"[\s\S]+"
+"""All of a text, as one token."""
 
 
 @lowers(DictVectorizer, method="transform")
@@ -53,11 +61,8 @@ def dict_vectorizer(vectorizer: DictVectorizer, x: Matrix) -> Matrix:
 def feature_hasher(hasher: FeatureHasher, x: Matrix) -> Matrix:
     """A number goes to its key's hash, with its sign; numbers that meet there are added."""
     _check_double(hasher)
-    if hasher.input_type != "dict":
-        raise UnsupportedError(
-            f"expected FeatureHasher with input_type='dict', found {hasher.input_type!r}, whose rows are collections "
-            "of strings: give it dicts"
-        )
+    if hasher.input_type == "string":
+        return x.sparse_columns(_hashed_cells(hasher, x))
     found: dict[int, Var] = {}
     for column, name in _named(x):
         if isinstance(column, Categorical):
@@ -80,6 +85,34 @@ def feature_hasher(hasher: FeatureHasher, x: Matrix) -> Matrix:
     places = op.concat([op.reshape(part, op.const(np.array([-1, 1]))) for part in grid], axis=1)
     entries = Sparse(x.scope.x, places, op.reshape(values, op.const(np.array([-1]))), hasher.n_features)
     return x.sparse_columns(entries)
+
+
+@lacks(FeatureHasher, method="transform")
+def pairs(hasher: FeatureHasher) -> str | None:
+    if hasher.input_type != "pair":
+        return None
+    return (
+        "expected FeatureHasher with input_type='dict' or 'string', found 'pair', whose rows are collections of a name "
+        "and a number each: give it dicts"
+    )
+
+
+def _hashed_cells(hasher: FeatureHasher, x: Matrix) -> Sparse:
+    """Each cell, as one text, counts with its hash's sign; that of an empty one is zero."""
+    rule = TextRule(pattern=CELL, lowercase=False, hashed=int(hasher.n_features), signed=bool(hasher.alternate_sign))
+    parts: list[Sparse] = []
+    for column in x.columns:
+        if not isinstance(column, Categorical) or column.changes:
+            raise UnsupportedError(
+                "expected cells that are strings, as they came, for FeatureHasher with input_type='string', found "
+                "another column: give it an array of strings, or dicts with input_type='dict'"
+            )
+        terms = x.scope.terms(column.source, rule)
+        met = terms.row_sums(upright(op.abs(terms.values)))
+        empty = op.transpose(op.non_zero(op.equal(met, op.const(0.0))), perm=[1, 0])  # their column is 0 already
+        ones = op.expand(op.const(np.ones(1)), op.slice(op.shape(empty), op.const([0]), op.const([1])))
+        parts += [terms, Sparse(x.scope.x, empty, ones, hasher.n_features)]
+    return summed(parts)
 
 
 def _named(x: Matrix) -> Iterator[tuple[Number | Categorical, str]]:

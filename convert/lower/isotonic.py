@@ -30,21 +30,27 @@ def isotonic(model: IsotonicRegression, x: Matrix) -> Var:
     return _interpolated(model, x)[0]
 
 
-def steepness(model: IsotonicRegression, x: Matrix) -> Var:
+def steepness(model: IsotonicRegression, x: Matrix, terms: Var | None = None) -> Var:
     """The size of the terms that cancel between two thresholds, float64 [N]: the number times the line's slope, or its
-    neighbour's, for a number on a threshold may be an ulp beside it."""
-    return _interpolated(model, x)[1]
+    neighbour's, for a number on a threshold may be an ulp beside it.
+
+    terms: of what cancels in the number itself, [N, 1].
+    """
+    _, slope, size = _interpolated(model, x)
+    return op.mul(slope, size if terms is None else op.add(size, scalar(terms)))
 
 
-def _interpolated(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
-    pair: tuple[Var, Var] = x.once(model, "interpolated", lambda: _interpolate(model, x))
-    return pair
+def _interpolated(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var, Var]:
+    found: tuple[Var, Var, Var] = x.once(model, "interpolated", lambda: _interpolate(model, x))
+    return found
 
 
-def _interpolate(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
+def _interpolate(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var, Var]:
+    """What is predicted, how steep it is there, and the size of the number; float64 [N] each."""
     thresholds, values = model.X_thresholds_, model.y_thresholds_
     if len(thresholds) == 1:
-        return scalar(repeated(values.astype(np.float64), x)), scalar(repeated(np.zeros(1), x))
+        none = scalar(repeated(np.zeros(1), x))
+        return scalar(repeated(values.astype(np.float64), x)), none, none
     # A model that was trained on float32 sees, compares and computes in float32.
     single = thresholds.dtype == np.float32
     dtype = np.float32 if single else np.float64
@@ -83,8 +89,8 @@ def _interpolate(model: IsotonicRegression, x: Matrix) -> tuple[Var, Var]:
         line = op.where(outside, op.const(dtype(np.nan)), line)
     padded = np.pad(np.abs(slopes).astype(np.float64), 1)
     steepest = np.max([padded[:-2], padded[1:-1], padded[2:]], axis=0)
-    size = op.mul(op.gather(op.const(steepest), at, axis=0), op.abs(x.tensor))
-    return scalar(op.cast(line, to=np.float64)), scalar(size)
+    slope = op.gather(op.const(steepest), at, axis=0)
+    return scalar(op.cast(line, to=np.float64)), scalar(slope), scalar(op.abs(x.tensor))
 
 
 @lowers(IsotonicRegression, method="transform")

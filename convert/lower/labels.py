@@ -4,6 +4,7 @@ A classifier kernel of onnxruntime decides by rules of its own, and sometimes wr
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from spox import Var
 
 from . import lower
 from .matrix import Matrix
+from .terms import hand_on
 
 __all__ = ["Labels", "argmax", "log", "log_probabilities", "probabilities_of", "scalar"]
 
@@ -61,8 +63,15 @@ def log(x: Matrix, probabilities: Var | list[Var]) -> Var | list[Var]:
     """
     parts = probabilities if isinstance(probabilities, list) else [probabilities]
     logarithms = [op.log(part) for part in parts]
+    for part, logarithm in zip(parts, logarithms, strict=True):
+        hand_on(x, logarithm, [part], partial(_over_the_least, part))
     x.scope.logarithms += [(part, 1 / 1000) for part in logarithms]
     return logarithms if isinstance(probabilities, list) else logarithms[0]
+
+
+def _over_the_least(probabilities: Var, sizes: list[Var]) -> Var:
+    """By how much the logarithms of a row move when these do."""
+    return op.div(sizes[0], op.reduce_min(probabilities, op.const(np.array([1])), keepdims=1))
 
 
 def log_probabilities(model: Any, x: Matrix) -> Var | list[Var]:

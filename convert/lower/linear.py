@@ -23,6 +23,7 @@ from .labels import Labels, argmax, log_probabilities, probabilities_of, scalar
 from .links import expit, softmax
 from .matrix import Matrix
 from .sparse import Sparse
+from .terms import hand_on_product, same
 
 BINARY = np.array([0, 1])
 """The two answers for each label of a multi-label classifier."""
@@ -33,7 +34,8 @@ def linear(x: Matrix, coefficients: Any, intercepts: Any) -> Var:
     weights = np.atleast_2d(np.asarray(coefficients, np.float64)).T
     # Scores and probabilities are of one product, whose weights are in the graph once.
     found = x.once(coefficients, "product", lambda: product(x, weights))
-    return op.add(found, op.const(np.atleast_1d(np.asarray(intercepts, np.float64))))
+    scores = op.add(found, op.const(np.atleast_1d(np.asarray(intercepts, np.float64))))
+    return hand_on_product(x, scores, weights)
 
 
 def product(x: Matrix, weights: NDArray[np.float64]) -> Var:
@@ -59,12 +61,13 @@ def product(x: Matrix, weights: NDArray[np.float64]) -> Var:
 def linear_regressor(model: Any, x: Matrix) -> Var:
     """Every regressor with coef_ and intercept_: from LinearRegression and Lasso to TheilSen and LinearSVR."""
     prediction = linear(x, model.coef_, model.intercept_)
-    return scalar(prediction) if np.ndim(model.coef_) == 1 else prediction
+    return same(x, scalar(prediction), prediction) if np.ndim(model.coef_) == 1 else prediction
 
 
 @lowers(BaseSGDRegressor, method="predict")
 def sgd_regressor(model: Any, x: Matrix) -> Var:
-    return scalar(linear(x, model.coef_, model.intercept_))
+    prediction = linear(x, model.coef_, model.intercept_)
+    return same(x, scalar(prediction), prediction)
 
 
 @lowers(RANSACRegressor, method="predict")
@@ -76,7 +79,7 @@ def ransac(model: RANSACRegressor, x: Matrix) -> Var:
 @lowers(LinearClassifierMixin, method="decision_function")
 def linear_decision(model: Any, x: Matrix) -> Var:
     scores = linear(x, model.coef_, model.intercept_)
-    return scalar(scores) if np.atleast_2d(model.coef_).shape[0] == 1 else scores
+    return same(x, scalar(scores), scores) if np.atleast_2d(model.coef_).shape[0] == 1 else scores
 
 
 @lowers(LinearClassifierMixin, method="predict")
@@ -108,7 +111,7 @@ def sides(inlier: Var) -> Var:
 @lowers(LogisticRegression, LinearDiscriminantAnalysis, method="predict_proba")
 def logistic_probabilities(model: Any, x: Matrix) -> Var:
     scores = linear(x, model.coef_, model.intercept_)
-    return probabilities_of(expit(scores)) if len(model.classes_) == 2 else softmax(scores)
+    return same(x, probabilities_of(expit(scores)) if len(model.classes_) == 2 else softmax(scores), scores)
 
 
 @lowers(SGDClassifier, method="predict_proba")

@@ -13,6 +13,7 @@ from ..errors import UnsupportedError
 from . import METHODS, lower, lowers
 from .labels import Labels, scalar
 from .matrix import Matrix
+from .terms import same
 
 __all__ = [
     "average",
@@ -123,11 +124,11 @@ def constant_rows(x: Matrix, row: NDArray[Any]) -> Var:
 
 def binary_score(estimator: Any, x: Matrix, at: str) -> Var:
     """[N]: the score of the second class, as ``sklearn.multiclass._predict_binary``."""
-    if is_regressor(estimator):
-        return scalar(numbers(lower(estimator, "predict", x, at)))
-    if hasattr(estimator, "decision_function"):
-        return scalar(numbers(lower(estimator, "decision_function", x, at)))
-    return scalar(column(lower(estimator, "predict_proba", x, at), 1))
+    if not is_regressor(estimator) and not hasattr(estimator, "decision_function"):
+        answer = lower(estimator, "predict_proba", x, at)
+        return same(x, scalar(column(answer, 1)), answer)
+    answer = lower(estimator, "predict" if is_regressor(estimator) else "decision_function", x, at)
+    return same(x, scalar(numbers(answer)), answer)
 
 
 def binary_threshold(estimator: Any) -> float:

@@ -9,6 +9,7 @@ from . import lower, lowers
 from .labels import Labels, argmax, scalar
 from .matrix import Matrix
 from .meta import binary_score, binary_threshold, column, constant_rows, member, numbers, rank, total, upright
+from .terms import hand_on, largest, same
 
 
 @lowers(_ConstantPredictor, method="predict")
@@ -43,34 +44,43 @@ def one_vs_rest_labels(model: OneVsRestClassifier, x: Matrix) -> Labels:
 
 @lowers(OneVsRestClassifier, method="predict_proba")
 def one_vs_rest_probabilities(model: OneVsRestClassifier, x: Matrix) -> Var:
-    seconds = [column(member(model, index, "predict_proba", x), 1) for index in range(len(model.estimators_))]
+    members = [member(model, index, "predict_proba", x) for index in range(len(model.estimators_))]
+    seconds = [column(one, 1) for one in members]
     if len(seconds) == 1:
         seconds = [op.sub(op.const(np.float64(1)), seconds[0]), seconds[0]]
     scores = op.concat(seconds, axis=1)
     if model.multilabel_:
+        hand_on(x, scores, members, largest)
         return scores
     sums = total(seconds)
-    return op.where(op.equal(sums, op.const(np.float64(0))), scores, op.div(scores, sums))
+    none = op.equal(sums, op.const(np.float64(0)))
+    answer = op.where(none, scores, op.div(scores, sums))
+    hand_on(x, answer, members, lambda sizes: op.where(none, largest(sizes), op.div(largest(sizes), sums)))
+    return answer
 
 
 @lowers(OneVsRestClassifier, method="decision_function")
 def one_vs_rest_decision(model: OneVsRestClassifier, x: Matrix) -> Var:
-    answers = [numbers(member(model, index, "decision_function", x)) for index in range(len(model.estimators_))]
+    members = [member(model, index, "decision_function", x) for index in range(len(model.estimators_))]
+    answers = [numbers(one) for one in members]
     if len(answers) == 1:
-        return answers[0]
-    return op.concat([answer if rank(answer) == 2 else upright(answer) for answer in answers], axis=1)
+        return same(x, answers[0], members[0])
+    scores = op.concat([answer if rank(answer) == 2 else upright(answer) for answer in answers], axis=1)
+    hand_on(x, scores, members, largest)
+    return scores
 
 
 @lowers(OneVsOneClassifier, method="decision_function")
 def one_vs_one_decision(model: OneVsOneClassifier, x: Matrix) -> Var:
     """Votes, and confidences that part equal votes: ``sklearn.utils.multiclass._ovr_decision_function``."""
     chosen = model.pairwise_indices_ or [None] * len(model.estimators_)
-    votes, confidences = [], []
+    votes, confidences, members = [], [], []
     for index, (own, columns) in enumerate(zip(model.estimators_, chosen, strict=True)):
         part = x if columns is None else x.select(columns)
         at = f".estimators_[{index}]"
         votes.append(upright(numbers(lower(own, "predict", part, at))))
-        confidences.append(upright(binary_score(own, part, at)))
+        members.append(binary_score(own, part, at))
+        confidences.append(upright(members[-1]))
     vote, confidence = op.concat(votes, axis=1), op.concat(confidences, axis=1)
     # A class is the first in some pairs and the second in others; its sums go through its pairs in their order.
     classes = len(model.classes_)
@@ -86,7 +96,9 @@ def one_vs_one_decision(model: OneVsOneClassifier, x: Matrix) -> Var:
     # Between -1/3 and 1/3: they never outweigh a vote.
     scale = op.mul(op.const(np.float64(3)), op.add(op.abs(summed), op.const(np.float64(1))))
     scores = op.add(total(counts), op.div(summed, scale))
-    return scalar(column(scores, 1)) if model.n_classes_ == 2 else scores
+    scores = scalar(column(scores, 1)) if model.n_classes_ == 2 else scores
+    hand_on(x, scores, members, lambda sizes: op.div(total(sizes), op.const(np.float64(3))))
+    return scores
 
 
 @lowers(OneVsOneClassifier, method="predict")

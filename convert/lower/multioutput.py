@@ -8,6 +8,7 @@ from . import lowers
 from .labels import Labels
 from .matrix import Matrix
 from .meta import member, numbers, upright
+from .terms import hand_on, largest
 
 
 @lowers(MultiOutputClassifier, method="predict")
@@ -24,5 +25,7 @@ def probabilities_of_each(model: MultiOutputClassifier, x: Matrix) -> list[Var]:
 
 @lowers(MultiOutputRegressor, method="predict")
 def numbers_of_each(model: MultiOutputRegressor, x: Matrix) -> Var:
-    answers = [numbers(member(model, index, "predict", x)) for index in range(len(model.estimators_))]
-    return op.concat([upright(answer) for answer in answers], axis=1)
+    answers = [member(model, index, "predict", x) for index in range(len(model.estimators_))]
+    predictions = op.concat([upright(numbers(answer)) for answer in answers], axis=1)
+    hand_on(x, predictions, answers, largest)
+    return predictions

@@ -19,7 +19,30 @@ KINDS = (GaussianNB, MultinomialNB, ComplementNB, BernoulliNB, CategoricalNB)
 
 @lowers(*KINDS, method="predict")
 def naive_bayes_labels(model: Any, x: Matrix) -> Labels:
-    return argmax(likelihood(model, x), model.classes_)
+    joint = likelihood(model, x)
+    return argmax(joint if _sound(model) else _first_nan(joint), model.classes_)
+
+
+def _sound(model: Any) -> bool:
+    """Whether no likelihood is NaN: one is where a probability is zero or, of numbers other than 0 and 1 that a
+    BernoulliNB took as they came, above one, and where a variance is zero."""
+    match model:
+        case GaussianNB():
+            return bool((model.var_ > 0).all())
+        case CategoricalNB():
+            return True
+        case BernoulliNB():
+            with np.errstate(all="ignore"):
+                return bool(np.isfinite(np.log(1 - np.exp(model.feature_log_prob_))).all())
+    return bool(np.isfinite(model.feature_log_prob_).all())
+
+
+def _first_nan(scores: Var) -> Var:
+    """Scores whose largest is the first NaN, where there is one, as NumPy's argmax takes it."""
+    nan = op.isnan(scores)
+    lost = op.cast(nan, to=np.float64)
+    some = op.greater(op.reduce_max(lost, op.const(np.array([1])), keepdims=1), op.const(np.float64(0)))
+    return op.where(some, lost, scores)
 
 
 @lowers(*KINDS, method="predict_log_proba")
@@ -64,7 +87,8 @@ def _complement(model: ComplementNB, x: Matrix) -> Var:
 def _bernoulli(model: BernoulliNB, x: Matrix) -> Var:
     if model.binarize is not None:
         x = above(x, np.float64(model.binarize))
-    absent = np.log(1 - np.exp(model.feature_log_prob_))
+    with np.errstate(all="ignore"):  # scikit-learn goes on with NaN
+        absent = np.log(1 - np.exp(model.feature_log_prob_))
     return linear(x, model.feature_log_prob_ - absent, model.class_log_prior_ + absent.sum(axis=1))
 
 

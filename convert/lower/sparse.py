@@ -10,7 +10,7 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
-__all__ = ["Sparse", "joined"]
+__all__ = ["Sparse", "joined", "summed"]
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,18 @@ def joined(parts: Sequence[Sparse]) -> Sparse:
     ]
     values = [part.values for part in parts]
     return Sparse(parts[0].x, op.concat(places, axis=0), op.concat(values, axis=0), int(starts[-1]))
+
+
+def summed(parts: Sequence[Sparse]) -> Sparse:
+    """Matrices of one width, added: entries that meet become one, as ``sum_duplicates`` makes of them."""
+    width = parts[0].width
+    keys = op.concat([op.add(op.mul(part.rows, op.const(np.int64(width))), part.columns) for part in parts], axis=0)
+    met, _, places, _ = op.unique(keys, sorted=1)
+    values = op.concat([part.values for part in parts], axis=0)
+    zeros = op.expand(op.const(np.zeros(1)), op.shape(met))
+    total = op.scatter_elements(zeros, places, values, axis=0, reduction="add")
+    both = [_upright(op.div(met, op.const(np.int64(width)))), _upright(op.mod(met, op.const(np.int64(width))))]
+    return Sparse(parts[0].x, op.concat(both, axis=1), total, width)
 
 
 def _upright(tensor: Var) -> Var:

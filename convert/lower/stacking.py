@@ -11,6 +11,7 @@ from . import lower, lowers
 from .labels import Labels
 from .matrix import Matrix, concat
 from .meta import column, member, numbers, relabel, upright
+from .terms import same
 
 FINAL = ".final_estimator_"
 
@@ -21,11 +22,11 @@ def members_answers(stack: StackingClassifier | StackingRegressor, x: Matrix) ->
     for index, method in enumerate(stack.stack_method_):
         answer = member(stack, index, method, x)
         if isinstance(answer, list):
-            parts += [x.new(_but_first(part)) for part in answer]
+            parts += [x.new(same(x, _but_first(part), part)) for part in answer]
             continue
         tensor = upright(numbers(answer))
         pair = method == "predict_proba" and len(stack.classes_) == 2
-        parts.append(x.new(_but_first(tensor) if pair else tensor))
+        parts.append(x.new(same(x, _but_first(tensor) if pair else tensor, answer)))
     if stack.passthrough:
         parts.append(x)
     return concat(parts)

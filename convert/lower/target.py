@@ -24,6 +24,8 @@ from .labels import scalar
 from .links import expm1, log1p
 from .matrix import Matrix
 from .meta import column, numbers, upright
+from .rounding import ROUNDING
+from .terms import hand_on, largest, same
 
 ONE = np.float64(1)
 FUNCTIONS: dict[Any, Callable[[Var], Var]] = {
@@ -46,14 +48,25 @@ FUNCTIONS: dict[Any, Callable[[Var], Var]] = {
 
 @lowers(TransformedTargetRegressor, method="predict")
 def back_in_the_target(model: TransformedTargetRegressor, x: Matrix) -> Var:
-    prediction = upright(numbers(lower(model.regressor_, "predict", x, ".regressor_")))
+    answer = lower(model.regressor_, "predict", x, ".regressor_")
+    prediction = same(x, upright(numbers(answer)), answer)
     try:
         inverted = inverse(model.transformer_, x.new(prediction))
     except UnsupportedError as error:
         raise error.within(".transformer_") from error.__cause__
     shape = inverted.unwrap_tensor().shape
     flat = model._training_dim == 1 and shape is not None and shape[1] == 1
-    return scalar(inverted) if flat else inverted
+    inverted = scalar(inverted) if flat else inverted
+
+    def moved(sizes: list[Var]) -> Var:
+        """As far as the inverse moves when what goes into it is off by what its terms allow."""
+        off = op.mul(sizes[0], op.const(np.float64(ROUNDING)))
+        ends = [inverse(model.transformer_, x.new(shifted(prediction, off))) for shifted in (op.sub, op.add)]
+        ways = [op.reduce_max(op.abs(op.sub(end, upright(inverted))), op.const(np.array([1]))) for end in ends]
+        return op.div(largest(ways), op.const(np.float64(ROUNDING)))
+
+    hand_on(x, inverted, [prediction], moved)
+    return inverted
 
 
 def inverse(transformer: Any, y: Matrix) -> Var:

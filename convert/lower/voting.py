@@ -1,6 +1,5 @@
 """Voting: the mean of the members' answers, or their votes."""
 
-import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 from spox import Var
@@ -10,6 +9,7 @@ from . import lower, lowers
 from .labels import Labels, argmax
 from .matrix import Matrix
 from .meta import average, member, numbers, one_hot, total, upright
+from .terms import hand_on, largest
 
 
 def _answers(voting: VotingClassifier | VotingRegressor, method: str, x: Matrix) -> list[Var]:
@@ -21,11 +21,7 @@ def _mean(voting: VotingClassifier | VotingRegressor, method: str, x: Matrix) ->
     weights = voting._weights_not_none
     members = [member(voting, index, method, x) for index in range(len(voting.estimators_))]
     answer = average([numbers(one) for one in members], weights)
-    sizes = [x.scope.terms_of(one) for one in members]
-    if any(size is not None for size in sizes):
-        none = op.const(np.zeros((1, 1)))
-        mean = average([none if size is None else size for size in sizes], weights)
-        x.scope.adds_up(answer, mean, alone=x.scope.held_alone(members))
+    hand_on(x, answer, members, lambda sizes: average(sizes, weights))
     return answer
 
 
@@ -61,7 +57,5 @@ def votes(voting: VotingClassifier | VotingRegressor, x: Matrix) -> Matrix:
         )
     members = [member(voting, i, "predict_proba" if soft else "predict", x) for i in range(len(voting.estimators_))]
     answer = op.concat([upright(numbers(one)) for one in members], axis=1)
-    sizes = [size for one in members if (size := x.scope.terms_of(one)) is not None]
-    if sizes:
-        x.scope.adds_up(answer, op.max(sizes), alone=x.scope.held_alone(members))
+    hand_on(x, answer, members, largest)
     return x.new(answer)

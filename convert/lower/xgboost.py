@@ -172,12 +172,12 @@ def _answer(objective: str, raw: Var) -> Var:
         return op.div(one, op.add(op.add(power, one), op.const(np.float32(1e-16))))
     if objective in EXPONENTIAL:
         return expf(raw)
+    if objective == "binary:hinge":
+        return op.cast(op.greater(raw, op.const(np.float32(0))), to=np.float32)
     if objective in ("multi:softprob", "multi:softmax"):
         powers = expf(op.sub(raw, op.reduce_max(raw, op.const(np.array([1])), keepdims=1)))
-        shape = powers.unwrap_tensor().shape
-        width = 0 if shape is None else int(shape[1])
         wide = op.cast(powers, to=np.float64)  # the sum is kept in float64
-        total = op.sum([column(wide, index) for index in range(width)])
+        total = op.sum([column(wide, index) for index in range(_width(powers))])
         return op.div(powers, op.cast(total, to=np.float32))
     if objective in IDENTITY or objective.startswith("rank:") or objective == "binary:logitraw":
         return raw
@@ -216,8 +216,7 @@ def _float64(tensor: Var) -> Var:
 @lowers(*REGRESSORS, method="predict")
 def regressor(model: Any, x: Matrix) -> Var:
     answer = _float64(_answer(*_raw(model, x)))
-    shape = answer.unwrap_tensor().shape
-    return scalar(answer) if shape is not None and shape[1] == 1 else answer
+    return scalar(answer) if _width(answer) == 1 else answer
 
 
 @lowers(*CLASSIFIERS, method="predict_proba")
@@ -228,7 +227,7 @@ def probabilities(model: Any, x: Matrix) -> Var:
             "expected objective='multi:softprob', found 'multi:softmax': set it, the labels are equal"
         )
     scores = _answer(objective, raw)
-    if len(model.classes_) > 2:
+    if len(model.classes_) > 2 or _width(scores) > 1:
         return _float64(scores)
     return _float64(op.concat([op.sub(op.const(np.float32(1)), scores), scores], axis=1))
 
@@ -237,5 +236,13 @@ def probabilities(model: Any, x: Matrix) -> Var:
 def labels(model: Any, x: Matrix) -> Labels:
     if len(model.classes_) > 2:
         return argmax(lower(model, "predict_proba", x), model.classes_)
-    scores = scalar(_answer(*_raw(model, x)))
-    return Labels(op.cast(op.greater(scores, op.const(np.float32(0.5))), to=np.int64), (model.classes_,))
+    scores = _answer(*_raw(model, x))
+    places = op.cast(op.greater(scores, op.const(np.float32(0.5))), to=np.int64)
+    if _width(scores) > 1:  # several labels a row, which it answers as float64
+        return Labels(places, (np.array([0.0, 1.0]),) * _width(scores))
+    return Labels(scalar(places), (model.classes_,))
+
+
+def _width(tensor: Var) -> int:
+    shape: tuple[Any, ...] = tensor.unwrap_tensor().shape or (0, 0)
+    return int(shape[1])

@@ -20,6 +20,7 @@ ROWS = 120
 RNG = np.random.default_rng(11)
 X = RNG.normal(size=(ROWS, 5))
 CLASSES = np.array(["low", "middle", "high"])[np.digitize(X[:, 0] + 0.5 * X[:, 1], [-0.5, 0.5])]
+PAIRS = np.column_stack([CLASSES, CLASSES[::-1]])
 BINARY = (X[:, 0] > 0).astype(int)
 NUMBER = X @ np.array([1.0, -2.0, 0.5, 0.0, 3.0]) + RNG.normal(scale=0.1, size=ROWS)
 SEVERAL = np.column_stack([NUMBER, -NUMBER + X[:, 1]])
@@ -150,8 +151,9 @@ def fitted(name: str, cls: type) -> tuple[Any, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if name in NO_TARGET:
-            estimator.fit([["a", "b"], ["a"]] if name == "MultiLabelBinarizer" else CLASSES)
-            return estimator, pd.DataFrame({"label": CLASSES})
+            if name == "MultiLabelBinarizer":
+                return estimator.fit(PAIRS), PAIRS
+            return estimator.fit(CLASSES), pd.DataFrame({"label": CLASSES})
         kind = getattr(estimator, "_estimator_type", None) or _kind(estimator)
         target = TARGETS.get(name, CLASSES if kind == "classifier" else NUMBER)
         if name in ("KernelCenterer", "IsotonicRegression"):

@@ -216,7 +216,12 @@ class Doubler:
         (
             lambda: DBSCAN().fit(FRAME[["alter"]]),
             SampleError,
-            "expected a pipeline that predicts or transforms, found DBSCAN",
+            "expected a pipeline that predicts or transforms, found DBSCAN, which has no method for new rows",
+        ),
+        (
+            lambda: make_pipeline(StandardScaler(), make_pipeline(DBSCAN())).fit(FRAME[["alter"]]),
+            SampleError,
+            r"found DBSCAN as the last step, pipeline\['pipeline'\]\['dbscan'\], which has no method for new rows",
         ),
         (
             lambda: make_pipeline(StandardScaler(), LinearRegression()),

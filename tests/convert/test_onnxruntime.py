@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import spox
 import spox.opset.ai.onnx.ml.v5 as ml
@@ -143,3 +144,15 @@ def test_a_long_sum_over_a_middle_axis_is_not_in_order() -> None:
     np.testing.assert_array_equal(session.run(flat, ["running"])[0], expected)
     np.testing.assert_array_equal(session.run(flat[:1], ["reduced"])[0], expected[:1])
     assert (session.run(flat, ["reduced"])[0] != expected).any()
+
+
+@pytest.mark.parametrize("apply", [op.mul, op.div])
+def test_a_product_with_nearly_one_is_dropped(apply: Any) -> None:
+    """By an optimiser that takes what is within 1e-8 of 1 for 1; the runtime keeps it out."""
+    x = spox.argument(spox.Tensor(np.float64, ("N", 1)))
+    made = op.abs(apply(op.neg(x), op.const(np.array([1 + 1e-9]))))
+    graph = spox.build({"X": x}, {"Y": made}).SerializeToString()
+    rows = np.array([[3.0]])
+    plain = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    assert plain.run(["Y"], {"X": rows})[0].item() == 3.0  # it should be another
+    assert Session(graph).run(rows, ["Y"])[0].item() == (3 * (1 + 1e-9) if apply is op.mul else 3 / (1 + 1e-9))

@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from convert.errors import UnsupportedError
 from convert.lower.catboost import _read
-from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, THREE, YES_NO, X
-from tests.convert.lower.twins import levels, twin_of
+from tests.convert.lower.samples import BINARY, FOUR, GAPS, MULTI_LABEL, NUMBER, THREE, YES_NO, X
+from tests.convert.lower.twins import levels, model_of, twin_of
 
 catboost = pytest.importorskip("catboost")
 COMMON: dict[str, Any] = {
@@ -41,6 +41,26 @@ def test_classifiers(target: Any) -> None:
     """Two classes or more."""
     model = catboost.CatBoostClassifier(**COMMON).fit(GAPS, target)
     assert levels(twin_of(model, GAPS))["predict"] == "bit"
+
+
+@pytest.mark.parametrize("loss", ["MultiLogloss", "MultiCrossEntropy"])
+def test_several_labels(loss: str) -> None:
+    model = catboost.CatBoostClassifier(**COMMON, loss_function=loss).fit(GAPS, MULTI_LABEL)
+    twin = twin_of(model, GAPS)
+    assert levels(twin)["predict"] == "bit"
+    assert model_of(twin).predict_proba(GAPS).shape == MULTI_LABEL.shape
+
+
+def test_a_mean_with_its_variance() -> None:
+    model = catboost.CatBoostRegressor(**COMMON, loss_function="RMSEWithUncertainty").fit(X, NUMBER)
+    assert model_of(twin_of(model, X)).predict(X).shape == (len(X), 2)
+
+
+@pytest.mark.parametrize("loss", ["YetiRank", "QueryRMSE", "PairLogit"])
+def test_rankers(loss: str) -> None:
+    model = catboost.CatBoostRanker(**COMMON, loss_function=loss)
+    model.fit(GAPS, FOUR // 10, group_id=np.repeat(np.arange(5), 30))
+    assert levels(twin_of(model, GAPS)) == {"predict": "bit"}
 
 
 def test_a_pipeline() -> None:

@@ -11,10 +11,12 @@ from sklearn.decomposition import (
     SparseCoder,
 )
 from sklearn.exceptions import ConvergenceWarning
+from spox import Var
 
-from convert import UnsupportedError
+from convert import ParityError, UnsupportedError
+from convert.lower.lasso import lasso
 
-from .twins import levels, twin_of
+from .twins import levels, model_of, twin_of
 
 RNG = np.random.default_rng(17)
 X = RNG.normal(size=(30, 6))
@@ -49,14 +51,57 @@ def test_sparse_codes(options: Any, split: bool) -> None:
     assert levels(twin_of(model.fit(X), X))["transform"] in EXACT
 
 
+@pytest.mark.parametrize("algorithm", ["omp", "threshold", "lasso_cd"])
 @pytest.mark.parametrize("make", [DictionaryLearning, MiniBatchDictionaryLearning])
-def test_learnt_dictionaries(make: Any) -> None:
-    model = make(5, random_state=0, max_iter=5, transform_algorithm="omp").fit(X)
+def test_learnt_dictionaries(make: Any, algorithm: str) -> None:
+    model = make(5, random_state=0, max_iter=5, transform_algorithm=algorithm).fit(X)
     assert levels(twin_of(model, X))["transform"] in EXACT
 
 
-@pytest.mark.parametrize("algorithm", ["lars", "lasso_lars", "lasso_cd"])
+@pytest.mark.parametrize("atoms", [ATOMS[:4], 3 * ATOMS[:3]], ids=["of length one", "longer"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"transform_alpha": 0.05, "split_sign": True},
+        {"transform_alpha": 0.3, "positive_code": True},
+        {"transform_alpha": 0.1, "transform_max_iter": 3},
+        {"transform_alpha": 0.0},
+    ],
+    ids=str,
+)
 @pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}")
-def test_inner_solvers_are_refused(algorithm: Any) -> None:
-    with pytest.raises(UnsupportedError, match="'omp' or 'threshold'"):
+def test_lasso_codes(options: Any, atoms: Any) -> None:
+    model = SparseCoder(atoms, transform_algorithm="lasso_cd", **options)
+    assert levels(twin_of(model.fit(X), X))["transform"] in EXACT
+
+
+@pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}")
+def test_lasso_codes_on_more_atoms_than_features() -> None:
+    """Atoms are screened out, and rows settle after another number of sweeps each."""
+    rows = np.concatenate([X[:8], np.zeros((1, 6)), 0.1 * X[:1]])
+    model = SparseCoder(ATOMS, transform_algorithm="lasso_cd", transform_alpha=0.5, transform_max_iter=40).fit(rows)
+    twin = twin_of(model, rows)
+    codes = model_of(twin).transform(rows)
+    np.testing.assert_allclose(codes, model.transform(rows), rtol=1e-10, atol=1e-13)
+    assert not codes[8].any()
+    assert 0 < np.count_nonzero(codes[:8]) < codes[:8].size
+
+
+def test_a_lasso_with_another_penalty_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a hundred sweeps may round is far from a penalty that is off by one in ten thousand million."""
+
+    def strayed(rows: Var, atoms: Any, penalty: float, sweeps: int, positive: bool) -> tuple[Var, Var]:
+        return lasso(rows, atoms, penalty * (1 + 1e-10), sweeps, positive)
+
+    monkeypatch.setattr("convert.lower.coding.lasso", strayed)
+    model = SparseCoder(ATOMS[:4], transform_algorithm="lasso_cd", transform_alpha=0.05).fit(X)
+    with pytest.raises(ParityError):
+        twin_of(model, X)
+
+
+@pytest.mark.parametrize(("algorithm", "instead"), [("lars", "omp"), ("lasso_lars", "lasso_cd")])
+@pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}")
+def test_paths_of_active_atoms_are_refused(algorithm: Any, instead: str) -> None:
+    with pytest.raises(UnsupportedError, match=f"found '{algorithm}', .*set_params\\(transform_algorithm='{instead}'"):
         twin_of(SparseCoder(ATOMS, transform_algorithm=algorithm).fit(X), X)

@@ -1,12 +1,17 @@
-"""Rows that are dicts."""
+"""Rows that are dicts, or of strings that are hashed."""
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Binarizer, MaxAbsScaler, Normalizer, OneHotEncoder
 
 from convert import SampleError, UnsupportedError
 from runtime import InputError
@@ -83,8 +88,62 @@ def test_what_is_refused() -> None:
         twin_of(DictVectorizer().fit(clash), clash)
 
 
-def test_a_hasher_of_collections_is_refused() -> None:
-    """It would count the keys of a dict."""
+CELLS = RNG.choice(["", "red", "Red", " red", "blue\n", "Łódź", "x" * 100], (60, 3))
+
+
+@pytest.mark.parametrize("width", [2, 7, 2**16])
+@pytest.mark.parametrize("signed", [True, False])
+def test_hashed_cells(width: int, signed: bool) -> None:
+    """Each cell is one string, whatever is in it; those that meet are added."""
+    hasher = FeatureHasher(width, input_type="string", alternate_sign=signed)
+    twin = twin_of(hasher, CELLS)
+    assert levels(twin) == {"transform": "bit"}
+    rows = np.array([["", "", ""], ["never", "seen", "red"], ["red", "red", "red"]], object)
+    np.testing.assert_array_equal(model_of(twin).transform(rows), hasher.transform(rows).toarray())
+
+
+@pytest.mark.parametrize(
+    "between",
+    [TfidfTransformer(), TfidfTransformer(sublinear_tf=True, norm="l1"), Normalizer(), Binarizer(), MaxAbsScaler()],
+    ids=str,
+)
+def test_steps_behind_hashed_cells(between: Any) -> None:
+    """What met in one column is one entry to them."""
+    hasher = FeatureHasher(4, input_type="string", alternate_sign=False)
+    labels = (CELLS == "red").any(axis=1)
+    pipeline = make_pipeline(hasher, between, LogisticRegression()).fit(CELLS, labels)
+    for steps in (pipeline, pipeline[:-1]):
+        levels(twin_of(steps, CELLS))
+
+
+@pytest.mark.parametrize("cells", [CELLS[:, :1], pd.DataFrame(CELLS, columns=["a", "b", "c"])], ids=["one", "frame"])
+def test_hashed_cells_are_never_a_row_of_texts(cells: Any) -> None:
+    hasher = FeatureHasher(8, input_type="string")
+    model = model_of(twin_of(hasher, cells))
+    plain = np.asarray(cells, object)
+    np.testing.assert_array_equal(model.transform(plain), hasher.transform(plain).toarray())
+
+
+def test_hashed_cells_of_some_columns() -> None:
+    data = np.column_stack([CELLS.astype(object), RNG.normal(size=len(CELLS))])
+    pipeline = make_pipeline(
+        ColumnTransformer(
+            [
+                ("h", FeatureHasher(8, input_type="string"), [0, 2]),
+                ("o", OneHotEncoder(), [0]),
+                ("s", "passthrough", [3]),
+            ]
+        ),
+        LogisticRegression(),
+    ).fit(data, CELLS[:, 0] == "red")
+    np.testing.assert_array_equal(model_of(twin_of(pipeline, data)).predict(data), pipeline.predict(data))
+
+
+def test_what_a_hasher_of_cells_refuses() -> None:
     rows = [{"a": 1.0, "b": 2.0}, {"a": 3.0}]
-    with pytest.raises(UnsupportedError, match="input_type='dict', found 'string'"):
+    with pytest.raises(UnsupportedError, match=r"expected cells that are strings, .* found another column"):
         twin_of(FeatureHasher(8, input_type="string").fit(rows), rows)
+    with pytest.raises(UnsupportedError, match="input_type='dict' or 'string', found 'pair'"):
+        twin_of(FeatureHasher(8, input_type="pair"), [[("a", 1.0)], [("b", 2.0)]])
+    with pytest.raises(SampleError, match="rows of unequal length"):
+        twin_of(FeatureHasher(8, input_type="string"), [["a"], ["a", "b"]])

@@ -70,6 +70,28 @@ def test_binary_columns_left_as_they_are() -> None:
     twin_of(BernoulliNB(binarize=None).fit(X, y), X)
 
 
+NAN = {
+    "numbers as they came": (BernoulliNB(binarize=None), lambda X: np.abs(X)),
+    "counts as they came": (BernoulliNB(binarize=None), lambda X: np.round(np.abs(X))),
+    "numbers of both signs": (BernoulliNB(binarize=None), lambda X: X),
+    "probabilities of zero and one": (BernoulliNB(alpha=0, force_alpha=True), lambda X: X * (np.arange(6) > 1)),
+    "a term that is never met": (MultinomialNB(alpha=0, force_alpha=True), lambda X: np.abs(X) * (np.arange(6) > 0)),
+    "no variance": (GaussianNB(var_smoothing=0), lambda X: X * (np.arange(6) > 0)),
+}
+
+
+@pytest.mark.parametrize(("model", "made"), NAN.values(), ids=NAN)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_likelihoods_that_are_no_numbers(model: Any, made: Any) -> None:
+    """scikit-learn goes on with NaN and minus infinity, and takes the first class whose likelihood is NaN."""
+    X, y = rows(4)
+    X = made(X)
+    twin = twin_of(model.fit(X, y), X)
+    assert levels(twin)["predict"] == "bit"
+    assert np.isnan(model.predict_log_proba(X)).any()
+    assert model_of(twin).predict(X).tolist() == model.predict(X).tolist()
+
+
 def test_one_class_and_one_feature() -> None:
     X, y = rows(2)
     twin_of(GaussianNB().fit(X[:, :1], y), X[:, :1])

@@ -8,8 +8,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.convert.lower.samples import BINARY, FOUR, GAPS, NUMBER, TWO_NUMBERS, X, categories
-from tests.convert.lower.twins import levels, twin_of
+from tests.convert.lower.samples import BINARY, FOUR, GAPS, MULTI_LABEL, NUMBER, TWO_NUMBERS, X, categories
+from tests.convert.lower.twins import levels, model_of, twin_of
 
 xgboost = pytest.importorskip("xgboost")
 COMMON: dict[str, Any] = {"n_estimators": 8, "max_depth": 3, "n_jobs": 1}
@@ -47,6 +47,19 @@ def test_exponentials_have_the_same_bits(objective: Any) -> None:
 def test_classifiers_have_the_same_bits(target: Any, kind: str) -> None:
     """Sigmoid and softmax in float32."""
     model = getattr(xgboost, kind)(**COMMON).fit(GAPS, target)
+    assert levels(twin_of(model, GAPS)) == {"predict": "bit", "predict_proba": "bit"}
+
+
+def test_several_labels() -> None:
+    """A tree for each; the labels are float64."""
+    model = xgboost.XGBClassifier(**COMMON).fit(GAPS, MULTI_LABEL)
+    twin = twin_of(model, GAPS)
+    assert levels(twin) == {"predict": "bit", "predict_proba": "bit"}
+    assert model_of(twin).predict(GAPS).dtype == model.predict(GAPS).dtype
+
+
+def test_a_hinge() -> None:
+    model = xgboost.XGBClassifier(**COMMON, objective="binary:hinge").fit(GAPS, BINARY)
     assert levels(twin_of(model, GAPS)) == {"predict": "bit", "predict_proba": "bit"}
 
 
