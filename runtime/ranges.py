@@ -49,6 +49,8 @@ class Ranges:
 
     def check_known(self, matrix: Matrix) -> None:
         """That there is no unseen category where the pipeline takes none."""
+        if not self._strict.size:
+            return
         unknown = matrix[:, self._strict] == UNKNOWN
         if np.count_nonzero(unknown):  # for one row sooner than any()
             place, row = map(int, np.argwhere(unknown.T)[0])
