@@ -3,19 +3,21 @@
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ["enlarge_pages", "give_back"]
 
 PAGE = 4096
 LARGE = 2**21
-"""Bytes of a large page; processors that have it of another size have other pages too, and are left alone."""
+"""Bytes of a large page. Where it has another size pages have too, and all are left alone."""
 FULL = 448
 """Pages of the 512 in a large one that must be there, so that memory grows by an eighth at most."""
-PRESENT, EXCLUSIVE = 1 << 63, 1 << 56
+WANTED = np.uint64(1 << 63 | 1 << 56)
 """Bits of /proc/self/pagemap: a page is there, and it is mapped by this process alone."""
+AT_ONCE = 512
+"""Large pages looked at together: what is reserved may be far more than what is there."""
 COLLAPSE = 25
 """MADV_COLLAPSE, of Linux 6.1."""
 
@@ -58,13 +60,14 @@ def enlarge_pages() -> None:
         return  # no /proc: then pages stay as they are
 
 
-def _full(pagemap: int, start: int, end: int) -> list[tuple[int, int]]:
+def _full(pagemap: int, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Of the large pages from start up to end, runs that are all but full."""
-    if start >= end:
-        return []
     per = LARGE // PAGE
-    entries = np.frombuffer(os.pread(pagemap, (end - start) * per * 8, start * per * 8), np.uint64)
-    wanted = np.uint64(PRESENT | EXCLUSIVE)
-    full: NDArray[np.bool_] = ((entries & wanted) == wanted).reshape(-1, per).sum(axis=1) >= FULL
-    edges = np.flatnonzero(np.diff(full, prepend=False, append=False)) + start
-    return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
+    for first in range(start, end, AT_ONCE):
+        count = min(AT_ONCE, end - first)
+        entries = np.frombuffer(os.pread(pagemap, count * per * 8, first * per * 8), np.uint64)
+        # Fewer where another thread has given memory back meanwhile.
+        there = (entries[: len(entries) // per * per] & WANTED) == WANTED
+        full = there.reshape(-1, per).sum(axis=1) >= FULL
+        edges = np.flatnonzero(np.diff(full, prepend=False, append=False)) + first
+        yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

@@ -64,10 +64,11 @@ def sum_of_leaves(
         parts = [layout.part(*cut) for cut in groups(layout, trees.roots)]
         found = [_ensemble(x, part, targets, weights, width) for part in parts]
         return found[0] if len(found) == 1 else op.sum(found)
-    carry = Carry.of(trees, weights) if width == 1 else None
+    cuts = stages(layout, trees.roots) if width == 1 else []
+    carry = Carry.of(trees, weights) if len(cuts) > 1 else None
     if carry is None:
         return _ensemble(x, layout, targets, weights, width)
-    first, *rest = (layout.part(*cut) for cut in stages(layout, trees.roots))
+    first, *rest = (layout.part(*cut) for cut in cuts)
     total = _ensemble(x, first, targets, weights, width)
     for part in rest:
         total = _carried(x, part, weights, carry, total)

@@ -37,8 +37,8 @@ GROUP = 1 << 15
 GROUPS = 32
 """Groups at most, for each costs a single row a microsecond; then they are larger."""
 STAGED = 1 << 19
-"""Nodes from which on a rounded sum is cut too, though each cut costs a single row six microseconds: onnxruntime takes
-290 bytes a node for a while to load an ensemble, and 200 where it loads two halves one after the other."""
+"""Nodes from which on a rounded sum is cut too, though each cut costs a single row some five microseconds: to load an
+ensemble onnxruntime takes 300 bytes for each node or leaf for a while, and 200 where two halves come one by one."""
 STAGE = 1 << 21
 """Nodes of such a group: their numbers take three bytes."""
 STAGES = 4

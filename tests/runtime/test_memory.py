@@ -2,14 +2,18 @@
 
 import mmap
 import sys
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import spox
 import spox.opset.ai.onnx.v21 as op
 
+from runtime import model
 from runtime.memory import COLLAPSE, LARGE, PAGE, enlarge_pages, give_back
 from runtime.session import Session
+from tests.runtime.bundles import numbers, regressor
 
 PIECES = 100_000
 
@@ -67,6 +71,19 @@ def test_memory_in_use_comes_to_lie_in_large_pages() -> None:
     assert resident() - held < 16 * LARGE * 2.5
     assert [full[page * PAGE] for page in range(pages)] == [page % 251 for page in range(pages)]
     assert [sparse[page * PAGE] for page in range(2)] == [1, 0]
+
+
+def test_a_large_model_is_tidied_up_after_its_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a small one is not, for to look through all memory takes longer than its load."""
+    folder = regressor(tmp_path / "model", numbers(["a", "b"]))
+    called: list[str] = []
+    for name in ("give_back", "enlarge_pages"):
+        monkeypatch.setattr(model, name, partial(called.append, name))
+    model.load(folder)
+    assert called == []
+    monkeypatch.setattr(model, "LARGE", 0)
+    model.load(folder)
+    assert called == ["give_back", "enlarge_pages"]
 
 
 def test_a_session_keeps_no_bytes_of_its_graph() -> None:
