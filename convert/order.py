@@ -42,7 +42,7 @@ class _Asked(NamedTuple):
 def note_order(model: onnx.ModelProto, ensembles: Sequence[Ensemble]) -> None:
     """Write into a model by which tests the runtime may order its rows, where it has trees enough for that to pay."""
     thresholds = [ensemble for ensemble in ensembles if (ensemble.arrays["nodes_modes"] == Mode.LEQ).all()]
-    if sum(len(ensemble.arrays["tree_roots"]) for ensemble in thresholds) < TREES:
+    if sum(len(ensemble.roots) for ensemble in thresholds) < TREES:
         return
     asked = [_first(ensemble) for ensemble in thresholds]
     tests = _chosen(_Asked(*map(np.concatenate, zip(*asked, strict=True))))
@@ -53,7 +53,7 @@ def note_order(model: onnx.ModelProto, ensembles: Sequence[Ensemble]) -> None:
 def _first(ensemble: Ensemble) -> _Asked:
     """What its nodes ask down to some depth."""
     arrays = ensemble.arrays
-    nodes, weights = arrays["tree_roots"], np.ones(len(arrays["tree_roots"]))
+    nodes, weights = ensemble.roots, np.ones(len(ensemble.roots))
     found = []
     for _ in range(LEVELS):
         features = arrays["nodes_featureids"][nodes]

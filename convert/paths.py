@@ -52,13 +52,13 @@ def visits(ensembles: Sequence[Ensemble], matrices: Sequence[Floats], seed: int,
     A node that no row reaches is left out. Where several rows do, chance decides.
     """
     rng = np.random.default_rng(seed)
-    count = sum(len(ensemble.arrays["tree_roots"]) for ensemble in ensembles)
+    count = sum(len(ensemble.roots) for ensemble in ensembles)
     none = np.empty(0, np.int64)
     found = [Visits(none, none, np.empty(0), none)]
     start = 0
     for ensemble, matrix in zip(ensembles, matrices, strict=True):
         walker = _Walker(ensemble.arrays)
-        roots = ensemble.arrays["tree_roots"].tolist()
+        roots = ensemble.roots.tolist()
         for tree, root in enumerate(roots, start):
             progress("walked", tree, count)
             walker.walk(tree, root, matrix, rng.permutation(len(matrix))[: max(1, WALKS // count)])

@@ -73,7 +73,7 @@ def prove(
     tables = {position: list(table) for position, table in scope.tables.items()}
     tables |= {position: sorted(times) for position, times in scope.times.items()}
     edges = {position: np.concatenate(found) for position, found in scope.edges.items()}
-    trees = sum(len(ensemble.arrays["tree_roots"]) for ensemble in scope.ensembles)
+    trees = sum(len(ensemble.roots) for ensemble in scope.ensembles)
     try:
         # Before there is a session: each takes several times a large forest's size for a while.
         found = walked(signature, Tensors(manifest), scope, probes.SEED, progress)

@@ -16,7 +16,7 @@ from .cost import Cost, measured
 from .drift import Drift
 from .errors import BundleError, CanaryError, InputError
 from .manifest import Category, Manifest, Output
-from .memory import give_back
+from .memory import enlarge_pages, give_back
 from .methods import Method, Predict
 from .proof import Proof
 from .reading import reader
@@ -28,7 +28,7 @@ from .tensors import Limits, Tensors
 __all__ = ["Answer", "Model", "Response", "load"]
 
 LARGE = 2**20
-"""Bytes of a graph from which on what its parsing took is worth to be asked back."""
+"""Bytes of a graph from which on what its parsing took is worth to be asked back, and what stays large pages."""
 
 
 def load(where: str | Path) -> "Model":
@@ -43,6 +43,7 @@ def load(where: str | Path) -> "Model":
     model.check()
     if large:
         give_back()
+        enlarge_pages()
     return model
 
 

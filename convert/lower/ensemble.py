@@ -14,7 +14,8 @@ from spox import Var
 
 from ..fold import Mode
 from .asking import Asked
-from .layout import Layout, groups, laid_out
+from .carry import Carry
+from .layout import Layout, groups, laid_out, stages
 from .matrix import FLOAT32, Matrix, Monotone
 from .nodes import Trees, distinct, join, stump
 from .packed import Arrays, Ensemble, check_size, stand_in
@@ -57,10 +58,19 @@ def sum_of_leaves(
     in_any_order: whether the weights add up to the same bits however they are added.
     """
     layout = _layout(x, trees, targets, weights, cast)
-    # Rounded sums stay in one ensemble: cut, they would need each tree's value by itself, and a row two thirds longer.
-    parts = [layout.part(*cut) for cut in groups(layout, trees.roots)] if in_any_order else [layout]
-    found = [_ensemble(x, part, targets, weights, width) for part in parts]
-    return found[0] if len(found) == 1 else op.sum(found)
+    if in_any_order:
+        parts = [layout.part(*cut) for cut in groups(layout, trees.roots)]
+        found = [_ensemble(x, part, targets, weights, width) for part in parts]
+        return found[0] if len(found) == 1 else op.sum(found)
+    cuts = stages(layout, trees.roots) if width == 1 else []
+    carry = Carry.of(trees, weights) if len(cuts) > 1 else None
+    if carry is None:
+        return _ensemble(x, layout, targets, weights, width)
+    first, *rest = (layout.part(*cut) for cut in cuts)
+    total = _ensemble(x, first, targets, weights, width)
+    for part in rest:
+        total = _carried(x, part, weights, carry, total)
+    return total
 
 
 def _layout(x: Matrix, trees: Trees, targets: Ints, weights: Floats, cast: Monotone | None) -> Layout:
@@ -77,6 +87,14 @@ def _layout(x: Matrix, trees: Trees, targets: Ints, weights: Floats, cast: Monot
 def _ensemble(x: Matrix, layout: Layout, targets: Ints, weights: Floats, width: int) -> Var:
     ensemble = Ensemble(layout.matrix, _arrays(layout, targets, weights), layout.sources, layout.signs)
     return stand_in(ensemble, x.scope.ensembles, width)
+
+
+def _carried(x: Matrix, layout: Layout, weights: Floats, carry: Carry, total: Var) -> Var:
+    """The sum of one target, which goes on from a total."""
+    layout, weights = carry.ahead(layout, weights)
+    arrays = _arrays(layout, np.zeros(len(weights), np.int64), weights)
+    ensemble = Ensemble(layout.matrix, arrays, layout.sources, layout.signs, carry.digits(total), carry.count)
+    return stand_in(ensemble, x.scope.ensembles, 1)
 
 
 def _arrays(layout: Layout, targets: Ints, weights: Floats) -> Arrays:

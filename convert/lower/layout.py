@@ -20,7 +20,7 @@ from .asking import Asked
 from .nodes import distinct
 from .pruning import Pruned
 
-__all__ = ["Layout", "groups", "laid_out"]
+__all__ = ["Layout", "groups", "laid_out", "stages"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -36,6 +36,13 @@ GROUP = 1 << 15
 """Nodes of a group: 2 MB in onnxruntime's memory, with as many leaves."""
 GROUPS = 32
 """Groups at most, for each costs a single row a microsecond; then they are larger."""
+STAGED = 1 << 19
+"""Nodes from which on a rounded sum is cut too, though each cut costs a single row some five microseconds: to load an
+ensemble onnxruntime takes 300 bytes for each node or leaf for a while, and 200 where two halves come one by one."""
+STAGE = 1 << 21
+"""Nodes of such a group: their numbers take three bytes."""
+STAGES = 4
+"""Such groups at most."""
 
 
 @dataclass(frozen=True)
@@ -204,8 +211,20 @@ def groups(layout: Layout, starts: Ints) -> list[tuple[slice, slice]]:
 
     starts: the first old number of each tree.
     """
+    return _cut(layout, starts, max(GROUP, -(-len(layout.nodes) // GROUPS)))
+
+
+def stages(layout: Layout, starts: Ints) -> list[tuple[slice, slice]]:
+    """The same where each begins with what the one before came to."""
+    nodes = len(layout.nodes)
+    count = min(STAGES, max(2, -(-nodes // STAGE))) if nodes >= STAGED else 1
+    return _cut(layout, starts, -(-nodes // count))
+
+
+def _cut(layout: Layout, starts: Ints, size: int) -> list[tuple[slice, slice]]:
+    """Groups of about so many nodes."""
     bounds = np.searchsorted(layout.nodes, starts)
-    number = bounds // max(GROUP, -(-len(layout.nodes) // GROUPS))
+    number = bounds // max(size, 1)
     firsts = np.flatnonzero(np.diff(number, prepend=-1)).tolist()
     lasts = [*firsts[1:], len(starts)]
     ends = [*bounds.tolist(), len(layout.nodes)]

@@ -1,14 +1,16 @@
 """The nodes of trees, as every library's are told to the ensemble."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Trees", "distinct", "join", "stump"]
+__all__ = ["Side", "Trees", "distinct", "join", "search", "stump"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Side = Literal["left", "right"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,38 @@ def stump() -> Trees:
     """A tree of one leaf."""
     none = np.array([-1])
     return Trees(np.array([0]), none, np.zeros(1), none, none, np.zeros(1, bool))
+
+
+def search(edges: Floats, side: Side, column: int) -> tuple[Trees, Ints]:
+    """A tree over the different edges, and for each of its leaves how many edges lie before it."""
+    unique, first = np.unique(edges, return_index=True)
+    before = np.append(first, len(edges))
+    # A tree asks x <= t. Of the left that is the search's own question; of the right it is x < t.
+    splits = unique if side == "left" else np.nextafter(unique, -np.inf)
+    feature: list[int] = []
+    threshold: list[float] = []
+    left: list[int] = []
+    right: list[int] = []
+    counts: list[int] = []
+
+    def grow(low: int, high: int) -> int:
+        """The node for the places from low to high."""
+        node, leaf = len(feature), low == high
+        middle = (low + high) // 2
+        feature.append(-1 if leaf else column)
+        threshold.append(0.0 if leaf else float(splits[middle]))
+        counts.append(int(before[low]))
+        left.append(-1)
+        right.append(-1)
+        if not leaf:
+            left[node] = grow(low, middle)
+            right[node] = grow(middle + 1, high)
+        return node
+
+    grow(0, len(unique))
+    none = np.zeros(len(feature), bool)
+    trees = Trees(np.array([0]), np.array(feature), np.array(threshold), np.array(left), np.array(right), none)
+    return trees, np.array(counts)
 
 
 def distinct(columns: list[Ints]) -> tuple[Ints, Ints]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 import spox.opset.ai.onnx.ml.v5 as ml
+import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from spox import Var
@@ -38,12 +39,21 @@ class Ensemble:
     arrays: signed integers, of whatever width, become lists of integers, others tensors.
     sources, signs: by column of the matrix, the request's column whose numbers it holds, as they are (1.0) or with
         their sign changed (-1.0); -1 where it holds what was computed.
+    digits: float64 [N, carried], further columns, behind the matrix's: of the sum of the ensembles before this one
+        (``carry.py``). carried: trees that ask them; they come first.
     """
 
     matrix: Var
     arrays: Arrays
     sources: NDArray[np.int64]
     signs: NDArray[np.float64]
+    digits: Var | None = None
+    carried: int = 0
+
+    @property
+    def roots(self) -> NDArray[np.int64]:
+        """Of the trees that ask of the matrix, [T]."""
+        return self.arrays["tree_roots"][self.carried :]
 
 
 def check_size(nodes: int, trees: int) -> None:
@@ -64,8 +74,9 @@ def stand_in(ensemble: Ensemble, ensembles: list[Ensemble], width: int) -> Var:
     It is noted in ``ensembles``.
     """
     ensembles.append(ensemble)
+    matrix = ensemble.matrix
     return ml.tree_ensemble(
-        ensemble.matrix,
+        matrix if ensemble.digits is None else op.concat([matrix, ensemble.digits], axis=1),
         aggregate_function=1,  # sum
         leaf_targetids=[0],
         leaf_weights=np.array([len(ensembles) - 1.0]),

@@ -5,19 +5,18 @@ tree it can ask the request's own value.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from spox import Var
 
-from .ensemble import Trees, chosen_leaves, join
+from .ensemble import chosen_leaves, join
 from .matrix import Matrix, Monotone
+from .nodes import Side, search
 
 __all__ = ["places"]
 
 Floats = NDArray[np.float64]
-Side = Literal["left", "right"]
 
 
 def places(x: Matrix, edges: Sequence[Floats], sides: Sequence[Side], cast: Monotone | None = None) -> Var:
@@ -28,39 +27,7 @@ def places(x: Matrix, edges: Sequence[Floats], sides: Sequence[Side], cast: Mono
     cast: what is done to a number before it is compared.
     """
     parts = [
-        _search(np.asarray(own, np.float64), side, index % x.width)
+        search(np.asarray(own, np.float64), side, index % x.width)
         for index, (own, side) in enumerate(zip(edges, sides, strict=True))
     ]
     return chosen_leaves(x, join([trees for trees, _ in parts]), np.concatenate([counts for _, counts in parts]), cast)
-
-
-def _search(edges: Floats, side: Side, column: int) -> tuple[Trees, NDArray[np.int64]]:
-    """A tree over the different edges, and for each of its leaves how many edges lie before it."""
-    unique, first = np.unique(edges, return_index=True)
-    before = np.append(first, len(edges))
-    # A tree asks x <= t. Of the left that is the search's own question; of the right it is x < t.
-    splits = unique if side == "left" else np.nextafter(unique, -np.inf)
-    feature: list[int] = []
-    threshold: list[float] = []
-    left: list[int] = []
-    right: list[int] = []
-    counts: list[int] = []
-
-    def grow(low: int, high: int) -> int:
-        """The node for the places from low to high."""
-        node, leaf = len(feature), low == high
-        middle = (low + high) // 2
-        feature.append(-1 if leaf else column)
-        threshold.append(0.0 if leaf else float(splits[middle]))
-        counts.append(int(before[low]))
-        left.append(-1)
-        right.append(-1)
-        if not leaf:
-            left[node] = grow(low, middle)
-            right[node] = grow(middle + 1, high)
-        return node
-
-    grow(0, len(unique))
-    none = np.zeros(len(feature), bool)
-    trees = Trees(np.array([0]), np.array(feature), np.array(threshold), np.array(left), np.array(right), none)
-    return trees, np.array(counts)

@@ -130,10 +130,16 @@ def test_leaves_that_most_nodes_lead_to_have_the_smallest_numbers() -> None:
 
 
 def test_a_large_ensemble_is_cut_into_groups_of_whole_trees(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each has its trees, in order; a sum that would be rounded is not cut."""
+    """Each has its trees, in order; where a sum is rounded they are fewer, and of equal size."""
     monkeypatch.setattr(layout, "GROUP", 3)
+    monkeypatch.setattr(layout, "STAGE", 3)
     trees = join([ONE] * 8)
-    for exact, cut in ((True, [3, 3, 2]), (False, [8])):
+    for exact, staged, cut in ((True, 8, [3, 3, 2]), (False, 9, [8]), (False, 8, [3, 3, 2])):
+        monkeypatch.setattr(layout, "STAGED", staged)
         x = request(missing=False)
         sum_of_leaves(x, trees, np.zeros(24, np.int64), np.arange(24.0), 1, None, in_any_order=exact)
-        assert [len(ensemble.arrays["tree_roots"]) for ensemble in x.scope.ensembles] == cut
+        assert [len(ensemble.roots) for ensemble in x.scope.ensembles] == cut
+    monkeypatch.setattr(layout, "STAGE", 1)
+    x = request(missing=False)
+    sum_of_leaves(x, trees, np.zeros(24, np.int64), np.arange(24.0), 1, None)
+    assert [len(ensemble.roots) for ensemble in x.scope.ensembles] == [2, 2, 2, 2]
