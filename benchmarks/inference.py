@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from runtime.manifest import Feature
+from runtime.reading import key
 
 from .errors import WrongAnswerError
 from .load import JSON, Headers
@@ -46,7 +47,11 @@ def asked(subject: Subject, form: str) -> Asked:
     """The rows in one of FORMS."""
     binary = form == "binary"
     columns = subject.model.manifest.columns
-    methods = [output.method for output in subject.model.manifest.outputs if output.method in subject.expected]
+    methods = [
+        output.method
+        for output in subject.model.manifest.outputs
+        if output.method in subject.expected and (output.labels or len(output.tensors) == 1)  # else it has other names
+    ]
     wanted: dict[str, Any] = {"outputs": [{"name": method} for method in methods]}
     if binary:
         wanted["parameters"] = {"binary_data_output": True}
@@ -108,8 +113,8 @@ def _datatype(feature: Feature) -> str:
 def _octets(datatype: str, value: Any) -> bytes:
     if datatype != "BYTES":
         return struct.pack(_CODES[datatype], math.nan if value is None else value)
-    text = value.encode()
-    return struct.pack("<I", len(text)) + bytes(text)
+    text = key(value).encode()
+    return struct.pack("<I", len(text)) + text
 
 
 def _read(answer: bytes, *, binary: bool) -> dict[str, list[Any]]:

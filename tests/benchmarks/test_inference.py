@@ -44,6 +44,16 @@ def numbers(tmp_path: Path) -> Subject:
     return opened(tmp_path / "other")
 
 
+def test_outputs_that_are_lists_are_not_asked_for(numbers: Subject, tmp_path: Path) -> None:
+    """The protocol has a name for each of their arrays."""
+    bundles.several(tmp_path / "both", bundles.numbers(("x", "y", "z")))
+    rows = [{"x": 1.0, "y": -1.0, "z": 0.0}]
+    model = load(tmp_path / "both")
+    expected = {"predict": model.predict(rows), "predict_proba": model.predict_proba(rows)}
+    (body,) = asked(replace(numbers, model=model, rows=rows, expected=expected), "json").bodies
+    assert body.endswith(b'"outputs":[{"name":"predict"}]}')
+
+
 def answered(subject: Subject, given: Asked) -> list[bytes]:
     """What the service's short way answers to each body."""
     manifest = subject.model.manifest

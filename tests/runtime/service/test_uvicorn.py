@@ -38,7 +38,7 @@ EXTENDED: tuple[tuple[type, str], ...] = (
         Multiprocess,
         "run init_processes keep_subprocess_alive terminate_all join_all restart_all handle_ttin handle_ttou",
     ),
-    (Process, "start target is_alive is_ready always_pong"),
+    (Process, "start is_alive terminate kill join"),
 )
 """Classes, and their methods that are overridden or called."""
 
