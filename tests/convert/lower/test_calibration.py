@@ -32,13 +32,28 @@ BASES = [
     RandomForestClassifier(4, max_depth=3, random_state=0),
     make_pipeline(StandardScaler(), SVC()),
 ]
+NAMES = ["ridge", "forest", "svm"]
 
 
 @pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("ensemble", [True, False])
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic", "temperature"])
-@pytest.mark.parametrize("base", BASES, ids=["ridge", "forest", "svm"])
+@pytest.mark.parametrize(
+    "base", [BASES[0], *(pytest.param(base, marks=pytest.mark.slow) for base in BASES[1:])], ids=NAMES
+)
 def test_every_method(base: Any, method: Any, ensemble: bool, count: int) -> None:
+    """Of the other bases one of each, below."""
+    check(base, method, ensemble, count)
+
+
+@pytest.mark.parametrize(("ensemble", "count"), [(True, 3), (False, 2)])
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "temperature"])
+@pytest.mark.parametrize("base", BASES[1:], ids=NAMES[1:])
+def test_every_base(base: Any, method: Any, ensemble: bool, count: int) -> None:
+    check(base, method, ensemble, count)
+
+
+def check(base: Any, method: Any, ensemble: bool, count: int) -> None:
     X, y = rows(count)
     model = CalibratedClassifierCV(base, method=method, ensemble=ensemble, cv=2).fit(X, y)
     twin = twin_of(model, X)

@@ -25,21 +25,25 @@ def test_extrapolations(extrapolation: str, degree: int) -> None:
     assert levels(twin_of(spline, X)) == {"transform": "bit"}
 
 
-@pytest.mark.parametrize("extrapolation", EXTRAPOLATIONS)
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {"knots": "quantile"},
-        {"include_bias": False},
-        {"sparse_output": True},
-        {"knots": np.tile([[-4.0], [-0.5], [0.0], [1.5], [4.0]], 5)},
-        {"handle_missing": "zeros", "order": "F"},
-    ],
-    ids=["quantile", "no bias", "sparse", "given", "missing"],
-)
-def test_parameters(parameters: Any, extrapolation: str) -> None:
-    data = GAPS if "handle_missing" in parameters else X
-    spline = SplineTransformer(extrapolation=extrapolation, **parameters).fit(data)
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "quantile": {"knots": "quantile"},
+    "no bias": {"include_bias": False},
+    "sparse": {"sparse_output": True},
+    "given": {"knots": np.tile([[-4.0], [-0.5], [0.0], [1.5], [4.0]], 5)},
+    "missing": {"handle_missing": "zeros", "order": "F"},
+}
+PAIRS = [
+    pytest.param(name, extrapolation, marks=[pytest.mark.slow] if (place - turn) % 5 > 1 else [])
+    for place, name in enumerate(PARAMETERS)
+    for turn, extrapolation in enumerate(EXTRAPOLATIONS)
+]
+
+
+@pytest.mark.parametrize(("name", "extrapolation"), PAIRS)
+def test_parameters(name: str, extrapolation: str) -> None:
+    """Each with two ways of extrapolating, each of which is with two; all pairs are slow."""
+    data = GAPS if name == "missing" else X
+    spline = SplineTransformer(extrapolation=extrapolation, **PARAMETERS[name]).fit(data)
     assert levels(twin_of(spline, data)) == {"transform": "bit"}
 
 

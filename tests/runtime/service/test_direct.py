@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -221,21 +222,21 @@ def test_many_requests_in_one_piece_leave_others_their_turn(front: Front) -> Non
     assert whole.count(b"HTTP/1.1 200 ") == 50
 
 
-def test_a_client_that_does_not_read_is_not_answered_for_ever(front: Front) -> None:
-    async def ask() -> tuple[bytes, bytes]:
-        connection = Connection(front)
-        connection.protocol.pause_writing()
-        connection.protocol.data_received(request())
-        await asyncio.sleep(0)
-        paused = connection.take()
-        connection.protocol.resume_writing()
-        await asyncio.wait(connection.protocol.tasks)
-        connection.protocol.connection_lost(None)
-        return paused, connection.take()
+async def waits_for_its_reader(connected: Callable[[], Connection]) -> None:
+    """Fails where a request is answered while its client does not read, or not once it does."""
+    connection = connected()
+    connection.protocol.pause_writing()
+    connection.protocol.data_received(request())
+    await asyncio.sleep(0)
+    assert connection.take() == b""
+    connection.protocol.resume_writing()
+    await asyncio.wait(connection.protocol.tasks)
+    assert connection.take().startswith(b"HTTP/1.1 200 ")
+    connection.protocol.connection_lost(None)
 
-    paused, after = asyncio.run(ask())
-    assert paused == b""
-    assert after.startswith(b"HTTP/1.1 200 ")
+
+def test_a_client_that_does_not_read_is_not_answered_for_ever(front: Front) -> None:
+    asyncio.run(waits_for_its_reader(lambda: Connection(front)))
 
 
 def test_what_ends_as_no_request_is_refused_once(front: Front) -> None:

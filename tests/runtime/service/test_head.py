@@ -14,7 +14,7 @@ from runtime.service.front import Front, app
 from runtime.service.head import Head, Heads
 from runtime.service.logs import Line
 
-from .test_direct import BODY, BOUNDS, SAME, Connection, plain, request
+from .test_direct import BODY, BOUNDS, SAME, Connection, plain, request, waits_for_its_reader
 
 CHUNKED = (
     b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -263,19 +263,7 @@ def test_limits_hold(front: Front) -> None:
 
 
 def test_a_client_that_does_not_read_waits(front: Front) -> None:
-    async def ask() -> tuple[bytes, bytes]:
-        connection = _connected(front)
-        connection.protocol.pause_writing()
-        connection.protocol.data_received(request())
-        await asyncio.sleep(0)
-        paused = connection.take()
-        connection.protocol.resume_writing()
-        await asyncio.wait(connection.protocol.tasks)
-        return paused, connection.take()
-
-    paused, after = asyncio.run(ask())
-    assert paused == b""
-    assert after.startswith(b"HTTP/1.1 200 ")
+    asyncio.run(waits_for_its_reader(lambda: _connected(front)))
 
 
 def test_a_service_that_ends_closes_its_connections(front: Front) -> None:
