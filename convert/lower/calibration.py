@@ -38,9 +38,9 @@ def calibrated_probabilities(model: CalibratedClassifierCV, x: Matrix) -> Var:
     answer = op.div(total([own for own, _ in members]), op.const(np.float64(len(members))))
     sizes = [size for _, size in members if size is not None]
     if sizes:
-        scores = [_scores(one.estimator, x, "")[0] for one in model.calibrated_classifiers_]
+        asked = [lower(one.estimator, _method(one.estimator), x) for one in model.calibrated_classifiers_]
         mean = op.div(total(sizes), op.const(np.float64(len(members))))
-        x.scope.adds_up(answer, mean, alone=x.scope.held_alone(scores))
+        x.scope.adds_up(answer, mean, alone=x.scope.held_alone(asked))
     return answer
 
 
@@ -76,13 +76,17 @@ def _member(member: Any, x: Matrix, at: str) -> tuple[Var, Var | None]:
 
 def _scores(estimator: Any, x: Matrix, at: str) -> tuple[Var, str]:
     """What is calibrated, [N, classes] or for two classes [N, 1], and the method that it comes from."""
-    method = next(method for method in ("decision_function", "predict_proba") if method in offered(estimator))
+    method = _method(estimator)
     scores = lower(estimator, method, x, f"{at}.estimator")
     if len(estimator.classes_) > 2:
         return scores, method
     if method == "decision_function":
         return same(x, op.reshape(scores, op.const(np.array([-1, 1]))), scores), method
     return same(x, op.gather(scores, op.const(np.array([1])), axis=1), scores), method
+
+
+def _method(estimator: Any) -> str:
+    return next(method for method in ("decision_function", "predict_proba") if method in offered(estimator))
 
 
 def _calibrated(calibrator: Any, score: Matrix) -> Var:

@@ -20,8 +20,9 @@ TRUE = np.array([True])
 
 
 class _Problem(NamedTuple):
-    """targets: [N, features]; gains: their products with the atoms [N, atoms]; square: of each row [N, 1].
-    gram: of the atoms. penalty: of the weights' magnitudes. positive: whether no weight is negative."""
+    """gains: the rows' products with the atoms, [N, atoms]. square: each row's with itself, [N, 1].
+    gram: the atoms' products. penalty: on the weights' magnitudes. positive: whether no weight may be negative.
+    """
 
     gains: Var
     square: Var
@@ -102,7 +103,9 @@ def lasso(targets: Var, atoms: NDArray[np.float64], penalty: float, sweeps: int,
     weights, *_, turns = op.loop(op.const(np.array([sweeps])), op.const(TRUE), state, body=turn)
     weights = op.reshape(weights, op.const(np.array([-1, len(atoms)])))
     matched = op.matmul(op.abs(targets), constant(np.abs(atoms.T)))
-    terms = op.add(matched, op.matmul(op.abs(weights), constant(np.abs(problem.gram))))
+    # What the weights explain is rounded with every one that moves.
+    explained = op.matmul(op.abs(weights), constant(len(atoms) * np.abs(problem.gram)))
+    terms = op.add(matched, explained)
     own = np.where(np.diag(problem.gram) == 0, 1.0, np.diag(problem.gram))
     return weights, op.mul(turns, _row_sum(op.div(terms, constant(own))))
 
