@@ -115,6 +115,10 @@ def _called(name: str, inputs: Sequence[Any]) -> Traced:
     model = max((x for x in inputs if isinstance(x, Traced)), key=lambda x: x.ndim)
     if any(isinstance(x, Traced) and x.ndim != model.ndim for x in inputs):
         raise Untraceable("it mixes one and two dimensions, say x[:, 0] with x: keep x[:, [0]]")
+    if name == "floor_divide" and (isinstance(inputs[1], Traced) or not _constant(inputs[1]).whole):
+        raise Untraceable(
+            "it divides by what may be nothing: use / and numpy.floor"
+        )  # an integer by zero has no answer
     operands = [_columns(x) if isinstance(x, Traced) else [_constant_time(x)] for x in inputs]
     width = max(map(len, operands))
     if any(len(columns) not in (1, width) for columns in operands):

@@ -198,6 +198,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (lambda X: X["b"].dt.ceil("D").dt.day.to_frame(), r"it uses \.dt\.ceil"),
     (lambda X: X["b"].dt.date.to_frame().isna(), r"it uses \.dt\.date"),
     (lambda X: ((X["b"] - X["a"]) * 2).dt.days.to_frame(), "it pairs times with int"),
+    (lambda X: ((X["b"] - X["a"]) // (X["a"] - X["b"])).to_frame(), "it divides by what may be nothing"),
     (lambda X: pd.concat([X, X])[["b"]].iloc[: len(X)].isna(), "it puts frames one below the other"),
 ]
 
