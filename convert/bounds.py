@@ -95,7 +95,7 @@ class Bounds:
         whole = self._compared(output.method, wanted, found, least, tied)
         beyond = whole.excess > ULP
         asked = beyond & ~self.undecided
-        moved = self.moved(output, found, floor, asked)
+        moved = self.moved(output, floor, asked)
         hanging = asked & (moved > LOOSE)
         off = (beyond & self.undecided) | hanging
         unexplained = int((asked & ~hanging & (whole.excess > moved)).sum())
@@ -114,11 +114,8 @@ class Bounds:
         ties = part.ties + int(off.sum())
         return replace(part, identical=identical, excess=excess, ties=ties, hanging=hanging, unexplained=unexplained)
 
-    def moved(self, output: Output, found: Any, floor: float | None, wanted: NDArray[np.bool_]) -> Floats:
-        """How far roundings move the twin's answers to some of the rows, [rows]; of the others nothing is asked.
-
-        found: the twin's answers to all rows.
-        """
+    def moved(self, output: Output, floor: float | None, wanted: NDArray[np.bool_]) -> Floats:
+        """How far roundings move the twin's answers to some of the rows, [rows]; of the others nothing is asked."""
         moved = np.zeros(len(wanted))
         # Where rows come together each is asked beside those that it came with.
         asked = np.full(len(wanted), wanted.any()) if self.scope.whole else wanted
@@ -126,11 +123,11 @@ class Bounds:
             return moved
         least = None if floor is None else self.least(output.method, floor)[asked]
 
-        def compared(found: Any, shaken: Any) -> Comparison:
-            return self._compared(output.method, found, shaken, least, None)
+        def compared(still: Any, shaken: Any) -> Comparison:
+            return self._compared(output.method, still, shaken, least, None)
 
         sizes = self.sizes if self.scope.whole else (int(asked.sum()),)
-        moved[asked] = self.shaken.moved(output, some(found, asked), self.rows[np.flatnonzero(asked)], sizes, compared)
+        moved[asked] = self.shaken.moved(output, self.rows[np.flatnonzero(asked)], sizes, compared)
         return np.where(wanted, moved, 0.0)
 
     def _compared(

@@ -77,7 +77,7 @@ class Canaries:
         tied = bounds.tied(found.answers, floors)
         hanging = bounds.undecided if tied is None else bounds.undecided | tied
         for output in twin.manifest.outputs:
-            moved = bounds.moved(output, twin.answers(output, given), floors.get(output.method), ~hanging)
+            moved = bounds.moved(output, floors.get(output.method), ~hanging)
             hanging = hanging | (moved > LOOSE)
         return found.some(~hanging)
 

@@ -3,8 +3,8 @@
 What a matrix product, an exponential or a logarithm rounds to is the processor's own, and scikit-learn's is another
 than onnxruntime's. Where a step that compares stands behind one of those, a last bit may decide between answers that
 are far apart, and neither is the right one. No lowering need say where that is: the graph is run again with each of
-these operations a few roundings off at random, and what then moves hangs on them (D. S. Parker, Monte Carlo
-Arithmetic, 1997).
+these operations, and what is worked out behind them, a few roundings off at random, and what then moves hangs on them
+(D. S. Parker, Monte Carlo Arithmetic, 1997).
 """
 
 import itertools
@@ -38,6 +38,12 @@ HYPERBOLIC = {"Acosh", "Asinh", "Atanh", "Cosh", "Sinh", "Tanh"}
 EXPONENTIAL = {"Erf", "Exp", "Log", "LogSoftmax", "Pow", "Sigmoid", "Softmax", "Softplus"}
 FUNCTIONS = CIRCULAR | HYPERBOLIC | EXPONENTIAL
 """Operators whose last bits are those of a library of functions."""
+ARITHMETIC = {"Add", "Div", "Mul", "ReduceSum", "Sqrt", "Sub", "Sum"}
+"""Operators with the same bits everywhere, but of other numbers other ones: behind a sum or a function their terms have
+roundings, those made beforehand too, and these stay where the terms cancel."""
+COMPARED = {"ArgMax", "ArgMin", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "TreeEnsemble"}
+DECIDED = COMPARED | {"Ceil", "Floor", "IsInf", "IsNaN", "Round", "Shape", "Sign"}
+"""Operators whose answers have no roundings: what is decided is exact again."""
 LEARNED = {"LinearClassifier", "LinearRegressor", "SVMClassifier", "SVMRegressor"}
 """Kernels that do both; what they answer is not shaken."""
 NOISE = 8 * float(np.finfo(np.float64).eps)
@@ -70,23 +76,23 @@ class Shaken:
         return model
 
     def moved(
-        self,
-        output: Output,
-        found: Any,
-        rows: Rows,
-        sizes: Sequence[int],
-        compared: Callable[[Any, Any], Comparison],
+        self, output: Output, rows: Rows, sizes: Sequence[int], compared: Callable[[Any, Any], Comparison]
     ) -> NDArray[np.float64]:
         """How far a method's answers move at most, as ``compared`` measures it, [N]: infinitely where it is another
         label.
 
-        found: what the twin answers. sizes: how many rows come together.
+        sizes: how many rows come together.
         """
         most = np.zeros(len(rows))
-        for _ in range(TIMES if self.rounds else 0):
-            parts = [self._model.answers(output, batch) for batch in cut(rows, sizes)]
-            most = np.maximum(most, compared(found, joined(parts)).excess)
+        if self.rounds:
+            still = _answers(self._twin, output, rows, sizes)
+            for _ in range(TIMES):
+                most = np.maximum(most, compared(still, _answers(self._model, output, rows, sizes)).excess)
         return most
+
+
+def _answers(model: Model, output: Output, rows: Rows, sizes: Sequence[int]) -> Any:
+    return joined([model.answers(output, batch) for batch in cut(rows, sizes)])
 
 
 class _Session:
@@ -118,33 +124,42 @@ def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def _shaken(graph: bytes) -> bytes:
-    """A graph with noise on what goes into sums, and on what comes out of sums and functions."""
+    """A graph with noise on what goes into sums, on what comes out of sums and functions, and on all that is worked out
+    of these."""
     model = onnx.load_model_from_string(graph)
-    _shake(model.graph, itertools.count(1))
+    _shake(model.graph, itertools.count(1), set())
     noisy: bytes = model.SerializeToString()
     return noisy
 
 
-def _shake(graph: onnx.GraphProto, numbers: Iterator[int]) -> None:
+def _shake(graph: onnx.GraphProto, numbers: Iterator[int], rounded: set[str]) -> bool:
+    """Put noise into a graph, in place; says whether there is any.
+
+    rounded: the tensors that have roundings by now, those of the graph around it too.
+    """
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _shake(attribute.g, numbers)
-        if node.op_type in SUMS:
-            summed = len(node.input) if node.op_type in ("MatMul", "Gemm", "Einsum") else 1  # axes are no numbers
-            for place in range(summed):
+        inside = any(_shake(a.g, numbers, set(rounded)) for a in node.attribute if a.HasField("g"))
+        behind = inside or not rounded.isdisjoint(node.input)
+        worked = behind and node.op_type in ARITHMETIC
+        if worked or node.op_type in SUMS:
+            for place in range(1 if node.op_type.startswith("Reduce") else len(node.input)):  # axes are no numbers
                 given, number = node.input[place], next(numbers)
                 if given:  # a bias may be left out
                     node.input[place] = f"{given}__into_{number}"
                     nodes += _noise(given, node.input[place], number)
         nodes.append(node)
-        if node.op_type in SUMS | FUNCTIONS:
+        off = worked or node.op_type in SUMS | FUNCTIONS
+        if off or (behind and node.op_type not in DECIDED):
+            rounded.update(node.output)
+        if off:
             own, name = f"{node.output[0]}__still", node.output[0]
             node.output[0] = own
             nodes += _noise(own, name, next(numbers))
+    shaken = len(nodes) > len(graph.node)
     del graph.node[:]
     graph.node.extend(nodes)
+    return shaken
 
 
 def _noise(name: str, shaken: str, seed: int) -> list[onnx.NodeProto]:
