@@ -22,15 +22,15 @@ CHECKS = {
     "drains": Check("SIGTERMs with 32 requests in flight", drains.run, 20, 200, beside=True),
     "restarts": Check("rolling restarts under load", restarts.run, 5, 100, beside=True),
     "starts": Check("starts that cannot succeed", starts.run, 8, 40),
-    "memory": Check("swaps in one process, for what they leave behind", memory.run, 1000, 2000, beside=True),
+    "memory": Check("swaps in one process, for what they leave behind", memory.run, 1000, 2000),
     "series": Check("random paths", series.run, 100_000, 1_000_000, beside=True),
     "overload": Check("rounds at ten times capacity", overload.run, 3, 30),
     "stalled": Check("connections that stall", stalled.run, 2000, 10_000),
     "fuzz": Check("requests made by schemathesis", fuzz.run, 20_000, 200_000, beside=True),
     "flips": Check("single bits flipped in a bundle", flips.run, 1000, 10_000, beside=True),
 }
-"""What is checked, with the counts of CI and of the nightly run. What measures time goes first, one after the other;
-the rest then shares the processors."""
+"""What is checked, with the counts of CI and of the nightly run. What measures time or memory goes first, one after the
+other; the rest then shares the processors."""
 
 
 def main(argv: Sequence[str]) -> int:

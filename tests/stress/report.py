@@ -17,7 +17,7 @@ SHOWN = 20
 
 class Check(NamedTuple):
     """One thing that is put under stress. short, nightly: how often, in CI and by night. beside: whether it is judged
-    by answers, series or its own memory, never by time, so that others of that kind may run beside it."""
+    by answers or by series alone, so that others of that kind may run beside it."""
 
     text: str
     run: Callable[[int, Path], Result]
