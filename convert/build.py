@@ -8,37 +8,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
-import spox
-import spox.opset.ai.onnx.v21 as op
 
 from runtime.dates import NANOSECONDS, span
 from runtime.drift import RANGED
-from runtime.manifest import STD, Category, Feature, Manifest, Output, protocol_of
+from runtime.manifest import Feature, Manifest, protocol_of
 from runtime.proof import Proof
 
-from .bounds import gauge
 from .budget import held
 from .culprit import culprit, overriding
 from .errors import ConvertError, ParityError, UnsupportedError
-from .lower import gives_std, lacking, lower, offered
-from .lower.labels import Labels
-from .lower.matrix import Categorical, Column, Date, Matrix, Number, Raw
-from .lower.packed import serialize
+from .graph import build_graph, plain
+from .lower import gives_std
 from .lower.scope import Scope
-from .lower.terms import side_by_side
-from .order import note_order
 from .portable import portable as portable_graph
 from .progress import Progress, unseen
 from .prove import prove
 from .reference import Signature
-from .rows import note_rows
 from .signature import kind_of, sign
-from .single import spread
 from .source import check_fitted
 from .versions import CONVERTED_WITH, TRAINED_WITH, versions_of
 
-__all__ = ["Twin", "assemble", "build_graph", "convert"]
+__all__ = ["Twin", "assemble", "convert"]
 
 FEW = 300
 """Rows of the sample with which a step that answers otherwise is looked for."""
@@ -211,99 +201,6 @@ def _assembled(
     return Twin(graph, manifest, proof, scope, elsewhere)
 
 
-def build_graph(
-    pipeline: Any, signature: Signature, *, fold: bool = True
-) -> tuple[bytes, Scope, tuple[Output, ...], tuple[tuple[Category, ...], ...]]:
-    """The graph's bytes, what was learnt on the way, its outputs and the tables of labels.
-
-    Raises UnsupportedError for a step that cannot be expressed.
-    """
-    columns = [feature for feature in signature.features if feature.position is not None]
-    x = spox.argument(spox.Tensor(np.float64, ("N", len(columns))))
-    names = tuple(feature.name for feature in columns)
-    scope = Scope(x, tuple(feature.missing for feature in columns), names, fold=fold)
-    tensors = _lowered(pipeline, signature, scope)
-    if scope.regrown:
-        # An encoder met categories after another had built its table of the column: now all are known beforehand.
-        scope = Scope(x, scope.missing, names, tables=scope.tables, fold=fold)
-        tensors = _lowered(pipeline, signature, scope)
-    outputs: list[Output] = []
-    named: dict[str, spox.Var] = {}
-    sizes: dict[str, spox.Var] = {}
-    classes: tuple[tuple[Category, ...], ...] = ()
-    example = signature.frame.iloc[:1]
-    for method, result in tensors.items():
-        answer = signature.ask(pipeline, method, example)
-        labels = isinstance(result, Labels)
-        if labels:
-            classes = tuple(tuple(_label(label) for label in table) for table in result.classes)
-            result = result.places
-        elif isinstance(result, Matrix):
-            result = side_by_side(result)
-        parts = result if isinstance(result, list) else [result]
-        names = tuple(method if len(parts) == 1 else f"{method}_{index}" for index in range(len(parts)))
-        named.update(zip(names, parts, strict=True))
-        first = answer[0] if isinstance(answer, list) else answer
-        _check_numbers(method, first)
-        scope.logged.update((method, floor) for logarithm, floor in scope.logarithms if logarithm is parts[0])
-        scope.rowwise.update([method] if scope.held_alone(parts) else [])
-        terms = [size for part in parts if (size := scope.terms_of(part)) is not None]
-        sizes |= {method: op.max(terms)} if terms else {}
-        outputs.append(Output(method, names, _dtype(first), tuple(map(int, first.shape[1:])), labels))
-    model = spox.build(scope.inputs, named, drop_unused_inputs=False)
-    model.graph.name = "pipetwin"
-    model.producer_name = "pipetwin"
-    spread(model)
-    note_rows(model, scope.ensembles)
-    note_order(model, scope.ensembles)
-    scope.gauge = gauge(scope, sizes)
-    # What trees ask that is not the request's matrix itself, where rows can be put on their thresholds all the same.
-    asked = {str(id(e.matrix)): e.matrix for e in scope.ensembles if e.matrix is not x and (e.sources >= 0).any()}
-    if asked:
-        scope.asked = serialize(spox.build(scope.inputs, asked, drop_unused_inputs=False), scope.ensembles)
-    scope.model = model
-    return serialize(model, scope.ensembles), scope, tuple(outputs), classes
-
-
-def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any]:
-    columns: list[Column] = []
-    for feature in signature.features:
-        if feature.position is None:
-            columns.append(Categorical(-1, feature.name))  # dropped before anybody can look at it
-        elif feature.kind == "date":
-            columns.append(Date(feature.position, str(feature.unit)))
-        elif feature.kind == "category":
-            columns.append(Categorical(feature.position, feature.name, signature.marker(feature)))
-        else:
-            columns.append(Number(scope.x, feature.position, Raw(feature.position)))
-    matrix = Matrix(scope, tuple(columns))
-    scope.left_out = _left_out(pipeline, signature)
-    methods = [method for method in offered(pipeline) if method not in scope.left_out]
-    return {method: lower(pipeline, method, matrix) for method in (*methods, *([STD] if signature.std else []))}
-
-
-def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
-    """The methods that the pipeline has and the twin will not have, each with why: those without an answer, and
-    those that raise for its own sample. A ClassifierChain of many classes offers probabilities, and has none."""
-    reasons = lacking(pipeline)
-    for method in offered(pipeline)[1:]:  # the signature has asked the first
-        try:
-            signature.ask(pipeline, method, signature.frame.iloc[:1])
-        except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError) as error:
-            reasons[method] = f"the pipeline raises on its own sample: {(str(error).splitlines() or [repr(error)])[0]}"
-    return reasons
-
-
-def _check_numbers(method: str, answer: Any) -> None:
-    """Raise UnsupportedError for an answer of dates or times."""
-    cells = answer.ravel()[:1000] if answer.dtype == object else ()
-    if answer.dtype.kind in "mM" or any(isinstance(cell, datetime.date | datetime.timedelta) for cell in cells):
-        raise UnsupportedError(
-            f"expected numbers or labels as answers, found that {method} answers dates or times: let the pipeline end "
-            "with a step that makes numbers of them"
-        )
-
-
 def _with_table(feature: Feature, scope: Scope) -> Feature:
     if feature.kind == "date":
         known = () if feature.unknown or feature.position is None else tuple(sorted(scope.times[feature.position]))
@@ -311,7 +208,7 @@ def _with_table(feature: Feature, scope: Scope) -> Feature:
     table = scope.tables.get(feature.position, {}) if feature.position is not None else {}
     # Where none is told apart from another all are unseen, and the pipeline has taken them.
     return msgspec.structs.replace(
-        feature, categories=tuple(_plain(value) for value in table), unknown=feature.unknown or not table
+        feature, categories=tuple(plain(value) for value in table), unknown=feature.unknown or not table
     )
 
 
@@ -329,26 +226,6 @@ def _with_rules(feature: Feature, scope: Scope) -> Feature:
 
 def _within_seen(feature: Feature) -> Feature:
     return msgspec.structs.replace(feature, range=feature.seen) if feature.kind in RANGED else feature
-
-
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label
-
-
-def _label(label: Any) -> Category:
-    plain = _plain(label)
-    if not isinstance(plain, str | int | float):
-        raise UnsupportedError(
-            f"expected class labels that are strings, numbers or booleans, found {type(plain).__name__}: train it on "
-            "labels that JSON can say"
-        )
-    return plain
-
-
-def _dtype(answer: Any) -> str:
-    """The dtype by name, byte order left out; strings by their width."""
-    dtype: np.dtype[Any] = np.asarray(answer).dtype
-    return dtype.str.lstrip("<>|=") if dtype.kind in "US" else dtype.name
 
 
 def _words(pipeline: Any) -> str:

@@ -29,8 +29,8 @@ from sklearn.preprocessing import (
 )
 
 from convert import fold
-from convert.build import build_graph
 from convert.fold import Mode, Unfoldable, last_refused, last_satisfying, of_lookup, of_raw
+from convert.graph import build_graph
 from convert.lower import layout
 from convert.lower.matrix import Lookup, Monotone, Raw
 from convert.lower.packed import Arrays

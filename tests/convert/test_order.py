@@ -10,7 +10,7 @@ from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier, 
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from convert.build import build_graph
+from convert.graph import build_graph
 from convert.lower import layout
 from convert.signature import sign
 from runtime.order import FEWEST, MOST_TESTS, ORDER

@@ -19,7 +19,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from convert import ParityError
-from convert.build import assemble, build_graph
+from convert.build import assemble
+from convert.graph import build_graph
 from convert.parity import ULP, compare_labels, compare_logarithms, compare_numbers, floor_of, near_ties
 from convert.prove import prove
 from convert.signature import sign

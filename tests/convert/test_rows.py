@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from convert import rows
-from convert.build import build_graph
+from convert.graph import build_graph
 from convert.signature import sign
 from runtime.session import BLOCK, MOST_ROWS, ROWS, Session
 from tests.convert.lower.samples import THREE, YES_NO, X

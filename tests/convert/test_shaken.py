@@ -12,7 +12,7 @@ from sklearn.preprocessing import Binarizer
 from sklearn.random_projection import GaussianRandomProjection
 
 from convert import ParityError
-from convert.build import build_graph
+from convert.graph import build_graph
 from convert.prove import HANGING, prove
 from convert.signature import sign
 from runtime.proof import Proof

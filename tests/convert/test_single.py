@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from convert import build
+from convert import graph as module
 from convert.signature import sign
 from convert.single import spread
 from runtime.session import Session
@@ -20,7 +20,7 @@ from tests.convert.lower.samples import YES_NO, X
 
 
 def graph_of(model: Any) -> bytes:
-    return build.build_graph(model, sign(model, X))[0]
+    return module.build_graph(model, sign(model, X))[0]
 
 
 def singles(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
@@ -39,7 +39,7 @@ def model_of(inputs: dict[str, spox.Var], **outputs: spox.Var) -> onnx.ModelProt
 def test_the_answers_are_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, YES_NO)
     graph = graph_of(model)
-    monkeypatch.setattr(build, "spread", lambda model: None)
+    monkeypatch.setattr(module, "spread", lambda model: None)
     before = graph_of(model)
     assert (1, 1) not in singles(onnx.load_from_string(before)).values()
     assert (1, 1) in singles(onnx.load_from_string(graph)).values()

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from convert.build import build_graph
+from convert.graph import build_graph
 from convert.signature import sign
 from tests.convert.lower.twins import twin_of
 

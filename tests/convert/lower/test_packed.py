@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
-from convert.build import build_graph
 from convert.errors import UnsupportedError
+from convert.graph import build_graph
 from convert.lower import packed
 from convert.signature import sign
 from tests.convert.lower.samples import GAPS, THREE
