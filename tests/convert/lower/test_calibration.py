@@ -42,7 +42,7 @@ NAMES = ["ridge", "forest", "svm"]
     "base", [BASES[0], *(pytest.param(base, marks=pytest.mark.slow) for base in BASES[1:])], ids=NAMES
 )
 def test_every_method(base: Any, method: Any, ensemble: bool, count: int) -> None:
-    """Of the other bases one of each, below."""
+    """Of the other bases two by each method, below; all are slow."""
     check(base, method, ensemble, count)
 
 
