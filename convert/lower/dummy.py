@@ -9,7 +9,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from spox import Var
 
 from ..errors import UnsupportedError
-from . import lowers
+from . import lacks, lowers
 from .labels import Labels, log_probabilities, scalar
 from .matrix import Matrix
 
@@ -27,13 +27,23 @@ def dummy_regressor(model: DummyRegressor, x: Matrix) -> Var:
     return scalar(repeated(constants, x)) if model.n_outputs_ == 1 else repeated(constants, x)
 
 
-def _priors(model: DummyClassifier) -> list[NDArray[np.float64]]:
-    """By output, the probability of each class."""
+@lacks(DummyClassifier, method="predict")
+@lacks(DummyClassifier, method="predict_proba")
+@lacks(DummyClassifier, method="predict_log_proba")
+def at_random(model: DummyClassifier) -> str | None:
+    """Why there is no answer to be held to; before the pipeline is asked anything, for it answers each time anew."""
     if model._strategy in ("stratified", "uniform"):
-        raise UnsupportedError(
+        return (
             f"expected a DummyClassifier that answers alike each time, found strategy {model._strategy!r}, which draws "
             "at random: use 'prior' or 'most_frequent'"
         )
+    return None
+
+
+def _priors(model: DummyClassifier) -> list[NDArray[np.float64]]:
+    """By output, the probability of each class."""
+    if reason := at_random(model):  # it may stand where nobody asked, within another
+        raise UnsupportedError(reason)
     several = model.n_outputs_ > 1
     classes = model.classes_ if several else [model.classes_]
     priors = model.class_prior_ if several else [model.class_prior_]

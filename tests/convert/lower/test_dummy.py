@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from convert.errors import UnsupportedError
 
@@ -53,6 +55,13 @@ def test_a_classifier_of_several_outputs(strategy: str) -> None:
 def test_one_that_draws_at_random_is_refused(strategy: str) -> None:
     with pytest.raises(UnsupportedError, match=f"answers alike each time.*'{strategy}'"):
         twin_of(DummyClassifier(strategy=strategy, random_state=0).fit(X, WORDS), X)
+
+
+def test_one_that_draws_at_random_is_refused_before_it_is_asked() -> None:
+    """What it answers to numbers in an array of objects says nothing of whether they are numbers to the pipeline."""
+    model = make_pipeline(StandardScaler(), DummyClassifier(strategy="uniform")).fit(X.astype(object), WORDS)
+    with pytest.raises(UnsupportedError, match=r"answers alike each time.*'uniform'"):
+        twin_of(model, X.astype(object))
 
 
 def test_categories_are_no_obstacle() -> None:

@@ -84,6 +84,7 @@ def test_nearest(place: int, algorithm: str, metric: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Data was converted to boolean")  # scikit-learn's, at each question
 @pytest.mark.parametrize(("algorithm", "metric"), [pair for pair in TABLE if pair[1] != "pyfunc"])
 def test_every_model(algorithm: str, metric: str) -> None:
     given = options(algorithm, metric)
