@@ -38,7 +38,8 @@ CALLS = (
     *("execve", "execveat", "fork", "vfork", "clone", "clone3", "connect", "bind", "sendto", "sendmsg"),
 )
 WRITES = frozenset(CALLS[3:22])
-STARTS = frozenset(("execve", "execveat", "fork", "vfork", "clone", "clone3"))
+FORKS = frozenset(("fork", "vfork", "clone", "clone3"))
+STARTS = FORKS | {"execve", "execveat"}
 
 
 class Done(NamedTuple):
@@ -76,11 +77,12 @@ def run(models: Path, **environment: str) -> Done:
 def violations(trace: str) -> dict[str, list[str]]:
     """What workers, and what they started, asked for that none needs: by worker's process id, the lines."""
     calls = list(_calls(trace.splitlines()))
-    parent = {}
-    for call in calls:
-        if call.name in ("fork", "vfork", "clone", "clone3") and call.result.isdigit():
-            parent[call.result] = call.pid
-    workers = {call.pid for call in calls if call.name == "execve" and "multiprocessing-fork" in call.text}
+    started = [call for call in calls if call.name in FORKS and call.result.isdigit()]
+    parent = {call.result: call.pid for call in started}
+    # What becomes another program at once, as of subprocess, is started by vfork.
+    forked = {call.result: call.pid for call in started if not re.search("CLONE_THREAD|vfork|VFORK", call.text)}
+    servers = {pid for pid, by in forked.items() if by == calls[0].pid}
+    workers = {pid for pid, by in forked.items() if by in servers}
     found: dict[str, list[str]] = {worker: [] for worker in sorted(workers)}
     for call in calls:
         owner: str | None = call.pid
@@ -121,8 +123,6 @@ def _needless(call: _Call) -> bool:
         return re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_TMPFILE", call.text) is not None
     if call.name in ("clone", "clone3"):
         return "CLONE_THREAD" not in call.text
-    if call.name == "execve":
-        return "multiprocessing-fork" not in call.text
     if call.name in ("sendto", "sendmsg"):
         return "sa_family=" in call.text
     return call.name in WRITES or call.name in STARTS or call.name in ("connect", "bind")

@@ -31,14 +31,15 @@ def test_a_service_that_can_write_nothing_and_reach_nobody(models: Path) -> None
 
 
 PLANTED = """
-import socket, subprocess, sys
+import os, socket, subprocess
 from contextlib import suppress
-if "--multiprocessing-fork" in sys.orig_argv:
+def planted():
     with suppress(OSError):
         open("/planted", "w")
     with suppress(OSError), socket.socket() as one:
         one.connect(("127.0.0.1", 9))
     subprocess.run(["true"])
+os.register_at_fork(after_in_child=planted)
 """
 
 
