@@ -111,7 +111,7 @@ def _framed(signature: Signature, rows: tuple[tuple[Any, ...], ...]) -> pd.DataF
         if feature.kind in ("category", "text"):
             cells[cells.isna()] = signature.marker(feature)
         elif feature.kind == "date":
-            cells = pd.Series([np.datetime64(cell) if cell else np.datetime64("NaT") for cell in cells])
+            cells = pd.Series(np.array([cell or "NaT" for cell in cells], "M8[us]"))
             cells = cells.astype(frame.dtypes[by_name[feature.name]])
         elif feature.kind == "number" or cells.isna().any():
             cells = cells.astype(np.float64)

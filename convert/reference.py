@@ -81,7 +81,7 @@ class Signature:
     def marker(self, feature: Feature) -> Any:
         """What stands for a missing value in a feature: of a category, None or NaN."""
         if feature.kind == "date":
-            return np.datetime64("NaT")
+            return np.datetime64("NaT", "us")
         return self._markers[feature.name] if feature.kind in ("category", "text") else np.nan
 
     @functools.cached_property

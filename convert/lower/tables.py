@@ -60,7 +60,7 @@ def ask(encoder: Any, widths: Sequence[int], x: Matrix) -> list[Table]:
     sentinels = [
         column.marker
         if isinstance(column, Categorical)
-        else np.datetime64("NaT")
+        else np.datetime64("NaT", "us")
         if isinstance(column, Date | Time)
         else np.nan
         for column in x.columns

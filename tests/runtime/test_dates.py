@@ -36,10 +36,10 @@ def of(**changes: Any) -> Tensors:
 FORMS = {
     "text": TIMES,
     "datetime": DATETIMES,
-    "numpy": [np.datetime64("NaT") if text is None else np.datetime64(text) for text in TIMES],
+    "numpy": [np.datetime64("NaT", "us") if text is None else np.datetime64(text) for text in TIMES],
     "timestamp": [pd.Timestamp(text) for text in TIMES],
-    "datetime64[us]": np.array([np.datetime64("NaT") if text is None else text for text in TIMES], "M8[us]"),
-    "datetime64[ns]": np.array([np.datetime64("NaT") if text is None else text for text in TIMES], "M8[ns]"),
+    "datetime64[us]": np.array([np.datetime64("NaT", "us") if text is None else text for text in TIMES], "M8[us]"),
+    "datetime64[ns]": np.array([np.datetime64("NaT", "us") if text is None else text for text in TIMES], "M8[ns]"),
     "series": pd.Series(DATETIMES, dtype="M8[us]"),
     "series of objects": pd.Series(DATETIMES, dtype=object),
     "series of texts": pd.Series(TIMES, dtype="string"),
