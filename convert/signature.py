@@ -63,7 +63,15 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     asis = {name: ("category", objects_of(frame[name])) for name in objects}
     # Without names it may have been fitted on a frame or on an array.
     framed = isinstance(sample, pd.DataFrame) and not reads_cells(pipeline)
-    framed = framed and not _refusal(pipeline, _signature(pipeline, columns | asis, True))
+    if framed:
+        # Among objects booleans with gaps may be what a function of numbers does not take, and numbers what an encoder
+        # does not.
+        plain = {name: column for name, column in asis.items() if columns[name][0] == "number"}
+        ways = (way for way in (asis, plain, {}) if not _refusal(pipeline, _signature(pipeline, columns | way, True)))
+        way = next(ways, None)
+        framed = way is not None
+        if way:
+            objects, asis = list(way), way
     signature = _signature(pipeline, columns, framed)
     if objects:
         objected = _signature(pipeline, columns | asis, framed)

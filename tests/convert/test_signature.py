@@ -10,13 +10,13 @@ from scipy.sparse import csr_matrix
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from convert import SampleError
 from convert.signature import sign
-from tests.convert.lower.twins import twin_of
+from tests.convert.lower.twins import levels, twin_of
 
 ROWS = 60
 RNG = np.random.default_rng(0)
@@ -272,3 +272,15 @@ def test_numbers_that_are_categories_in_an_array_of_objects_that_must_stay_one()
     pipeline = ColumnTransformer(steps, sparse_threshold=0).fit(X)
     assert [feature.kind for feature in sign(pipeline, X).features] == ["category", "boolean"]
     assert twin_of(pipeline, X).proof.level == "bit"
+
+
+@pytest.mark.parametrize("numbers", [[0, 1, 3] * 10, None], ids=["numbers among objects", "none"])
+def test_booleans_that_could_have_gaps_beside_numbers_among_objects(numbers: list[int] | None) -> None:
+    """A function takes no objects, and an encoder of the others knows them as such, in a frame without names."""
+    large = [2**60, 2**60 + 1, 2**60 + 2] * 10
+    frame = pd.DataFrame({0: pd.array([True, False, True] * 10, "boolean"), 1: np.arange(30), 2: large})
+    frame[3] = np.array(large if numbers is None else numbers, object)
+    steps = [("c", OneHotEncoder(drop="if_binary", handle_unknown="ignore", sparse_output=False), [2, 3])]
+    prepare = ColumnTransformer(steps, remainder=FunctionTransformer(np.cbrt), sparse_threshold=0)
+    model = make_pipeline(prepare, LinearRegression()).fit(frame, np.arange(30.0))
+    assert levels(twin_of(model, frame)) == {"predict": "ulp"}
