@@ -56,6 +56,9 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 __all__ = ["TARGETS", "models"]
 
 Strategy = st.SearchStrategy[Any]
+SOLVED = st.just(100_000)
+"""Steps of a support vector machine: of numbers of very different sizes it would never be done otherwise."""
+
 TARGETS = {
     "classifier": ("yes or no", "three", "integers", "bools", "floats"),
     "regressor": ("number", "positive"),
@@ -109,12 +112,13 @@ def plain_classifiers() -> Strategy:
         st.builds(LinearSVC, random_state=seed),
         st.builds(
             SVC,
+            max_iter=SOLVED,
             kernel=kernels,
             decision_function_shape=st.sampled_from(["ovr", "ovo"]),
             break_ties=st.booleans(),
             gamma=st.sampled_from(["scale", "auto"]),
         ),
-        st.builds(NuSVC, nu=st.just(0.2), kernel=kernels),
+        st.builds(NuSVC, nu=st.just(0.2), kernel=kernels, max_iter=SOLVED),
         st.builds(
             KNeighborsClassifier,
             n_neighbors=st.sampled_from([1, 3]),
@@ -163,7 +167,7 @@ def plain_regressors() -> Strategy:
         st.builds(BayesianRidge),
         st.builds(HuberRegressor, max_iter=st.just(500)),
         st.builds(SGDRegressor, random_state=seed),
-        st.builds(SVR, kernel=kernels),
+        st.builds(SVR, kernel=kernels, max_iter=SOLVED),
         st.builds(LinearSVR, random_state=seed),
         st.builds(
             KNeighborsRegressor,
@@ -318,5 +322,5 @@ def models(kind: str) -> Strategy:
             covariance_type=st.sampled_from(["full", "tied", "diag", "spherical"]),
             random_state=seed,
         ),
-        st.builds(OneClassSVM, kernel=kernels),
+        st.builds(OneClassSVM, kernel=kernels, max_iter=SOLVED),
     )
