@@ -20,16 +20,16 @@ def _ratios(*controls: str) -> frozenset[str]:
     return frozenset(f"{percentile} / {control}" for percentile in _PERCENTILES for control in controls)
 
 
+_LOADED = _ratios("echo") | {"cpu / echo", "cpu us beyond echo and run", "p95 ms", "failed"}
+"""Of many connections at once."""
+
 NAMES: Mapping[str, frozenset[str]] = {
     "predict_json": _ratios("raw run", "prebound run", "scikit-learn") | {"p95 ms", "kept"},
     **{f"predict {count}": _ratios("raw run", "scikit-learn") | {"p95 ms"} for count in (1, 100, 10_000)},
     "predict 10000 array": _ratios("raw run", "scikit-learn") | {"p95 ms"},
     "http 1": _ratios("echo") | {"net p95 / echo", "cpu / echo", "p95 ms", "failed"},
-    "http 16": _ratios("echo") | {"cpu / echo", "cpu us beyond echo and run", "p95 ms", "failed"},
-    **{
-        f"oip {form} 16": _ratios("echo") | {"cpu / echo", "cpu us beyond echo and run", "p95 ms", "failed"}
-        for form in ("json", "binary")
-    },
+    "http 16": _LOADED,
+    **{f"oip {form} 16": _LOADED for form in ("json", "binary")},
     **{f"http open {percent} %": _ratios("echo") | {"p95 ms", "failed"} for percent in (25, 50, 80)},
     "instructions": frozenset(
         {f"{way}{end}" for way in ("predict_json", "request") for end in (" / plain handler", " kept")}

@@ -17,6 +17,7 @@ import numpy as np
 
 from runtime.manifest import Feature
 from runtime.reading import key
+from runtime.service.dialects.oip_metadata import datatype_of
 
 from .errors import WrongAnswerError
 from .load import JSON, Headers
@@ -92,7 +93,7 @@ def _inputs(columns: tuple[Feature, ...], row: dict[str, Any], *, binary: bool) 
         return [{**described, "parameters": {"binary_data_size": len(octets)}}], [octets]
     inputs, tensors = [], []
     for feature in columns:
-        value, datatype = row[feature.name], _datatype(feature)
+        value, datatype = row[feature.name], datatype_of(feature)
         described = {"name": feature.name, "shape": [1], "datatype": datatype}
         if not binary:
             inputs.append({**described, "data": [value]})
@@ -100,14 +101,6 @@ def _inputs(columns: tuple[Feature, ...], row: dict[str, Any], *, binary: bool) 
             tensors.append(_octets(datatype, value))
             inputs.append({**described, "parameters": {"binary_data_size": len(tensors[-1])}})
     return inputs, tensors
-
-
-def _datatype(feature: Feature) -> str:
-    """As the model's metadata says."""
-    if feature.kind != "category":
-        return {"number": "FP64", "boolean": "BOOL"}.get(feature.kind, "BYTES")
-    kinds = {type(value) for value in feature.categories}
-    return {int: "INT64", float: "FP64", bool: "BOOL"}.get(kinds.pop(), "BYTES") if len(kinds) == 1 else "BYTES"
 
 
 def _octets(datatype: str, value: Any) -> bytes:

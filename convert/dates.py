@@ -1,7 +1,8 @@
 """Times that a pipeline is asked about: the ends of what it takes, and where calendars and computers turn over."""
 
+from calendar import isleap
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import product
 from typing import Any
 
@@ -16,7 +17,6 @@ __all__ = ["between", "cells", "ends", "near", "odd", "taken", "written"]
 
 Floats = NDArray[np.float64]
 
-EPOCH = datetime(1970, 1, 1)
 YEARS = (1, 1600, 1678, 1684, 1752, 1900, 1969, 1970, 1999, 2000, 2001, 2023, 2024, 2038, 2100, 2255, 2261, 9999)
 """Leap years and others, of each rule, and the ends of what clocks and float64 can count."""
 DAYS = ((1, 1), (1, 31), (2, 28), (2, 29), (3, 1), (6, 30), (7, 1), (12, 31))
@@ -61,7 +61,7 @@ def near(feature: Feature, thresholds: Floats) -> Floats:
 def odd(feature: Feature) -> Floats:
     """Midnights and what lies beside them, of days where a calendar turns over, and the times beside the epoch."""
     step = STEPS[str(feature.unit)]
-    days = [_microseconds(datetime(year, *day)) for year, day in product(YEARS, DAYS) if day != (2, 29) or _leaps(year)]
+    days = [_microseconds(datetime(year, *day)) for year, day in product(YEARS, DAYS) if day != (2, 29) or isleap(year)]
     midnights = np.array(days)
     hours = midnights[::7] + np.arange(len(midnights[::7])) % 24 * 3_600_000_000 + 59 * 60_000_000 + 59_000_001
     low, high = span(feature)
@@ -71,12 +71,8 @@ def odd(feature: Feature) -> Floats:
     return np.unique(np.concatenate([midnights, midnights - step, midnights + step, hours, ends_, beside]))
 
 
-def _leaps(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-
-
 def _microseconds(time: datetime) -> float:
-    return float((time - EPOCH) // timedelta(microseconds=1))
+    return float(np.datetime64(time, "us").astype(np.int64))
 
 
 def taken(feature: Feature, microseconds: Floats) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 
-__all__ = ["BLOCK", "INPUT", "MOST_ROWS", "ROWS", "Row", "Session", "text_inputs"]
+__all__ = ["BLOCK", "DISABLED", "INPUT", "MOST_ROWS", "ROWS", "Row", "Session", "text_inputs"]
 
 BLOCK = 1024
 """Rows in one run. A forest of 500 trees makes 500 leaf numbers a row on its way, so that the memory of a large

@@ -15,7 +15,9 @@ import spox.opset.ai.onnx.v21 as op
 from pandas.tseries.frequencies import to_offset
 from spox import Var
 
-from .calendar import Calendar, floor_div, number, remainder
+from runtime.dates import STEPS
+
+from .calendar import DAY, Calendar, floor_div, number, remainder
 from .dates import FINEST, counted
 from .labels import scalar
 from .matrix import Date, Matrix, Number, Time
@@ -163,10 +165,9 @@ def _computed(name: str, times: Sequence[Time]) -> Time | Var:
     if name == "add" and (a.length or b.length):
         return Time(op.add(a.whole, b.whole), gone, unit, length=a.length and b.length)
     if name in ("divide", "true_divide", "floor_divide") and a.length and b.length:
-        upper, lower = (op.cast(counted(time, unit), to=np.float64) for time in (a, b))
         if name == "floor_divide":
-            whole = op.div(op.sub(a.whole, op.mod(a.whole, b.whole)), b.whole)
-            return _or_nan(whole, gone)
+            return _or_nan(op.div(op.sub(a.whole, op.mod(a.whole, b.whole)), b.whole), gone)
+        upper, lower = (op.cast(counted(time, unit), to=np.float64) for time in (a, b))
         return op.where(gone, op.const(np.nan), op.div(upper, lower))
     raise Untraceable(f"numpy.{name} of times is not known")
 
@@ -188,8 +189,12 @@ def _as_type(x: Traced, dtype: np.dtype[Any]) -> Traced:
 
 
 def _in_unit(time: Time, unit: str) -> Time:
-    step = {"D": 86_400_000_000, "s": 1_000_000, "ms": 1_000}.get(unit, 1)
-    whole = time.whole if step == 1 else op.mul(floor_div(time.whole, step), number(step))
+    return _floored(time, STEPS[unit], unit)
+
+
+def _floored(time: Time, step: int, unit: str) -> Time:
+    """As a unit has it, down to the last multiple of so many microseconds."""
+    whole = time.whole if step == 1 else op.sub(time.whole, remainder(time.whole, step))
     return Time(whole, time.missing, unit, time.length)
 
 
@@ -271,9 +276,7 @@ class Dt:
         step, rest = divmod(_step(freq), 1000)
         if rest:
             raise Untraceable(f"it uses .dt.floor({freq!r})")
-        time = self._time
-        whole = op.mul(floor_div(time.whole, step), number(step))
-        return self._times(Time(whole, time.missing, time.unit, time.length))
+        return self._times(_floored(self._time, step, self._time.unit))
 
     def _times(self, time: Time) -> Traced:
         return Traced(Matrix(self._x.scope.scope, (time,)), self._x.scope, flat=True, names=self._x.names)
@@ -297,8 +300,8 @@ def _between_seconds(seconds: Var, whole: Var, more: Var) -> Var:
 
 
 LENGTHS: dict[str, Callable[[Var], Var]] = {
-    "days": lambda whole: floor_div(whole, 86_400_000_000),
-    "seconds": lambda whole: op.div(remainder(whole, 86_400_000_000), number(1_000_000)),
+    "days": lambda whole: floor_div(whole, DAY),
+    "seconds": lambda whole: op.div(remainder(whole, DAY), number(1_000_000)),
     "microseconds": lambda whole: remainder(whole, 1_000_000),
     "nanoseconds": lambda whole: op.mul(whole, number(0)),
 }

@@ -35,17 +35,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def model(folder: Path) -> Model:
-    """A fresh model."""
-    return load(folder)
-
-
-@pytest.fixture
-def service(model: Model) -> Front:
-    return app({"default": model})
-
-
-@pytest.fixture
 def expected(model: Model) -> list[float]:
     """What the model answers to a frame of pandas'."""
     frame = pd.DataFrame({"when": pd.to_datetime(TIMES, format="ISO8601"), "bonus": [row["bonus"] for row in ROWS]})

@@ -13,7 +13,6 @@ from onnx import TensorProto, helper, numpy_helper
 from runtime import BundleError, Model, load
 from runtime.bundle import sums
 from runtime.manifest import Feature, Output, TextRule, read_manifest
-from runtime.service import app
 from runtime.service.front import Front
 from runtime.session import Session
 
@@ -63,18 +62,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = bundles.manifest("regressor", FEATURES, (Output("predict", ("value",), "float64"),))
     root = tmp_path_factory.mktemp("models")
     return bundles.write(root / "mood", graph(), made, rows=rows, answers={"predict": np.array([3.5, 1.5, -2.0])})
-
-
-@pytest.fixture
-def model(folder: Path) -> Model:
-    """A fresh model."""
-    return load(folder)
-
-
-@pytest.fixture
-def service(model: Model) -> Front:
-    """A service of it."""
-    return app({"default": model})
 
 
 ROWS = [{"text": "Very good! GOOD.", "bonus": 1}, {"text": "", "bonus": 0.5}, {"text": "GRÖSSE Größe", "bonus": 0}]
