@@ -2,29 +2,23 @@
 
 import asyncio
 import json
-import threading
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from runtime import Model, load
+from runtime import load
 from runtime.cost import Cost
-from runtime.rows import Rows
 from runtime.service import app, deadline, joinable
 from runtime.service.catalog import Catalog
-from runtime.service.front import Front, configured
+from runtime.service.front import Front
 from runtime.service.joinable import alike, joined_bytes
 from runtime.service.limits import GONE
-from runtime.settings import Settings
 
 from ...stress import oracle
 from ...stress.overload import slow
@@ -32,10 +26,9 @@ from ...stress.service import metric
 from .. import bundles
 from ..asgi import Answer, exchange, problem
 from ..test_main import serving
+from .held import COST, Held, batching, said, together
 
 PROVEN: Any = {"batches": (1, 2, 51, 129)}
-COST = Cost(10.0, 10.0, 10.0, 1000)
-"""Of a model that is always run by a thread."""
 
 
 @pytest.fixture(scope="module")
@@ -46,62 +39,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     oracle.write(root / "m", 2, **PROVEN)
     bundles.several(root / "both", bundles.numbers(("x", "y", "z")), **PROVEN)
     return root
-
-
-class Held:
-    """A model's session, which notes the rows of its runs and can be held."""
-
-    def __init__(self, model: Model) -> None:
-        model.cost = COST
-        self.runs: list[int] = []
-        self.fails: Callable[[NDArray[np.float64]], bool] = lambda matrix: False
-        self.may = threading.Event()
-        self.may.set()
-        self.begun = threading.Event()
-        self._run = model.session.run_rows
-        model.session.run_rows = self.run_rows  # type: ignore[method-assign]
-
-    def run_rows(self, rows: Rows, outputs: Sequence[str]) -> Any:
-        self.begun.set()
-        assert self.may.wait(20)
-        self.runs.append(len(rows))
-        if self.fails(rows.matrix):
-            raise ValueError("these rows")
-        return self._run(rows, outputs)
-
-
-def batching(models: Any, rows: int, *, queue: int = 100) -> Front:
-    """A service of one thread that answers up to so many rows together."""
-    told = Settings(batch_rows=rows, threads=1, queue=queue)
-    return configured(models, told, lambda line: None, None)
-
-
-async def _together(service: Front, held: Held, asked: Sequence[tuple[str, bytes]], **options: Any) -> list[Answer]:
-    """The answers to requests of which the first keeps the thread until all others are there."""
-    held.may.clear()
-    held.begun.clear()
-    tasks: list[asyncio.Task[Answer]] = []
-    for path, body in asked:
-        tasks.append(asyncio.ensure_future(exchange(service, "POST", path, body, **(options if tasks else {}))))
-        await asyncio.sleep(0)
-        while not (held.begun.is_set() or tasks[0].done()):
-            await asyncio.sleep(0.001)
-    for _ in range(5):
-        await asyncio.sleep(0)
-    held.may.set()
-    return await asyncio.gather(*tasks)
-
-
-def together(service: Front, held: Held, asked: Sequence[tuple[str, bytes]], **options: Any) -> list[Answer]:
-    return asyncio.run(_together(service, held, asked, **options))
-
-
-def said(answer: Answer) -> tuple[int, Any, str | None]:
-    """What must be the same however a request is answered."""
-    body = answer.json()
-    if isinstance(body, dict):
-        body = {key: value for key, value in body.items() if key not in ("latency_ms", "request_id")}
-    return answer.status, body, answer.headers.get("x-model-version")
 
 
 # --- the same answers ------------------------------------------------------------------------------------------------
@@ -194,22 +131,22 @@ def test_a_run_that_fails_is_tried_one_by_one(folder: Path) -> None:
     assert held.runs == [1, 5, 1, 1, 1, 1, 1]
 
 
-@pytest.mark.parametrize("said", [{}, {"timeout": 1_000_000}])
-def test_who_is_too_late_is_not_run(folder: Path, monkeypatch: pytest.MonkeyPatch, said: dict[str, int]) -> None:
+@pytest.mark.parametrize("parameters", [{}, {"timeout": 1_000_000}])
+def test_who_is_too_late_is_not_run(folder: Path, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, int]) -> None:
     model = load(folder / "m" / oracle.name(2))
     held = Held(model)
     service = batching(model, 8)
     path, late = "/predict", json.dumps(oracle.rows(1, 1)[0]).encode()
-    if said:
+    if parameters:
         inputs = [{"name": n, "shape": [1], "datatype": "FP64", "data": [1.0]} for n in ("x", "id")]
-        path, late = "/v2/models/m/infer", json.dumps({"parameters": said, "inputs": inputs}).encode()
+        path, late = "/v2/models/m/infer", json.dumps({"parameters": parameters, "inputs": inputs}).encode()
 
     async def ask() -> list[Answer]:
         held.may.clear()
         first = asyncio.ensure_future(exchange(service, "POST", *_bodies(1)[0]))
         while not held.begun.is_set():
             await asyncio.sleep(0.001)
-        headers = {} if said else {"x-request-timeout-ms": "1000"}
+        headers = {} if parameters else {"x-request-timeout-ms": "1000"}
         second = asyncio.ensure_future(exchange(service, "POST", path, late, headers=headers))
         third = asyncio.ensure_future(exchange(service, "POST", *_bodies(1)[0]))
         await asyncio.sleep(0)
