@@ -14,7 +14,7 @@ from spox import Var
 from .distances import constant
 from .metrics import nan_terms
 
-__all__ = ["LARGEST", "LOOSE", "ROUNDING", "choice_hangs", "of_gaps", "of_root", "weighed"]
+__all__ = ["EXACT", "LARGEST", "LOOSE", "ROUNDING", "choice_hangs", "of_gaps", "of_root", "weighed"]
 
 ROUNDING = 1e-15
 """A few roundings: how far a sum may be off, of the magnitudes of its terms; what level ulp allows (``adds_up``)."""

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
+from sklearn.cluster import KMeans
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer
@@ -13,11 +14,13 @@ from sklearn.random_projection import GaussianRandomProjection
 
 from convert import ParityError
 from convert.graph import build_graph
+from convert.parity import ULP, compare_numbers
 from convert.prove import HANGING, prove
+from convert.shaken import Shaken
 from convert.signature import sign
 from runtime.proof import Proof
 
-from .lower.twins import levels, twin_of
+from .lower.twins import levels, model_of, twin_of
 
 RNG = np.random.default_rng(11)
 ON = np.array([1.0, 0.3, 2.0])
@@ -64,6 +67,20 @@ def test_rows_that_a_last_bit_moves_to_another_answer_are_ties(ulps: int) -> Non
     proof = proven(pipeline, rows, 1 + ulps * np.finfo(np.float64).eps)
     assert (proof.level, proof.outputs["predict"].ties > 0) == ("ulp", pipeline[1].threshold * ulps > 0)
     assert proof.outputs["predict"].max_abs < 1e-12
+
+
+@pytest.mark.parametrize("size", [1.0, 2.0**100])
+def test_whole_numbers_are_exact_as_far_as_float64_counts_them(size: float) -> None:
+    """Squares of distances to a centre, which cancel: of small whole numbers nothing is rounded, of large ones it is,
+    though these are whole as well."""
+    rows = np.array([[1000, 1000], [1001, 1002], [1002, 1004]]) * size
+    twin = twin_of(KMeans(1, n_init=1).fit(rows), rows)
+    (output,) = [output for output in twin.manifest.outputs if output.method == "transform"]
+    model = model_of(twin)
+    moved = Shaken(model, twin.graph, twin.scope).moved(
+        output, model.tensors.of(rows), (len(rows),), lambda still, shaken: compare_numbers(still, shaken, size)
+    )
+    assert (moved > ULP).tolist() == [size > 1] * len(rows)
 
 
 def test_what_more_than_roundings_moves_is_refused() -> None:
