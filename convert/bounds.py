@@ -84,11 +84,19 @@ class Bounds:
         return None
 
     def compared(
-        self, output: Output, wanted: Any, found: Any, floor: float | None, tied: NDArray[np.bool_] | None
+        self,
+        output: Output,
+        wanted: Any,
+        found: Any,
+        floor: float | None,
+        tied: NDArray[np.bool_] | None,
+        *,
+        excused: bool = True,
     ) -> Comparison:
         """A method's answers for the rows.
 
         floor: for numbers; None for labels. tied: rows whose label may differ.
+        excused: whether rows count as ties that differ by no more than roundings on their way move them.
         Rows that are undecided, or that roundings on their way move to another answer, count as ties where they differ.
         """
         least = None if floor is None else self.least(output.method, floor)
@@ -97,10 +105,12 @@ class Bounds:
         asked = beyond & ~self.undecided
         moved = self.moved(output, floor, asked)
         hanging = asked & (moved > LOOSE)
-        off = (beyond & self.undecided) | hanging
-        unexplained = int((asked & ~hanging & (whole.excess > moved)).sum())
+        explained = asked & ~hanging & (whole.excess <= moved)
+        loose = np.where(explained & excused, whole.excess, 0.0)
+        off = (beyond & self.undecided) | hanging | (loose > 0)
+        unexplained = int((asked & ~hanging & ~explained).sum())
         if not off.any():
-            return replace(whole, hanging=hanging, unexplained=unexplained)
+            return replace(whole, hanging=hanging, loose=loose, unexplained=unexplained)
         kept = ~off
         part = self._compared(
             output.method,
@@ -112,7 +122,15 @@ class Bounds:
         identical, excess = np.zeros(len(kept), bool), np.zeros(len(kept))
         identical[kept], excess[kept] = part.identical, part.excess
         ties = part.ties + int(off.sum())
-        return replace(part, identical=identical, excess=excess, ties=ties, hanging=hanging, unexplained=unexplained)
+        return replace(
+            part,
+            identical=identical,
+            excess=excess,
+            ties=ties,
+            hanging=hanging,
+            loose=loose,
+            unexplained=unexplained,
+        )
 
     def moved(self, output: Output, floor: float | None, wanted: NDArray[np.bool_]) -> Floats:
         """How far roundings move the twin's answers to some of the rows, [rows]; of the others nothing is asked."""

@@ -15,8 +15,8 @@ from runtime.reading import plain
 from .asked import some, taken
 from .bounds import Bounds
 from .errors import UnsupportedError
-from .lower.rounding import LOOSE
 from .lower.scope import Scope
+from .parity import ULP
 from .probes import canary_rows
 from .reference import Signature
 from .settled import settle
@@ -54,9 +54,9 @@ class Canaries:
         scope: Scope,
         shaken: Shaken,
     ) -> "Canaries":
-        """So many at most, as the pipeline takes them; rows with a near tie are left out, and those that hang on a
-        rounding, for another processor may decide them otherwise. Where all of them do they stay: without any the model
-        could not be loaded. Raises UnsupportedError where the pipeline takes none."""
+        """So many at most, as the pipeline takes them; rows with a near tie are left out, and those that roundings
+        move by more than the bound, for another processor may answer them otherwise. Where all of them do they stay:
+        without any the model could not be loaded. Raises UnsupportedError where the pipeline takes none."""
         methods = [output.method for output in twin.manifest.outputs]
         for drawn in (count, count * MORE):
             rows = canary_rows(signature.features, tables, drawn)
@@ -78,7 +78,7 @@ class Canaries:
         hanging = bounds.undecided if tied is None else bounds.undecided | tied
         for output in twin.manifest.outputs:
             moved = bounds.moved(output, floors.get(output.method), ~hanging)
-            hanging = hanging | (moved > LOOSE)
+            hanging = hanging | (moved > ULP)
         return found.some(~hanging)
 
     def some(self, wanted: NDArray[np.bool_]) -> "Canaries":

@@ -1,6 +1,6 @@
 """scikit-learn's answers beside the twin's: a pure comparer, which knows neither of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ class Comparison:
     mismatches: rows with another label that is no tie. ties: rows with another label that is one.
     saturated: rows of logarithms that are within the bound as probabilities only.
     hanging: [rows], those that count as ties because roundings on their way move them from one answer to another.
+    loose: [rows], how far those are off that count as ties because roundings on their way move them as far; zero of all
+        others. Of both there are none where nobody has asked for them.
     unexplained: rows beyond the bound that differ by more than roundings on their way come to.
     """
 
@@ -37,7 +39,8 @@ class Comparison:
     mismatches: int = 0
     ties: int = 0
     saturated: int = 0
-    hanging: NDArray[np.bool_] | None = None
+    hanging: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    loose: Floats = field(default_factory=lambda: np.zeros(0))
     unexplained: int = 0
 
 

@@ -25,6 +25,7 @@ from runtime.rows import Rows
 from runtime.session import BLOCK, DISABLED, INPUT, text_inputs
 
 from .asked import cut, sizes_of
+from .lower.rounding import EXACT
 from .lower.scope import Scope
 from .parity import Comparison
 from .reference import joined
@@ -165,18 +166,23 @@ def _shake(graph: onnx.GraphProto, numbers: Iterator[int], rounded: set[str]) ->
 
 
 def _noise(name: str, shaken: str, seed: int) -> list[onnx.NodeProto]:
-    """A tensor's numbers a few roundings off; whole ones stay, for they are exact."""
+    """A tensor's numbers a few roundings off; whole ones stay, for they are exact, as far as float64 counts them."""
     at = f"{shaken}__"
     number = onnx.TensorProto.DOUBLE
     one = helper.make_tensor(at + "one", number, [], [1.0])
+    counted = helper.make_tensor(at + "counted", number, [], [EXACT])
     return [
         helper.make_node("Cast", [name], [at + "given"], to=number),
         helper.make_node("Constant", [], [at + "one"], value=one),
+        helper.make_node("Constant", [], [at + "counted"], value=counted),
         helper.make_node("RandomUniformLike", [at + "given"], [at + "noise"], low=-NOISE, high=NOISE, seed=float(seed)),
         helper.make_node("Add", [at + "one", at + "noise"], [at + "factor"]),
         helper.make_node("Mul", [at + "given", at + "factor"], [at + "off"]),
         helper.make_node("Floor", [at + "given"], [at + "floor"]),
         helper.make_node("Equal", [at + "given", at + "floor"], [at + "whole"]),
-        helper.make_node("Where", [at + "whole", at + "given", at + "off"], [at + "number"]),
+        helper.make_node("Abs", [at + "given"], [at + "size"]),
+        helper.make_node("Less", [at + "size", at + "counted"], [at + "small"]),
+        helper.make_node("And", [at + "whole", at + "small"], [at + "exact"]),
+        helper.make_node("Where", [at + "exact", at + "given", at + "off"], [at + "number"]),
         helper.make_node("CastLike", [at + "number", name], [shaken]),
     ]

@@ -26,7 +26,8 @@ class OutputProof(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     label_mismatches: rows with another label that is no tie; any is a failure.
     ties: at level ulp, rows with another label whose two best scores lie within the bound of each other, and rows
         in which the pipeline chooses among equals as the processor has it, and the twin the first; and rows whose
-        answer hangs on a rounding: that of distances, or one before a comparison.
+        answer hangs on a rounding: that of distances, or one before a comparison, or where such rows are few any that
+        moves it as far as it is off.
     saturated: rows of logarithms of probabilities or densities so near to one or zero that they are within the bound
         as what they are the logarithms of only.
     """

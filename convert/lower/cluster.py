@@ -20,8 +20,13 @@ from ..errors import UnsupportedError
 from . import lowers
 from .distances import constant, euclidean, ordered_sum, squared_euclidean
 from .matrix import Matrix
+from .rounding import ROUNDING, of_root
 
 POOLS: dict[Any, Callable[..., Var]] = {np.max: op.reduce_max, np.min: op.reduce_min}
+
+
+def _axis(index: int) -> Var:
+    return op.const(np.array([index]))
 
 
 def _first_smallest(distances: Var) -> Var:
@@ -56,9 +61,22 @@ def bisecting_labels(model: BisectingKMeans, x: Matrix) -> Var:
     return op.mul(_first_smallest(x.select([0]).tensor), op.const(np.int64(0)))
 
 
+def _distances(x: Matrix, centres: Any) -> Matrix:
+    """[N, centres], and the proof told that they are roots of squares that cancel: of a row near a centre and far from
+    the origin few digits are left, or none."""
+    distances = euclidean(x.tensor, x.width, centres)
+    rows = op.reduce_sum_square(x.tensor, _axis(1), keepdims=1)
+    terms = op.add(rows, constant(np.square(centres).sum(axis=1).max()))
+    nearest = op.reduce_min(distances, _axis(1), keepdims=1)
+    x.scope.adds_up(
+        distances, op.div(of_root(op.mul(terms, constant(ROUNDING)), nearest), constant(ROUNDING)), alone=True
+    )
+    return x.new(distances)
+
+
 @lowers(KMeans, MiniBatchKMeans, BisectingKMeans, method="transform")
 def distances_to_centres(model: Any, x: Matrix) -> Matrix:
-    return x.new(euclidean(x.tensor, x.width, model.cluster_centers_))
+    return _distances(x, model.cluster_centers_)
 
 
 @lowers(AffinityPropagation, MeanShift, method="predict")
@@ -81,7 +99,7 @@ def birch_labels(model: Birch, x: Matrix) -> Var:
 
 @lowers(Birch, method="transform")
 def birch_distances(model: Birch, x: Matrix) -> Matrix:
-    return x.new(euclidean(x.tensor, x.width, model.subcluster_centers_))
+    return _distances(x, model.subcluster_centers_)
 
 
 @lowers(FeatureAgglomeration, method="transform")

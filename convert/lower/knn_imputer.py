@@ -7,6 +7,7 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from sklearn.impute import KNNImputer
+from sklearn.utils._mask import _get_mask
 from spox import Var
 
 from ..errors import UnsupportedError
@@ -30,11 +31,6 @@ def knn_imputer(imputer: KNNImputer, x: Matrix) -> Matrix:
         raise UnsupportedError(
             "expected KNNImputer with metric='nan_euclidean' and weights 'uniform' or 'distance', found a Python "
             "function, which cannot become a graph"
-        )
-    if imputer._fit_X.dtype != np.float64:
-        raise UnsupportedError(
-            f"expected KNNImputer fitted on float64, found {imputer._fit_X.dtype}, whose distances have its rounding: "
-            "fit it on float64"
         )
     x.scope.among_equals = True
     valid = np.asarray(imputer._valid_mask, bool)
@@ -88,8 +84,11 @@ def _imputed(imputer: KNNImputer, x: Matrix, kept: NDArray[np.int64]) -> Var:
 
 def _compared(imputer: KNNImputer, rows: Var) -> tuple[Var, Var, Callable[[], Var]]:
     """Where the rows have gaps, their distances to the training rows, [N, n], and how far these may be off."""
-    absent = np.asarray(imputer._mask_fit_X, bool)
-    points = np.where(absent, 0.0, imputer._fit_X)
+    # Of float32 as well: beside a request of float64 scikit-learn has them in float64, and looks there for what is
+    # missing.
+    points = np.asarray(imputer._fit_X, np.float64)
+    absent = _get_mask(points, imputer.missing_values)
+    points = np.where(absent, 0.0, points)
     mask = missing_mask(rows, imputer.missing_values)
     known = op.where(mask, constant(0), rows)
     distances = nan_euclidean(known, mask, points, absent)
@@ -155,7 +154,7 @@ def _hanging(imputer: KNNImputer, distances: Var, off: Var, column: int) -> tupl
 def _donors(imputer: KNNImputer, column: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The training rows that have a value there, and these."""
     donors = np.flatnonzero(~np.asarray(imputer._mask_fit_X, bool)[:, column])
-    return donors, np.asarray(imputer._fit_X)[donors, column]
+    return donors, np.asarray(imputer._fit_X, np.float64)[donors, column]
 
 
 def _fill(imputer: KNNImputer, distances: Var, column: int) -> Callable[[], Var]:
@@ -166,6 +165,7 @@ def _fill(imputer: KNNImputer, distances: Var, column: int) -> Callable[[], Var]
     """
     absent = np.asarray(imputer._mask_fit_X, bool)
     donors, values = _donors(imputer, column)
+    # Of float32 numbers it has their rounding.
     mean = float(np.ma.array(imputer._fit_X[:, column], mask=absent[:, column]).mean())
     k = min(int(imputer.n_neighbors), len(donors))
 

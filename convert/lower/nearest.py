@@ -3,19 +3,22 @@
 scikit-learn pushes distances onto a heap of k, in the order in which its search comes to the rows; which of several
 equally near rows stays depends on both. Far out, where all distances round to the same, every answer depends on it.
 So the graph selects with TopK, and where a row has a tie at the border it repeats the search (``visits``, ``heap``).
-Of metrics that have no such loop scikit-learn partitions the distances with NumPy, which chooses otherwise on another
-processor: there the graph takes the first of equals, and the proof settles it (``settled``).
+Of metrics that have no such loop, and between sparse rows of the euclidean one, scikit-learn partitions the distances
+with NumPy, which chooses otherwise on another processor: there the graph takes the first of equals, and the proof
+settles it (``settled``).
 
 Where scikit-learn multiplies matrices to get distances (brute force and euclidean, cosine or nan_euclidean), these have
 the rounding of the processor's own multiplication: the proof is told which rows hang on that.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.metrics._pairwise_distances_reduction import ArgKmin
 from spox import Var
@@ -27,7 +30,8 @@ from .impute import missing_mask
 from .kernels import pairwise_kernel
 from .matrix import Matrix
 from .metrics import SQUARED, from_reduced, named, nan_euclidean, reduced_distances, scipy_distances
-from .rounding import LARGEST, ROUNDING, choice_hangs, of_gaps, of_root
+from .packed import LIMIT
+from .rounding import LARGEST, ROUNDING, choice_hangs, of_gaps, of_root, of_whole
 from .visits import Tree
 
 __all__ = ["doubt", "nearest", "within"]
@@ -49,6 +53,7 @@ class Search:
     radius: the largest of those numbers that are within the model's radius.
     rounding: rows and those numbers to how far these may be off, [N, n]; None where they have scikit-learn's bits.
     partition: whether NumPy's partition chooses. tree: the tree that is searched, or None.
+    empty: whether NumPy's partition chooses for a row of nothing but zeros that comes alone.
     """
 
     compared: Callable[[Var], Var]
@@ -58,6 +63,7 @@ class Search:
     rounding: Callable[[Var, Var], Var] | None = None
     partition: bool = False
     tree: Tree | None = None
+    empty: bool = False
 
 
 def _integers(*values: int) -> Var:
@@ -68,12 +74,10 @@ def _search(model: Any, x: Matrix) -> Search:
     metric, parameters = named(model.effective_metric_, model.effective_metric_params_)
     if metric == "precomputed":
         return Search(_same, _same, model.n_samples_fit_, partition=True)
-    if issparse(model._fit_X):
-        raise UnsupportedError("expected a model fitted on dense rows, found sparse ones: fit it on a dense array")
-    points = np.asarray(model._fit_X, np.float64)
+    points, sparse = _points(model), issparse(model._fit_X)
     brute = model._fit_method == "brute"
     if brute and metric in ("euclidean", "sqeuclidean"):
-        return _multiplied(metric, points)
+        return _multiplied(metric, points, partition=sparse)
     if brute and metric == "cosine":
         return Search(lambda rows: _cosine(rows, points, x), _same, len(points), rounding=_of_cosines, partition=True)
     if brute and metric == "nan_euclidean":
@@ -88,11 +92,25 @@ def _search(model: Any, x: Matrix) -> Search:
         points.size,
         lambda radius: _reduced_radius(radius, metric, parameters),
         tree=None if brute else Tree.of(model),
+        empty=sparse,
     )
 
 
-def _multiplied(metric: str, points: Any) -> Search:
-    """ArgKmin's and RadiusNeighbors' squares, x.x - 2 x.y + y.y.
+def _points(model: Any) -> NDArray[np.float64]:
+    """The training rows, [n, features]. Raises UnsupportedError where sparse ones would never fit into a graph."""
+    rows = model._fit_X
+    if not issparse(rows):
+        return np.asarray(rows, np.float64)
+    if 8 * math.prod(rows.shape) > LIMIT:
+        raise UnsupportedError(
+            f"expected training rows of at most 2 GB with their zeros, where protobuf ends, found {rows.shape[0]:,} "
+            f"rows of {rows.shape[1]:,} columns: fit it on fewer rows, or put TruncatedSVD before it"
+        )
+    return np.asarray(rows.toarray(), np.float64)
+
+
+def _multiplied(metric: str, points: NDArray[np.float64], *, partition: bool = False) -> Search:
+    """ArgKmin's and RadiusNeighbors' squares, x.x - 2 x.y + y.y; between sparse rows they are NumPy's to partition.
 
     The norms are BLAS's dot products. Of less than 16 features they are added like the products, so that of a training
     row itself nothing is left.
@@ -108,11 +126,12 @@ def _multiplied(metric: str, points: Any) -> Search:
         return op.max([op.add(op.add(products, norm(rows)), constant(norms)), constant(0)])
 
     def rounding(rows: Var, _: Var) -> Var:
-        return op.mul(op.add(norm(rows), constant(norms)), constant(ROUNDING))
+        terms = op.add(norm(rows), constant(norms))
+        return of_whole(rows, points, op.mul(terms, constant(2)), op.mul(terms, constant(ROUNDING)))
 
     if metric == "sqeuclidean":
-        return Search(squares, _same, len(points), rounding=rounding)
-    return Search(squares, op.sqrt, len(points), lambda radius: radius * radius, rounding)
+        return Search(squares, _same, len(points), rounding=rounding, partition=partition)
+    return Search(squares, op.sqrt, len(points), lambda radius: radius * radius, rounding, partition)
 
 
 def _cosine(rows: Var, points: Any, x: Matrix) -> Var:
@@ -174,6 +193,9 @@ def nearest(model: Any, x: Matrix, k: int) -> tuple[Var, Var]:
         x.scope.among_equals |= search.partition
         if search.rounding is not None and k < count:
             x.scope.undecided.append(in_blocks(x.tensor, search.size, lambda rows: [_open(search, rows, k)])[0])
+        if search.empty:
+            most = op.reduce_max(op.abs(x.tensor), _integers(1), keepdims=1)
+            x.scope.undecided.append(op.equal(most, constant(0)))
         return search.real(values), places
 
     found: tuple[Var, Var] = x.once(model, f"{k} nearest", make)

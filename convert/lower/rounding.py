@@ -14,7 +14,7 @@ from spox import Var
 from .distances import constant
 from .metrics import nan_terms
 
-__all__ = ["LARGEST", "LOOSE", "ROUNDING", "choice_hangs", "of_gaps", "of_root", "weighed"]
+__all__ = ["EXACT", "LARGEST", "LOOSE", "ROUNDING", "choice_hangs", "of_gaps", "of_root", "of_whole", "weighed"]
 
 ROUNDING = 1e-15
 """A few roundings: how far a sum may be off, of the magnitudes of its terms; what level ulp allows (``adds_up``)."""
@@ -35,18 +35,25 @@ def of_root(rounding: Var, root: Var) -> Var:
 
 
 def of_gaps(rows: Var, mask: Var, points: NDArray[np.float64], absent: NDArray[np.bool_], distances: Var) -> Var:
-    """How far the distances of nan_euclidean may be off, [N, n]: nothing between whole numbers, which are multiplied
-    and added exactly. NaN where there is no distance.
+    """How far the distances of nan_euclidean may be off, [N, n]; NaN where there is no distance.
 
     rows, mask, points, absent: as ``nan_euclidean`` takes them.
     """
     terms = nan_terms(rows, mask, points, absent)
-    off = of_root(op.mul(terms, constant(ROUNDING)), distances)
+    return of_whole(rows, points, terms, of_root(op.mul(terms, constant(ROUNDING)), distances))
+
+
+def of_whole(rows: Var, points: NDArray[np.float64], terms: Var, off: Var) -> Var:
+    """How far distances may be off, [N, n]: nothing between whole numbers, which are multiplied and added exactly.
+
+    rows, points: [N, features] and [n, features], without NaN. terms: how large the sums are, [N, n]. off: how far
+    they may be off otherwise, [N, n].
+    """
     if (points != np.floor(points)).any():
         return off
     whole = op.cast(op.equal(rows, op.floor(rows)), to=np.int64)
     exact = op.and_(op.cast(op.reduce_min(whole, _axis(1)), to=np.bool_), op.less(terms, constant(EXACT)))
-    return op.where(exact, op.mul(distances, constant(0)), off)
+    return op.where(exact, op.mul(off, constant(0)), off)
 
 
 def choice_hangs(compared: Var, off: Var, k: int) -> Var:

@@ -5,9 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.random_projection import GaussianRandomProjection
 
 from convert import UnsupportedError, canaries
 from convert.asked import Batch, taken
+from convert.bounds import Bounds
+from convert.parity import ULP
+from convert.shaken import Shaken
 from tests.convert.lower.twins import model_of, twin_of
 
 X = np.random.default_rng(0).normal(size=(60, 2))
@@ -35,3 +41,17 @@ def test_a_pipeline_that_takes_none_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(canaries, "taken", lambda *_: [])
     with pytest.raises(UnsupportedError, match=r"refuses 256 of 256: without any a model cannot be checked"):
         twin_of(MODEL, X)
+
+
+def test_those_that_roundings_move_by_more_than_the_bound_are_left_out() -> None:
+    """Another processor would refuse the bundle for them: the sine of a product that has some hundreds' digits."""
+    rows = 300 * np.random.default_rng(1).normal(size=(60, 3))
+    wave = make_pipeline(GaussianRandomProjection(1, random_state=0), FunctionTransformer(np.sin)).fit(rows)
+    twin = twin_of(wave, rows)
+    model, output = model_of(twin), twin.manifest.outputs[0]
+    names = [feature.name for feature in twin.manifest.inputs]
+    kept = model.tensors.rows([dict(zip(names, row, strict=True)) for row in twin.proof.canary.rows])
+    bounds = Bounds.of(twin.scope, kept, (len(kept),), Shaken(model, twin.graph, twin.scope))
+    moved = bounds.moved(output, twin.proof.outputs["transform"].floor, np.ones(len(kept), bool))
+    assert 0 < len(kept) < len(twin_of(MODEL, X).proof.canary.rows)
+    assert moved.max() <= ULP

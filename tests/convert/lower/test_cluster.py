@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import spox.opset.ai.onnx.v21 as op
 from sklearn.cluster import (
     AffinityPropagation,
     Birch,
@@ -18,7 +19,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from convert import UnsupportedError
+from convert import ParityError, UnsupportedError
+from convert.lower.distances import euclidean
 
 from .twins import levels, twin_of
 
@@ -46,6 +48,25 @@ def test_clusters(model: Any) -> None:
     found = levels(twin_of(model.fit(X), X))
     assert found["predict"] == "bit"
     assert ("transform" in found) == hasattr(model, "transform")
+
+
+@pytest.mark.parametrize(
+    "model", [KMeans(3, n_init=1, random_state=0), BisectingKMeans(3, random_state=0), Birch(threshold=1.0)], ids=repr
+)
+def test_distances_are_held_to_their_squares(model: Any) -> None:
+    """Years, say: of a row near a centre and far from the origin scikit-learn keeps few digits of a distance itself."""
+    years = X + 2000
+    proof = twin_of(model.fit(years), years).proof
+    assert (proof.level, proof.outputs["transform"].terms > 0) == ("ulp", True)
+
+
+def test_a_wrong_distance_far_from_the_origin_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is off by more than the squares are."""
+    off = op.const(1 + 1e-7)
+    monkeypatch.setattr("convert.lower.cluster.euclidean", lambda *given: op.mul(euclidean(*given), off))
+    years = X + 2000
+    with pytest.raises(ParityError, match="within 1e-12 of the pipeline's"):
+        twin_of(KMeans(3, n_init=1, random_state=0).fit(years), years)
 
 
 @pytest.mark.parametrize("pool", [np.mean, np.max, np.min])

@@ -240,8 +240,8 @@ def test_a_wrong_neighbour_fails(monkeypatch: pytest.MonkeyPatch, radius: float 
         model = KNeighborsRegressor(3, weights="distance", algorithm="brute").fit(WIDE, Y[:90])
     else:
         model = RadiusNeighborsRegressor(radius, weights="distance", algorithm="brute").fit(WIDE, Y[:90])
-    multiplied = nearest._multiplied
-    monkeypatch.setattr(nearest, "_multiplied", lambda metric, points: multiplied(metric, points * (1 + 1e-7)))
+    right = nearest._points
+    monkeypatch.setattr(nearest, "_points", lambda model: right(model) * (1 + 1e-7))
     with pytest.raises(ParityError):
         twin_of(model, WIDE)
 
