@@ -12,9 +12,9 @@ from sklearn.decomposition import (
 )
 from spox import Var
 
-from ..errors import UnsupportedError
 from . import lowers
 from .distances import constant, row_sum
+from .lars import least_angles
 from .lasso import lasso
 from .matrix import Matrix
 from .special import digamma
@@ -80,24 +80,28 @@ def sparse_code(model: Any, x: Matrix) -> Matrix:
             code = op.mul(op.sign(similarity), size)
             code = op.max([code, constant(0)]) if model.positive_code else code
         case "omp":
-            wanted = model.transform_n_nonzero_coefs
-            wanted = min(max(x.width / 10, 1), len(dictionary)) if wanted is None else wanted
-            code = _matching_pursuit(similarity, dictionary @ dictionary.T, int(wanted))
+            wanted = _most_atoms(model, x.width, len(dictionary))
+            code = _matching_pursuit(similarity, dictionary @ dictionary.T, wanted)
         case "lasso_cd":
             penalty = float(alpha) / x.width * x.width  # as it goes through Lasso, which counts the features
             sweeps = int(model.transform_max_iter)
             code, terms = lasso(x.tensor, dictionary, penalty, sweeps, bool(model.positive_code))
-        case other:
-            instead = "lasso_cd', whose codes are the same within a tolerance" if other == "lasso_lars" else "omp'"
-            raise UnsupportedError(
-                f"expected transform_algorithm 'omp', 'threshold' or 'lasso_cd', found {other!r}, which follows each "
-                f"row's own path of active atoms: set_params(transform_algorithm='{instead}, if that will do"
-            )
+        case "lars":
+            steps = _most_atoms(model, x.width, len(dictionary))
+            code, terms = least_angles(x.tensor, dictionary, penalty=None, most=steps)
+        case "lasso_lars":
+            steps, positive = int(model.transform_max_iter), bool(model.positive_code)
+            code, terms = least_angles(x.tensor, dictionary, penalty=float(alpha), most=steps, positive=positive)
     if model.split_sign:
         code = op.concat([op.max([code, constant(0)]), op.neg(op.min([code, constant(0)]))], axis=1)
     if terms is not None:
         x.scope.adds_up(code, terms, alone=True)
     return x.new(code)
+
+
+def _most_atoms(model: Any, features: int, atoms: int) -> int:
+    wanted = model.transform_n_nonzero_coefs
+    return int(min(max(features / 10, 1), atoms) if wanted is None else wanted)
 
 
 def _matching_pursuit(similarity: Var, gram: Any, count: int) -> Var:

@@ -13,7 +13,7 @@ from sklearn.decomposition import (
 from sklearn.exceptions import ConvergenceWarning
 from spox import Var
 
-from convert import ParityError, UnsupportedError
+from convert import ParityError
 from convert.lower.lasso import lasso
 
 from .twins import levels, model_of, twin_of
@@ -98,10 +98,3 @@ def test_a_lasso_with_another_penalty_is_found(monkeypatch: pytest.MonkeyPatch) 
     model = SparseCoder(ATOMS[:4], transform_algorithm="lasso_cd", transform_alpha=0.05).fit(X)
     with pytest.raises(ParityError):
         twin_of(model, X)
-
-
-@pytest.mark.parametrize(("algorithm", "instead"), [("lars", "omp"), ("lasso_lars", "lasso_cd")])
-@pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}")
-def test_paths_of_active_atoms_are_refused(algorithm: Any, instead: str) -> None:
-    with pytest.raises(UnsupportedError, match=f"found '{algorithm}', .*set_params\\(transform_algorithm='{instead}'"):
-        twin_of(SparseCoder(ATOMS, transform_algorithm=algorithm).fit(X), X)
