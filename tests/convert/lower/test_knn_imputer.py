@@ -144,11 +144,6 @@ def test_before_a_classifier() -> None:
     assert twin.proof.outputs["predict"].label_mismatches == 0
 
 
-def test_functions_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="found a Python function"):
-        twin_of(KNNImputer(weights=lambda distances: distances).fit(GAPS), GAPS)
-
-
 def test_float32_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="KNNImputer fitted on float64, found float32"):
         twin_of(KNNImputer().fit(GAPS.astype(np.float32)), GAPS)
