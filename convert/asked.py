@@ -12,12 +12,12 @@ from runtime.rows import Rows
 
 from .lower.scope import Scope
 from .progress import Progress, unseen
-from .reference import Signature, joined
+from .reference import Signature, joined, strictest
 from .settled import settle
 
 __all__ = ["Asked", "ask", "ask_again", "cut", "sizes_of", "some", "taken"]
 
-REFUSALS = (ValueError, TypeError, LookupError, OverflowError)
+REFUSALS = (ValueError, TypeError, LookupError, ArithmeticError)
 """What a pipeline raises for rows that it does not take."""
 
 Kinds = list[tuple[str, pd.DataFrame]]
@@ -73,7 +73,7 @@ def ask(
     try:
         answers = signature.answers(pipeline, methods, _stacked(kinds), progress)
     except REFUSALS:
-        parts = [(kind, taken(pipeline, signature, methods[:1], rows)) for kind, rows in kinds[1:]]
+        parts = [(kind, taken(pipeline, signature, [strictest(methods)], rows)) for kind, rows in kinds[1:]]
         kinds = [kinds[0], *((kind, pd.concat([rows for rows, _ in found])) for kind, found in parts if found)]
         answers = signature.answers(pipeline, methods, _stacked(kinds), progress)
     return kinds, _asked([(_stacked(kinds), answers)])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .reference import Signature, methods_of, reference
+from .reference import Signature, methods_of, reference, strictest
 from .refusals import taken
 from .search import search
 
@@ -21,7 +21,7 @@ def taken_in(pipeline: Any, signature: Signature, cells: Mapping[str, Any]) -> s
 
     cells: by feature, the value, as the reference sees it.
     """
-    method = methods_of(pipeline)[0]
+    method = strictest(methods_of(pipeline))
     # A column of another type than the sample's, of booleans with a gap, must not be beside rows that are asked for
     # another column's sake.
     alike = [name for name in cells if _fits(signature, name, cells[name])]

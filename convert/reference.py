@@ -26,7 +26,7 @@ from .lower import lacking, offered
 from .progress import Progress, unseen
 from .sample import dicts_of
 
-__all__ = ["Signature", "dense", "joined", "methods_of", "reference"]
+__all__ = ["Signature", "dense", "joined", "methods_of", "reference", "strictest"]
 
 ROWS = 2**14
 """Rows that a pipeline is asked for at once: so many that what it does once for all does not count."""
@@ -220,3 +220,9 @@ def methods_of(pipeline: Any) -> tuple[str, ...]:
             "for new rows: end in one that has"
         )
     return methods
+
+
+def strictest(methods: Sequence[str]) -> str:
+    """Of a pipeline's methods the one that takes the fewest rows: an SVC whose kernel is a function gives labels to
+    rows with gaps, but refuses to score them."""
+    return "decision_function" if "decision_function" in methods else methods[0]

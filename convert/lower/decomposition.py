@@ -74,6 +74,8 @@ def sparse_pca(model: Any, x: Matrix) -> Matrix:
 @lowers(KernelPCA, method="transform")
 def kernel_pca(model: KernelPCA, x: Matrix) -> Matrix:
     parameters = {"gamma": model.gamma_, "degree": model.degree, "coef0": model.coef0}
+    if callable(model.kernel):
+        parameters = model.kernel_params or {}
     kernel = pairwise_kernel(x, model.X_fit_, model.kernel, parameters)
     centred = lower(model._centerer, "transform", x.new(kernel)).tensor
     kept = np.flatnonzero(model.eigenvalues_)

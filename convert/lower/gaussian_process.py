@@ -15,9 +15,10 @@ from runtime.manifest import STD
 
 from ..errors import UnsupportedError
 from . import lacks, lower, lowers
+from .callables import of_same
 from .deviation import deviation
 from .distances import constant, row_sum, squared_norms
-from .kernels import pairwise_kernel
+from .kernels import own_kernel, pairwise_kernel
 from .labels import Labels, scalar
 from .matrix import Matrix
 from .metrics import reduced_distances
@@ -137,11 +138,21 @@ def _diagonal(kernel: Any, x: Matrix) -> Var:
         case kernels.ConstantKernel():
             return _full(x, [0], kernel.constant_value)
         case kernels.PairwiseKernel():
-            raise UnsupportedError(
-                "expected a kernel with a diagonal of its own, found PairwiseKernel, in a classifier or for "
-                "standard deviations: use RBF or another of the kernels by name"
-            )
+            return _of_itself(kernel, x)
     return _full(x, [0], 1.0)
+
+
+def _of_itself(kernel: Any, x: Matrix) -> Var:
+    """PairwiseKernel of a row and itself, [N, 1]: scikit-learn asks it row by row."""
+    parameters = {"gamma": kernel.gamma} | (kernel.pairwise_kernels_kwargs or {})
+    match kernel.metric:
+        case "linear" | "poly" | "polynomial" | "sigmoid" | "cosine" as name:
+            return own_kernel(x.tensor, x.width, name, parameters)
+        case "additive_chi2":
+            return _full(x, [0], 0.0)
+        case "rbf" | "laplacian" | "chi2":
+            return _full(x, [0], 1.0)
+    return of_same(kernel.metric, x.tensor, x.width, parameters, "kernel")
 
 
 def _kernel(model: GaussianProcessRegressor, x: Matrix) -> Var:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from scipy.sparse import issparse
+from sklearn.gaussian_process.kernels import Kernel
 from sklearn.kernel_approximation import (
     AdditiveChi2Sampler,
     Nystroem,
@@ -21,12 +22,13 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lowers
+from .callables import gram, of_pairs
 from .distances import constant, ordered_sum, row_sum, squared_euclidean, squared_norms
 from .labels import scalar
 from .matrix import Matrix
 from .metrics import reduced_distances
 
-__all__ = ["kernel_terms", "normalised", "pairwise_kernel"]
+__all__ = ["kernel_terms", "named_kernel", "normalised", "own_kernel", "pairwise_kernel"]
 
 
 def normalised(tensor: Var, width: int) -> Var:
@@ -35,25 +37,29 @@ def normalised(tensor: Var, width: int) -> Var:
     return op.div(tensor, op.where(op.equal(norms, constant(0)), constant(1), norms))
 
 
-def _product(tensor: Var, points: Any) -> Var:
+def _linear(tensor: Var, points: Any) -> Var:
     return op.matmul(tensor, constant(np.asarray(points).T))
 
 
-def _scaled_product(tensor: Var, points: Any, gamma: float | None, coef0: float) -> Var:
-    gamma = 1.0 / np.shape(points)[1] if gamma is None else gamma
-    return op.add(op.mul(_product(tensor, points), constant(gamma)), constant(coef0))
-
-
-def _linear(tensor: Var, points: Any) -> Var:
-    return _product(tensor, points)
-
-
 def _polynomial(tensor: Var, points: Any, gamma: float | None = None, degree: float = 3, coef0: float = 1) -> Var:
-    return op.pow(_scaled_product(tensor, points, gamma, coef0), constant(degree))
+    return _power(_linear(tensor, points), np.shape(points)[1], gamma, degree, coef0)
 
 
 def _sigmoid(tensor: Var, points: Any, gamma: float | None = None, coef0: float = 1) -> Var:
-    return op.tanh(_scaled_product(tensor, points, gamma, coef0))
+    return _bent(_linear(tensor, points), np.shape(points)[1], gamma, coef0)
+
+
+def _power(products: Var, width: int, gamma: float | None = None, degree: float = 3, coef0: float = 1) -> Var:
+    return op.pow(_scaled(products, width, gamma, coef0), constant(degree))
+
+
+def _bent(products: Var, width: int, gamma: float | None = None, coef0: float = 1) -> Var:
+    return op.tanh(_scaled(products, width, gamma, coef0))
+
+
+def _scaled(products: Var, width: int, gamma: float | None, coef0: float) -> Var:
+    gamma = 1.0 / width if gamma is None else gamma
+    return op.add(op.mul(products, constant(gamma)), constant(coef0))
 
 
 def _rbf(tensor: Var, points: Any, gamma: float | None = None) -> Var:
@@ -70,7 +76,7 @@ def _laplacian(tensor: Var, points: Any, gamma: float | None = None) -> Var:
 def _cosine(tensor: Var, points: Any) -> Var:
     points = np.asarray(points, np.float64)
     norms = np.sqrt(np.einsum("ij,ij->i", points, points))[:, np.newaxis]
-    return _product(normalised(tensor, points.shape[1]), points / np.where(norms == 0, 1, norms))
+    return _linear(normalised(tensor, points.shape[1]), points / np.where(norms == 0, 1, norms))
 
 
 def _additive_chi2(tensor: Var, points: Any) -> Var:
@@ -100,18 +106,39 @@ _KERNELS: dict[str, Callable[..., Var]] = {
 def pairwise_kernel(x: Matrix, points: Any, kernel: Any, parameters: Mapping[str, Any]) -> Var:
     """sklearn.metrics.pairwise.pairwise_kernels(filter_params=True): [N, n] for points [n, features].
 
-    parameters: of all kernels; those that this one has not are left out.
-    Raises UnsupportedError for a kernel that is a Python function.
+    parameters: of all kernels; those that this one has not are left out. A Python function is given all of them.
+    Raises UnsupportedError for a kernel of another name, and for a function that cannot be traced.
     """
-    if kernel == "precomputed":
+    if isinstance(kernel, str) and kernel == "precomputed":
         return x.tensor
-    if not isinstance(kernel, str) or kernel not in _KERNELS:
-        raise UnsupportedError(
-            f"expected a kernel by name ({', '.join(_KERNELS)}), found {kernel!r}: a Python function cannot become "
-            "a graph"
-        )
+    if isinstance(kernel, Kernel):
+        return gram(kernel, x.tensor, _dense(points))
+    if callable(kernel):
+        return of_pairs(kernel, x.tensor, _dense(points), parameters, "kernel", blocks=True)
+    return named_kernel(x.tensor, _dense(points), kernel, parameters)
+
+
+def named_kernel(tensor: Var, points: Any, kernel: str, parameters: Mapping[str, Any]) -> Var:
+    """One of sklearn.metrics.pairwise's kernels of rows [N, features] and points [n, features]: [N, n].
+
+    parameters: those that the kernel has not are left out.
+    Raises UnsupportedError for a kernel of another name.
+    """
+    if kernel not in _KERNELS:
+        raise UnsupportedError(f"expected a kernel by name ({', '.join(_KERNELS)}) or a function, found {kernel!r}")
     known = {name: value for name, value in parameters.items() if name in KERNEL_PARAMS[kernel]}
-    return _KERNELS[kernel](x.tensor, _dense(points), **known)
+    return _KERNELS[kernel](tensor, points, **known)
+
+
+def own_kernel(tensor: Var, width: int, kernel: str, parameters: Mapping[str, Any]) -> Var:
+    """One of the kernels of products, of rows [N, width] and themselves: [N, 1]."""
+    rows = normalised(tensor, width) if kernel == "cosine" else tensor
+    products = op.matmul(op.unsqueeze(rows, op.const([1])), op.unsqueeze(rows, op.const([2])))
+    products = op.squeeze(products, op.const([2]))
+    known = {name: value for name, value in parameters.items() if name in KERNEL_PARAMS[kernel]}
+    if kernel in ("poly", "polynomial"):
+        return _power(products, width, **known)
+    return _bent(products, width, **known) if kernel == "sigmoid" else products
 
 
 def _dense(points: Any) -> Any:
@@ -159,6 +186,8 @@ def kernel_centerer(centerer: KernelCenterer, x: Matrix) -> Matrix:
 @lowers(KernelRidge, method="predict")
 def kernel_ridge(model: KernelRidge, x: Matrix) -> Var:
     parameters = {"gamma": model.gamma, "degree": model.degree, "coef0": model.coef0}
+    if callable(model.kernel):
+        parameters = model.kernel_params or {}
     kernel = pairwise_kernel(x, model.X_fit_, model.kernel, parameters)
     weights = np.asarray(model.dual_coef_)
     columns = weights.reshape(len(weights), -1)

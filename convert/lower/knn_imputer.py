@@ -10,13 +10,13 @@ from sklearn.impute import KNNImputer
 from sklearn.utils._mask import _get_mask
 from spox import Var
 
-from ..errors import UnsupportedError
 from . import lower, lowers
+from .callables import of_pairs, weights_of
 from .distances import constant, in_blocks, row_sum
 from .impute import missing_mask
 from .matrix import Matrix
 from .metrics import nan_euclidean
-from .rounding import LARGEST, ROUNDING, choice_hangs, of_gaps, weighed
+from .rounding import LARGEST, ROUNDING, choice_hangs, of_gaps, weighed, weighed_by
 
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -27,11 +27,6 @@ def _axis(index: int) -> Var:
 
 @lowers(KNNImputer, method="transform")
 def knn_imputer(imputer: KNNImputer, x: Matrix) -> Matrix:
-    if imputer.metric != "nan_euclidean" or callable(imputer.weights):
-        raise UnsupportedError(
-            "expected KNNImputer with metric='nan_euclidean' and weights 'uniform' or 'distance', found a Python "
-            "function, which cannot become a graph"
-        )
     x.scope.among_equals = True
     valid = np.asarray(imputer._valid_mask, bool)
     given = x.tensor
@@ -70,7 +65,7 @@ def _imputed(imputer: KNNImputer, x: Matrix, kept: NDArray[np.int64]) -> Var:
                 columns.append(op.mul(op.cast(op.isnan(own), to=np.float64), constant(0)))
                 continue
             gap = op.gather(mask, _axis(column), axis=1)
-            fill = _fill(imputer, distances, column)
+            fill = _fill(imputer, x, distances, column)
             (value,) = op.if_(
                 _some(gap),
                 then_branch=lambda fill=fill, gap=gap, own=own: [op.where(gap, fill(), own)],
@@ -82,14 +77,18 @@ def _imputed(imputer: KNNImputer, x: Matrix, kept: NDArray[np.int64]) -> Var:
     return in_blocks(x.tensor, len(absent), block)[0]
 
 
-def _compared(imputer: KNNImputer, rows: Var) -> tuple[Var, Var, Callable[[], Var]]:
-    """Where the rows have gaps, their distances to the training rows, [N, n], and how far these may be off."""
+def _compared(imputer: KNNImputer, rows: Var) -> tuple[Var, Var, Callable[[], Var] | None]:
+    """Where the rows have gaps, their distances to the training rows, [N, n], and how far these may be off; None of
+    those that a Python function makes."""
     # Of float32 as well: beside a request of float64 scikit-learn has them in float64, and looks there for what is
     # missing.
-    points = np.asarray(imputer._fit_X, np.float64)
-    absent = _get_mask(points, imputer.missing_values)
-    points = np.where(absent, 0.0, points)
+    fitted = np.asarray(imputer._fit_X, np.float64)
+    absent = _get_mask(fitted, imputer.missing_values)
+    points = np.where(absent, 0.0, fitted)
     mask = missing_mask(rows, imputer.missing_values)
+    if callable(imputer.metric):
+        given = {"missing_values": imputer.missing_values}
+        return mask, of_pairs(imputer.metric, rows, fitted, given, "metric", blocks=False), None
     known = op.where(mask, constant(0), rows)
     distances = nan_euclidean(known, mask, points, absent)
     return mask, distances, lambda: of_gaps(known, mask, points, absent, distances)
@@ -99,11 +98,12 @@ def _held_to_rounding(imputer: KNNImputer, x: Matrix, answer: Matrix) -> Matrix:
     """The answer, and the proof told what hangs on the rounding of its rows' distances: which donors are taken, and
     by which weights."""
     counts = (~np.asarray(imputer._mask_fit_X, bool)).sum(axis=0)
-    weighted = imputer.weights == "distance"
+    weighted = not _alike(imputer)
     chosen_from = np.flatnonzero(counts > (1 if weighted else imputer.n_neighbors))
 
     def block(rows: Var) -> list[Var]:
         mask, distances, rounding = _compared(imputer, rows)
+        assert rounding is not None
         off = rounding()
         changes: list[Var] = []
         opens: list[Var] = []
@@ -112,7 +112,7 @@ def _held_to_rounding(imputer: KNNImputer, x: Matrix, answer: Matrix) -> Matrix:
             nothing = op.mul(op.cast(gap, to=np.float64), constant(0))
             change, open_ = op.if_(
                 _some(gap),
-                then_branch=lambda column=column: list(_hanging(imputer, distances, off, column)),
+                then_branch=lambda column=column: list(_hanging(imputer, x, distances, off, column)),
                 else_branch=lambda nothing=nothing: [nothing, nothing],
             )
             for parts, part in ((changes, change), (opens, open_)):
@@ -120,7 +120,7 @@ def _held_to_rounding(imputer: KNNImputer, x: Matrix, answer: Matrix) -> Matrix:
                 parts.append(op.where(gap, upright, constant(0)))
         return [op.max(changes), op.max(opens)]
 
-    if not len(chosen_from):
+    if not len(chosen_from) or callable(imputer.metric):
         return answer
     change, open_ = in_blocks(x.tensor, len(imputer._fit_X), block)
     hangs = op.greater(open_, constant(0))
@@ -132,7 +132,7 @@ def _held_to_rounding(imputer: KNNImputer, x: Matrix, answer: Matrix) -> Matrix:
     return x.new(tensor, [number.origin for number in answer.numbers()])
 
 
-def _hanging(imputer: KNNImputer, distances: Var, off: Var, column: int) -> tuple[Var, Var]:
+def _hanging(imputer: KNNImputer, x: Matrix, distances: Var, off: Var, column: int) -> tuple[Var, Var]:
     """How far what a missing value of a column becomes may be off, [N, 1], and one where another rounding might choose
     other donors, or where nothing is left to hold it to, [N, 1]."""
     donors, values = _donors(imputer, column)
@@ -140,15 +140,24 @@ def _hanging(imputer: KNNImputer, distances: Var, off: Var, column: int) -> tupl
     k = min(int(imputer.n_neighbors), len(donors))
     others = op.const(np.array([[k < len(donors)]]))
     open_ = op.and_(others, choice_hangs(own, doubt, k))
-    if imputer.weights != "distance":
+    if _alike(imputer):
         open_ = op.cast(open_, to=np.float64)
         return op.mul(open_, constant(0)), open_
     unknown = op.isnan(own)
     own, doubt = op.where(unknown, constant(np.inf), own), op.where(unknown, constant(0), doubt)
     near, places = op.top_k(own, _axis(k), axis=1, largest=0, sorted=1)
     chosen = op.gather(constant(values), places, axis=0)
-    change, loose = weighed(near, op.gather_elements(doubt, places, axis=1), [chosen])
+    doubt = op.gather_elements(doubt, places, axis=1)
+    if callable(imputer.weights):
+        change, loose = weighed_by(lambda of: _weights(imputer.weights, of, x, k), near, doubt, [chosen])
+    else:
+        change, loose = weighed(near, doubt, [chosen])
     return op.where(op.isnan(change), constant(0), change), op.cast(op.or_(open_, loose), to=np.float64)
+
+
+def _alike(imputer: KNNImputer) -> bool:
+    """Whether all neighbours have the same weight."""
+    return not callable(imputer.weights) and imputer.weights != "distance"
 
 
 def _donors(imputer: KNNImputer, column: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -157,7 +166,7 @@ def _donors(imputer: KNNImputer, column: int) -> tuple[NDArray[np.intp], NDArray
     return donors, np.asarray(imputer._fit_X, np.float64)[donors, column]
 
 
-def _fill(imputer: KNNImputer, distances: Var, column: int) -> Callable[[], Var]:
+def _fill(imputer: KNNImputer, x: Matrix, distances: Var, column: int) -> Callable[[], Var]:
     """What a missing value of a column becomes, [N, 1].
 
     Of donors equally far the first are taken. scikit-learn leaves that to numpy.argpartition, whose choice depends on
@@ -176,7 +185,7 @@ def _fill(imputer: KNNImputer, distances: Var, column: int) -> Callable[[], Var]
         order = op.where(unknown, constant(np.inf), op.min([own, constant(LARGEST)]))
         _, places = op.top_k(order, _axis(k), axis=1, largest=0, sorted=1)
         near = op.gather_elements(own, places, axis=1)
-        weights = _weights(imputer.weights, near)
+        weights = _weights(imputer.weights, near, x, k)
         chosen = op.gather(constant(values), places, axis=0)
         average = _masked_ratio(row_sum(op.mul(chosen, weights), k), row_sum(weights, k))
         alone = op.reduce_min(op.cast(unknown, to=np.int64), _axis(1), keepdims=1)
@@ -185,9 +194,12 @@ def _fill(imputer: KNNImputer, distances: Var, column: int) -> Callable[[], Var]
     return fill
 
 
-def _weights(weights: Any, near: Var) -> Var:
+def _weights(weights: Any, near: Var, x: Matrix, k: int) -> Var:
     """One a neighbour, or one by its distance; where some are at no distance, one for those; zero where there is no
     distance."""
+    if callable(weights):
+        found = weights_of(weights, near, x, k)
+        return op.where(op.isnan(found), constant(0), found)
     unknown = op.isnan(near)
     if weights != "distance":
         return op.sub(constant(1), op.cast(unknown, to=np.float64))

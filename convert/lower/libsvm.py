@@ -13,7 +13,7 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
-from ..errors import UnsupportedError
+from .callables import gram
 from .distances import in_blocks
 from .exponential import exp
 from .matrix import Matrix
@@ -30,25 +30,32 @@ SPLIT = 2.0**27 + 1
 
 def decisions(model: Any, x: Matrix) -> Var:
     """libsvm's dec_values: float64 [N, pairs of classes], or [N, 1] of a model without classes."""
-    if model.kernel not in KERNELS:
-        raise UnsupportedError(
-            f"expected a kernel of {', '.join(KERNELS)}, found {model.kernel!r}, which is not computed from the row: "
-            "use one of those"
-        )
-    vectors = _dense(model.support_vectors_)
     coefficients = _dense(model._dual_coef_)
     pairs = _pairs(model, coefficients)
     intercepts = op.const(np.ravel(model._intercept_))
-    if not len(vectors):
+    if not len(model.support_):
         return op.add(op.matmul(x.tensor, op.const(np.zeros((x.width, len(pairs))))), intercepts)
 
     def rows(block: Var) -> list[Var]:
-        kernels = _kernels(model, block, vectors)
+        kernels = _chosen(block, model.support_) if given else _kernels(model, block, vectors)
         return [op.concat([_last(op.mul(_chosen(kernels, at), op.const(own))) for at, own in pairs], axis=1)]
 
-    (sums,) = in_blocks(x.tensor, TEMPORARIES * vectors.size, rows)
+    given = model.kernel not in KERNELS
+    if given:
+        # A row's kernel with all training rows, of which the support is chosen.
+        (sums,) = in_blocks(_given(model, x), TEMPORARIES * len(model.support_), rows)
+    else:
+        vectors = _dense(model.support_vectors_)
+        (sums,) = in_blocks(x.tensor, TEMPORARIES * vectors.size, rows)
     # libsvm takes off rho, which is the intercept with its sign turned: the same bits.
     return op.add(sums, intercepts)
+
+
+def _given(model: Any, x: Matrix) -> Var:
+    """The kernel with all training rows, [N, n], as the row holds it or a function makes it."""
+    if isinstance(model.kernel, str) and model.kernel == "precomputed":
+        return x.tensor
+    return gram(model.kernel, x.tensor, _dense(model._BaseLibSVM__Xfit))
 
 
 def _dense(values: Any) -> Floats:

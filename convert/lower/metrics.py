@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spox import Var
 
 from ..errors import UnsupportedError
+from .callables import of_pairs
 from .distances import columns, constant, feature_sum, in_blocks, ordered_sum, row_sum, squared_euclidean
 from .flags import FLAGS, YULE, weighed
 from .special import arcsine
@@ -25,7 +26,9 @@ SQUARED = ("euclidean", "l2", "seuclidean", "mahalanobis")
 
 def named(metric: Any, parameters: Parameters) -> tuple[Any, dict[str, Any]]:
     """A metric and its parameters as DistanceMetric.get_metric takes them: a power of one, two or infinity has a loop
-    of its own, and a covariance is inverted."""
+    of its own, and a covariance is inverted. A Python function is given all that there are."""
+    if callable(metric):
+        return metric, dict(parameters)
     parameters = {name: value for name, value in parameters.items() if value is not None}
     if metric in ("minkowski", "p"):
         power = float(parameters.pop("p", 2))
@@ -190,8 +193,10 @@ def reduced_distances(tensor: Var, points: Any, metric: Any, parameters: Paramet
 
     metric, parameters: as ``named`` gives them.
     blocks: whether many rows are taken a block at a time; not where the caller does.
-    Raises UnsupportedError for a metric without a closed form.
+    Raises UnsupportedError for a metric without a closed form, and for a function that cannot be traced.
     """
+    if callable(metric):
+        return of_pairs(metric, tensor, points, parameters, "metric", blocks=blocks)
     function = _known(metric, parameters, _METRICS)
     points = np.ascontiguousarray(points, np.float64)
     size = points.size if blocks else 0
@@ -201,19 +206,20 @@ def reduced_distances(tensor: Var, points: Any, metric: Any, parameters: Paramet
 def scipy_distances(tensor: Var, points: Any, metric: Any, parameters: Parameters) -> Var:
     """scipy.spatial.distance.cdist of rows [N, k] to points [n, k], where scikit-learn calls that: [N, n].
 
-    Raises UnsupportedError for a metric without a closed form.
+    Raises UnsupportedError for a metric without a closed form, and for a function that cannot be traced.
     """
+    if callable(metric):
+        return of_pairs(metric, tensor, points, parameters, "metric", blocks=False)
     return _known(metric, parameters, _SCIPY)(tensor, np.ascontiguousarray(points, np.float64), parameters)
 
 
 def _known(
     metric: Any, parameters: Parameters, table: Mapping[str, Callable[[Var, Floats, Parameters], Var]]
 ) -> Callable[[Var, Floats, Parameters], Var]:
-    function = table.get(metric) if isinstance(metric, str) else None
+    function = table.get(metric)
     if function is None:
-        why = "use one of those" if isinstance(metric, str) else "a Python function cannot become a graph"
         known = ", ".join(sorted({*_METRICS, *_SCIPY, "cosine", "nan_euclidean"}))
-        raise UnsupportedError(f"expected a metric with a closed form ({known}), found {metric!r}: {why}")
+        raise UnsupportedError(f"expected a metric with a closed form ({known}), found {metric!r}: use one of those")
     unknown = sorted(set(parameters) - _PARAMETERS.get(metric, set()))
     if unknown:
         raise UnsupportedError(

@@ -1,5 +1,6 @@
 """Estimators that ask training rows: k nearest neighbours, neighbours within a radius."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,13 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lower, lowers
+from .callables import weights_of, weights_of_each
 from .distances import constant, ordered_sum, row_sum
 from .labels import Labels, argmax, scalar
 from .matrix import Matrix
 from .nearest import doubt, nearest, within
 from .outliers import inliers
-from .rounding import ROUNDING, weighed
+from .rounding import ROUNDING, weighed, weighed_by
 
 
 def _axis(index: int) -> Var:
@@ -36,18 +38,30 @@ def _column(vector: Var) -> Var:
     return op.reshape(vector, op.const(np.array([-1, 1])))
 
 
-def _weights(model: Any, distances: Var, *, zero: bool = False) -> Var | None:
-    """1 / distance, or where that is infinite one for those and none for the others; None for all alike.
+def _weights(model: Any, x: Matrix, distances: Var) -> Var | None:
+    """Of distances to the nearest, [N, k]: what a function makes of them, or else as ``_inverse``; None for all
+    alike."""
+    if _alike(model):
+        return None
+    return _called(model, x, distances) if callable(model.weights) else _inverse(distances)
+
+
+def _called(model: Any, x: Matrix, distances: Var) -> Var:
+    """What a function makes of distances: of those to all rows within the radius each by itself."""
+    if isinstance(model, RadiusNeighborsClassifier | RadiusNeighborsRegressor):
+        return weights_of_each(model.weights, distances)
+    return weights_of(model.weights, distances, x, int(model.n_neighbors))
+
+
+def _alike(model: Any) -> bool:
+    return model.weights is None or (isinstance(model.weights, str) and model.weights == "uniform")
+
+
+def _inverse(distances: Var, *, zero: bool = False) -> Var:
+    """1 / distance, or where that is infinite one for those and none for the others.
 
     zero: whether only a distance of zero counts as that, and not one so small that its inverse overflows.
     """
-    if model.weights in (None, "uniform"):
-        return None
-    if model.weights != "distance":
-        raise UnsupportedError(
-            f"expected weights 'uniform' or 'distance', found {model.weights!r}: "
-            "a Python function cannot become a graph"
-        )
     inverse = op.div(constant(1), distances)
     infinite = op.cast(op.equal(distances, constant(0)) if zero else op.isinf(inverse), to=np.float64)
     some = op.greater(op.reduce_max(infinite, _axis(1), keepdims=1), constant(0))
@@ -59,9 +73,12 @@ def _held_to_rounding(model: Any, x: Matrix, answer: Var, distances: Var, off: V
 
     off: how far the distances may be off; None where they have scikit-learn's bits.
     """
-    if off is None or model.weights != "distance":
+    if off is None or _alike(model):
         return
-    change, loose = weighed(distances, off, votes)
+    if callable(model.weights):
+        change, loose = weighed_by(partial(_called, model, x), distances, off, votes)
+    else:
+        change, loose = weighed(distances, off, votes)
     x.scope.undecided.append(loose)
     x.scope.adds_up(answer, op.where(loose, constant(0), op.div(change, constant(ROUNDING))), alone=True)
 
@@ -78,13 +95,13 @@ def _votes(model: Any, x: Matrix) -> list[Var]:
 
     def make() -> list[Var]:
         distances, places = nearest(model, x, model.n_neighbors)
-        weights = _weights(model, distances)
+        shares = _weights(model, x, distances)
         votes = []
         for classes, targets in zip(*_classes(model)[:1], _classes(model)[1].T, strict=True):
             chosen = op.gather(op.const(np.asarray(targets, np.int64)), places, axis=0)
             own = op.equal(op.unsqueeze(chosen, _axis(2)), op.const(np.arange(len(classes))))
             vote = op.cast(own, to=np.float64)
-            votes.append(vote if weights is None else op.mul(vote, op.unsqueeze(weights, _axis(2))))
+            votes.append(vote if shares is None else op.mul(vote, op.unsqueeze(shares, _axis(2))))
         return votes
 
     votes: list[Var] = x.once(model, "votes", make)
@@ -135,17 +152,17 @@ def _targets(model: Any) -> Any:
 def neighbour_mean(model: KNeighborsRegressor, x: Matrix) -> Var:
     targets, k = _targets(model), int(model.n_neighbors)
     distances, places = nearest(model, x, k)
-    weights = _weights(model, distances)
-    if weights is None and targets.shape[1] > 1:
+    shares = _weights(model, x, distances)
+    if shares is None and targets.shape[1] > 1:
         # Several targets are added side by side, one neighbour after the other; a single one pairwise.
         return op.div(ordered_sum(op.gather(constant(targets), places, axis=0)), constant(k))
     means = []
     for target in targets.T:
         chosen = op.gather(constant(target), places, axis=0)
-        if weights is None:
+        if shares is None:
             means.append(op.div(row_sum(chosen, k), constant(k)))
         else:
-            means.append(op.div(row_sum(op.mul(chosen, weights), k), row_sum(weights, k)))
+            means.append(op.div(row_sum(op.mul(chosen, shares), k), row_sum(shares, k)))
     mean = means[0] if np.ndim(model._y) == 1 else op.concat([_column(mean) for mean in means], axis=1)
     chosen = [op.gather(constant(target), places, axis=0) for target in targets.T]
     _held_to_rounding(model, x, mean, distances, doubt(model, x, places), chosen)
@@ -173,16 +190,16 @@ def _shares(model: Any, x: Matrix) -> tuple[Var, Var]:
     distances, near = within(model, x)
     mask = op.cast(near, to=np.float64)
     alone = op.equal(op.reduce_max(mask, _axis(1), keepdims=1), constant(0))
-    if model.weights in (None, "uniform"):
+    if _alike(model):
         return mask, alone
-    masked = op.where(near, distances, constant(np.inf))
-    weights = _weights(model, masked, zero=True)
-    return (mask if weights is None else weights), alone
+    if callable(model.weights):
+        return op.where(near, _called(model, x, distances), constant(0)), alone
+    return _inverse(op.where(near, distances, constant(np.inf)), zero=True), alone
 
 
 def _added(model: RadiusNeighborsClassifier, shares: Var, own: Var) -> Var:
     """What the classes get together, [N, classes]; an infinite share is nothing to the others. own: [n, classes]."""
-    if model.weights in (None, "uniform"):
+    if _alike(model):
         return op.matmul(shares, own)
     infinite = op.isinf(shares)
     endless = op.matmul(op.cast(infinite, to=np.float64), own)

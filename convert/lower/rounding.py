@@ -4,7 +4,7 @@ scikit-learn's have the bits of the processor's own multiplication, the twin's t
 equal, or differ by little, such a rounding is all that is left of the distance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -14,7 +14,18 @@ from spox import Var
 from .distances import constant
 from .metrics import nan_terms
 
-__all__ = ["EXACT", "LARGEST", "LOOSE", "ROUNDING", "choice_hangs", "of_gaps", "of_root", "of_whole", "weighed"]
+__all__ = [
+    "EXACT",
+    "LARGEST",
+    "LOOSE",
+    "ROUNDING",
+    "choice_hangs",
+    "of_gaps",
+    "of_root",
+    "of_whole",
+    "weighed",
+    "weighed_by",
+]
 
 ROUNDING = 1e-15
 """A few roundings: how far a sum may be off, of the magnitudes of its terms; what level ulp allows (``adds_up``)."""
@@ -85,7 +96,26 @@ def weighed(distances: Var, off: Var, votes: Sequence[Var]) -> tuple[Var, Var]:
     blurred = op.add(distances, off)
     inverse = op.div(constant(1), blurred)
     shares = op.div(inverse, op.reduce_sum(inverse, _axis(1), keepdims=1))
-    moved = op.mul(shares, op.div(off, blurred))
+    return _moved(shares, op.mul(shares, op.div(off, blurred)), votes)
+
+
+def weighed_by(weigh: Callable[[Var], Var], distances: Var, off: Var, votes: Sequence[Var]) -> tuple[Var, Var]:
+    """The same of means weighted by a function of distances, [N, k] both, which is asked for both ends of what each
+    distance may be."""
+    none = op.isinf(distances)
+    known = op.where(none, constant(0), distances)
+
+    def weights(of: Var) -> Var:
+        return op.where(none, constant(0), weigh(op.max([of, constant(0)])))
+
+    own = weights(known)
+    ends = [op.abs(op.sub(weights(end), own)) for end in (op.add(known, off), op.sub(known, off))]
+    total = op.reduce_sum(own, _axis(1), keepdims=1)
+    return _moved(op.div(own, total), op.div(op.max(ends), op.abs(total)), votes)
+
+
+def _moved(shares: Var, moved: Var, votes: Sequence[Var]) -> tuple[Var, Var]:
+    """What the shares of votes, [N, k], may be off makes of their means: as ``weighed`` says it."""
     changes, largest = [], []
     for vote in votes:
         mean = op.reduce_sum(op.mul(shares, vote), _axis(1), keepdims=1)

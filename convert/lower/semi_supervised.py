@@ -8,6 +8,7 @@ from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 from spox import Var
 
 from . import lower, lowers
+from .callables import gram
 from .distances import constant, ordered_sum, row_sum
 from .kernels import pairwise_kernel
 from .labels import Labels, argmax
@@ -22,7 +23,10 @@ def propagated_probabilities(model: Any, x: Matrix) -> Var:
         _, places = nearest(model.nn_fit, x, model.n_neighbors)
         total = ordered_sum(op.gather(constant(distributions), places, axis=0))
     else:
-        kernel = pairwise_kernel(x, model.X_, model.kernel, {"gamma": model.gamma})
+        if callable(model.kernel):  # scikit-learn gives it the training rows first
+            kernel = gram(model.kernel, x.tensor, model.X_, points_first=True)
+        else:
+            kernel = pairwise_kernel(x, model.X_, model.kernel, {"gamma": model.gamma})
         total = op.matmul(kernel, constant(distributions))
     norm = op.reshape(row_sum(total, distributions.shape[1]), op.const(np.array([-1, 1])))
     return op.div(total, norm)

@@ -30,6 +30,13 @@ class Untraceable(Exception):  # noqa: N818 (its words become an UnsupportedErro
 class _Rows:
     """The number of rows: it is not known, and may only be passed on to reshape."""
 
+    def __eq__(self, other: object) -> bool:
+        if other is self:
+            return True
+        raise Untraceable("it decides by the number of rows")
+
+    __hash__ = object.__hash__
+
 
 ROWS = _Rows()
 
@@ -264,7 +271,7 @@ class Traced(NDArrayOperatorsMixin):
         wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
         if len(wanted) == 1 and (self.flat or self.width == 1):
             return Traced(self.matrix, self.scope, flat=True)
-        if len(wanted) == 2 and wanted[1] in (-1, self.width) and wanted[0] in (-1, ROWS):
+        if len(wanted) == 2 and wanted[1] in (-1, self.width) and (wanted[0] is ROWS or wanted[0] == -1):
             return Traced(self.matrix, self.scope)
         raise Untraceable("it makes other rows of the numbers")
 

@@ -19,8 +19,22 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
+EACH = 40
+"""Rows, and centres, of which every three are looked at."""
+ROOM = 1e-9
+"""How much longer the straight way may be by rounding."""
+
+
 def _axis(index: int) -> Var:
     return op.const(np.array([index]))
+
+
+def _detours(metric: Any, parameters: dict[str, Any], rows: Floats, centres: Floats) -> bool:
+    """Whether among some rows and centres of a tree a function is no metric: whether a way over a third is shorter."""
+    some = np.concatenate([part[:: -(-len(part) // EACH)] for part in (rows, centres)])
+    distances = np.array([[metric(one, other, **parameters) for other in some] for one in some], np.float64)
+    over = (distances[:, :, np.newaxis] + distances[np.newaxis]).min(axis=1)
+    return not (distances <= over * (1 + ROOM)).all()
 
 
 @dataclass(frozen=True)
@@ -31,16 +45,18 @@ class Tree:
     slots: the training rows as the leaves hold them, one leaf after the other, [n].
     sizes, radii: by node. bounds: a BallTree's centres, [1, nodes, features]; a KDTree's boxes, [2, nodes, features].
     path: by leaf its ancestors below the root, and itself: [levels, leaves].
+    detours: of a metric that is a Python function, whether the way over a third row may be shorter.
     """
 
     ball: bool
-    metric: str
+    metric: Any
     parameters: dict[str, Any]
     slots: Indices
     sizes: Indices
     radii: Floats
     bounds: Floats
     path: Indices
+    detours: bool = False
 
     @classmethod
     def of(cls, model: Any) -> "Tree":
@@ -60,13 +76,14 @@ class Tree:
             radii=nodes["radius"].astype(np.float64),
             bounds=bounds.astype(np.float64),
             path=np.array(path, np.int64).reshape(-1, len(nodes) // 2 + 1),
+            detours=callable(metric) and _detours(metric, parameters, np.asarray(model._fit_X), bounds[0]),
         )
 
     @property
     def overlooks(self) -> bool:
         """Whether the search leaves out nodes that hold nearer rows, for the way over a third row may be shorter."""
         # Of two rows of zeros the last two make NaN, which a heap takes in as if it were near.
-        return self.ball and self.metric in ("braycurtis", "dice", "sokalsneath")
+        return self.detours or (self.ball and self.metric in ("braycurtis", "dice", "sokalsneath"))
 
     @cached_property
     def leaf_of_slot(self) -> Indices:

@@ -93,6 +93,24 @@ def test_classifier(kernel: Any) -> None:
     assert twin.proof.outputs["predict_proba"].max_abs < 1e-12
 
 
+OF_PAIRS = [
+    *(PairwiseKernel(gamma=0.1, metric=metric) for metric in ("linear", "polynomial", "rbf", "cosine")),
+    PairwiseKernel(gamma=0.01, metric="sigmoid"),
+    PairwiseKernel(gamma=0.4, metric="laplacian"),
+    PairwiseKernel(gamma=0.4, metric=lambda a, b, gamma: np.exp(-gamma * np.abs(a - b).sum())),
+]
+
+
+@pytest.mark.parametrize("kernel", OF_PAIRS, ids=lambda kernel: str(kernel.metric))
+def test_pairwise_kernels(kernel: Any) -> None:
+    """A classifier asks for the kernel of each row and itself, which scikit-learn makes row by row."""
+    model = GaussianProcessClassifier(kernel, optimizer=None).fit(X, Y > 1)
+    twin = twin_of(model, X)
+    assert twin.proof.outputs["predict"].label_mismatches == 0
+    assert set(levels(twin)) == {"predict", "predict_proba"}
+    assert levels(twin_of(regressor(kernel).fit(X, Y), X))["predict"] in ("bit", "ulp")
+
+
 def exact_erf(x: Decimal) -> Decimal:
     """Its Taylor series."""
     term, total, n = x, x, 0

@@ -1,11 +1,15 @@
 """Kernels by name, and kernel ridge regression, centring and the approximations."""
 
 import copy
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial import distance
 from sklearn.decomposition import KernelPCA
+from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.kernel_approximation import (
     AdditiveChi2Sampler,
     Nystroem,
@@ -190,9 +194,53 @@ def test_one_wrong_weight_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         twin_of(model, CLOSE)
 
 
-def test_a_function_as_kernel_is_refused() -> None:
-    model = KernelRidge(kernel=lambda a, b: float(np.exp(-np.abs(a - b).sum()))).fit(X, Y)
-    with pytest.raises(UnsupportedError, match="a Python function cannot become a graph"):
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "exponential": lambda a, b: float(np.exp(-np.abs(a - b).sum())),
+    "math": lambda a, b: math.exp(-0.1 * sum((p - q) ** 2 for p, q in zip(a, b, strict=True))),
+    "dot": np.dot,
+    "minimum": lambda a, b: np.minimum(a**2, b**2).sum() + 1,
+    "distance": lambda a, b: 1 / (1 + distance.sqeuclidean(a, b)),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_of_two_rows(name: str) -> None:
+    models = [
+        KernelRidge(kernel=FUNCTIONS[name]),
+        KernelPCA(3, kernel=FUNCTIONS[name]),
+        Nystroem(kernel=FUNCTIONS[name], n_components=4, random_state=0),
+    ]
+    for model in models:
+        assert set(levels(twin_of(model.fit(X[:40], Y[:40]), X[:60])).values()) <= {"bit", "ulp"}
+
+
+def test_a_function_is_given_its_own_parameters_alone() -> None:
+    def kernel(a: Any, b: Any, scale: float = 1.0) -> Any:
+        return np.exp(-scale * ((a - b) ** 2).sum())
+
+    for model in (KernelRidge, KernelPCA, Nystroem):
+        made = model(kernel=kernel, kernel_params={"scale": 0.2}, **({"n_components": 5} if model is Nystroem else {}))
+        assert set(levels(twin_of(made.fit(X[:40], Y[:40]), X[:60])).values()) <= {"bit", "ulp"}
+
+
+def test_a_kernel_of_gaussian_processes() -> None:
+    model = KernelRidge(kernel=RBF(2.0) + WhiteKernel()).fit(X[:40], Y[:40])
+    assert levels(twin_of(model, X[:60])) == {"predict": "ulp"}
+
+
+def test_precomputed_kernels() -> None:
+    kernel = rbf_kernel(X, X[:60])
+    for model in (
+        KernelRidge(kernel="precomputed"),
+        KernelPCA(4, kernel="precomputed"),
+        Nystroem(kernel="precomputed", n_components=60),
+    ):
+        assert set(levels(twin_of(model.fit(kernel[:60], Y[:60]), kernel)).values()) <= {"bit", "ulp"}
+
+
+def test_a_function_that_cannot_be_traced_is_refused() -> None:
+    model = KernelRidge(kernel=lambda a, b: 1.0 if (a == b).all() else 0.0).fit(X, Y)
+    with pytest.raises(UnsupportedError, match="found <lambda>: it decides by the numbers' values: use numpy"):
         twin_of(model, X)
 
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from convert import settled
 from convert.bounds import Bounds
 from convert.build import Twin
-from convert.errors import ParityError, UnsupportedError
+from convert.errors import ParityError
 from convert.lower import knn_imputer, metrics
 from convert.shaken import Shaken
 from tests.convert.drawn.tables import Column, Table
@@ -142,11 +142,6 @@ def test_before_a_classifier() -> None:
     frame = pd.DataFrame(WHOLE, columns=list("abcde"))
     twin = twin_of(make_pipeline(KNNImputer(), LogisticRegression()).fit(frame, BINARY[:60]), frame)
     assert twin.proof.outputs["predict"].label_mismatches == 0
-
-
-def test_functions_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="found a Python function"):
-        twin_of(KNNImputer(weights=lambda distances: distances).fit(GAPS), GAPS)
 
 
 @pytest.mark.parametrize("missing", [np.nan, 0.1])

@@ -150,15 +150,6 @@ def test_neighbourhood_components() -> None:
     assert levels(twin_of(model.fit(X, THREE), X))["transform"] in EXACT
 
 
-@pytest.mark.parametrize("model", [
-    KNeighborsRegressor(weights=lambda distances: np.exp(-distances)),
-    KNeighborsRegressor(metric=lambda a, b: float(np.abs(a - b).max())),
-], ids=["weights", "metric"])  # fmt: skip
-def test_functions_are_refused(model: Any) -> None:
-    with pytest.raises(UnsupportedError, match="a Python function cannot become a graph"):
-        twin_of(model.fit(X[:30], Y[:30]), X)
-
-
 def test_one_thread_is_asked() -> None:
     """With two, scikit-learn shares out the training rows, and takes others of equally near ones."""
     rows = np.random.default_rng(8).integers(0, 12, size=(1200, 4)).astype(float)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics.pairwise import cosine_distances, rbf_kernel
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 
 from convert import UnsupportedError
@@ -28,7 +29,18 @@ def test_a_pair_of_classes() -> None:
     assert set(levels(twin_of(model, X))) == {"predict", "predict_proba"}
 
 
-def test_a_function_as_kernel_is_refused() -> None:
-    model = LabelSpreading(kernel=lambda a, b: np.exp(-np.abs(a[:, None] - b[None]).sum(axis=2))).fit(X, PARTLY)
-    with pytest.raises(UnsupportedError, match="a Python function cannot become a graph"):
+@pytest.mark.parametrize(
+    "kernel",
+    [rbf_kernel, lambda a, b: np.exp(-np.abs(a[:, None] - b[None]).sum(axis=2)), lambda a, b: (1 + 0.1 * a @ b.T) ** 2],
+    ids=["named", "broadcast", "product"],
+)
+def test_a_function_as_kernel(kernel: Any) -> None:
+    """It is given the training rows first."""
+    model = LabelSpreading(kernel=kernel).fit(X, PARTLY)
+    assert set(levels(twin_of(model, X))) == {"predict", "predict_proba"}
+
+
+def test_a_function_that_cannot_be_traced_is_refused() -> None:
+    model = LabelSpreading(kernel=lambda a, b: np.exp(-cosine_distances(a, b) / len(b))).fit(X, PARTLY)
+    with pytest.raises(UnsupportedError, match="it asks for the number of rows"):
         twin_of(model, X)

@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,17 @@ import pandas as pd
 import pytest
 import spox
 from numpy.typing import NDArray
+from scipy.spatial import distance
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process.kernels import RBF, Matern
+from sklearn.metrics import pairwise, pairwise_distances
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
-from convert.errors import UnsupportedError
+from convert.errors import ParityError, UnsupportedError
 from convert.lower.exponential import exp
 
 from .twins import levels, model_of, twin_of
@@ -134,12 +140,86 @@ def test_labels_odd_names_and_a_constant_column(labels: list[Any]) -> None:
     assert found.dtype == model.predict(frame).dtype
 
 
-@pytest.mark.parametrize("kernel", ["precomputed", lambda a, b: a @ b.T])
-def test_a_kernel_that_is_not_of_the_row_is_refused(kernel: Any) -> None:
+@pytest.mark.parametrize("kind", [SVC, NuSVC, SVR, NuSVR, OneClassSVM])
+def test_a_precomputed_kernel(kind: Any) -> None:
+    """A row holds its kernel with every training row; with the support it is one of them to the last bit."""
+    X, y = classes(3)
+    kernel, plain = X @ X[:70].T, kind in (SVC, NuSVC)
+    model = kind(kernel="precomputed", **({"nu": 0.2} if kind is NuSVC else {}))
+    model.fit(kernel[:70], y[:70] if plain else X[:70, 0])
+    assert len(model.support_) < 70
+    assert set(levels(twin_of(model, kernel)).values()) == {"bit"}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_probabilities_of_a_precomputed_kernel() -> None:
+    X, y = classes(3)
+    model = SVC(kernel="precomputed", probability=True, break_ties=True, random_state=0).fit(X @ X.T, y)
+    assert set(levels(twin_of(model, X @ X.T))) == {
+        "predict",
+        "predict_proba",
+        "predict_log_proba",
+        "decision_function",
+    }
+
+
+KERNEL_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "product": lambda X, Y: X @ Y.T,
+    "power": lambda X, Y: (np.dot(X, Y.T) + 1) ** 2,
+    "tanh": lambda X, Y: np.tanh(math.sqrt(0.01) * np.dot(X, Y.T) + 1),
+    "broadcast": lambda X, Y: np.exp(-0.1 * np.abs(X[:, None, :] - Y).sum(axis=2)),
+    "rbf": pairwise.rbf_kernel,
+    "partial": partial(pairwise.laplacian_kernel, gamma=0.2),
+    "sum": lambda X, Y: rbf_kernel(X, Y, gamma=0.2) + 0.5 * pairwise.linear_kernel(X, Y),
+    "distances": lambda X, Y: np.exp(-pairwise.euclidean_distances(X, Y)),
+    "cdist": lambda X, Y: np.exp(-distance.cdist(X, Y, "cityblock")),
+    "cosine": lambda X, Y: 1 - pairwise_distances(X, Y, metric="cosine"),
+    "of rows": lambda X, Y: pairwise.pairwise_kernels(X, Y, metric=lambda a, b: np.exp(-np.abs(a - b).max())),
+    "process": RBF(2.0) + Matern(nu=1.5),
+}
+
+
+@pytest.mark.parametrize("name", KERNEL_FUNCTIONS)
+def test_a_kernel_that_is_a_function(name: str) -> None:
+    X, y = classes(3)
+    model = SVC(kernel=KERNEL_FUNCTIONS[name]).fit(X[:70], y[:70])
+    assert levels(twin_of(model, X))["predict"] == "bit"
+
+
+@pytest.mark.parametrize("kind", [NuSVC, SVR, NuSVR, OneClassSVM])
+def test_other_machines_of_a_function(kind: Any) -> None:
     X, y = classes(2)
-    model = SVC(kernel=kernel).fit(X @ X.T if kernel == "precomputed" else X, y)
-    with pytest.raises(UnsupportedError, match="expected a kernel of linear, poly, rbf, sigmoid"):
-        twin_of(model, X @ X.T if kernel == "precomputed" else X)
+    model = kind(kernel=KERNEL_FUNCTIONS["broadcast"]).fit(X[:70], y[:70] if kind is NuSVC else X[:70, 0])
+    assert "predict" in levels(twin_of(model, X))
+
+
+def test_a_kernel_of_sparse_rows() -> None:
+    """Behind an encoder; the training rows are kept as they came."""
+    X, y = classes(3)
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), SVC(kernel=lambda X, Y: (X @ Y.T) * 0.5))
+    assert levels(twin_of(model.fit(np.round(X), y), np.round(X)))["predict"] == "bit"
+
+
+def test_a_kernel_that_cannot_be_traced_is_refused() -> None:
+    X, y = classes(2)
+    model = SVC(kernel=lambda X, Y: np.array([[x @ y for y in Y] for x in X])).fit(X, y)
+    with pytest.raises(UnsupportedError, match="expected a function as kernel that can be traced, found <lambda>: it"):
+        twin_of(model, X)
+
+
+def test_a_kernel_that_depends_on_the_rows_beside_is_caught() -> None:
+    """What the tracer does not see, the proof does."""
+    X, y = classes(2)
+    model = SVC(kernel=lambda X, Y: X @ Y.T * (1 + 0.1 * _rows_of(X))).fit(X, y)
+    with pytest.raises(ParityError):
+        twin_of(model, X)
+
+
+def _rows_of(X: Any) -> int:
+    try:
+        return len(X)
+    except Exception:  # of a listener's too
+        return 1
 
 
 def test_the_exponential_is_the_c_librarys() -> None:

@@ -1,0 +1,341 @@
+"""NumPy's functions that are no ufuncs, on arrays of any rank (``shaped``): along every axis but the request's rows."""
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import spox.opset.ai.onnx.v21 as op
+from spox import Var
+
+from .distances import row_sum
+from .shaped import SHAPED, Shaped, axes_of, lifted, shaped, together
+from .traced import ROWS, Untraceable
+from .ufuncs import UFUNCS, numeric
+
+
+def _integers(*values: int) -> Var:
+    return op.const(np.array(values, np.int64))
+
+
+def _number(value: float) -> Var:
+    return op.const(np.float64(value))
+
+
+def _plain(rest: dict[str, Any]) -> None:
+    """NumPy's own functions pass on what was not given."""
+    for name, value in rest.items():
+        if value is not None and value is not np._NoValue:
+            raise Untraceable(f"it uses {name}=")
+
+
+def _reduced(x: Shaped, axis: Any, keepdims: Any, reduce: Callable[[Var, int, int], Var]) -> Shaped:
+    """Axis after axis, the last one first.
+
+    reduce: of a tensor, one of its axes, and how long this is; the axis is kept as one of length 1.
+    """
+    axes, tensor, shape = axes_of(x, axis), numeric(x.tensor), list(x.shape)
+    for place in sorted(axes, reverse=True):
+        tensor = reduce(tensor, x.hidden + place, shape[place])
+        shape[place] = 1
+    found = x.like(tensor, tuple(shape))
+    return found if keepdims is True else _without(found, axes)
+
+
+def _without(x: Shaped, axes: list[int]) -> Shaped:
+    if not axes:
+        return x
+    kept = tuple(extent for place, extent in enumerate(x.shape) if place not in axes)
+    return x.like(op.squeeze(x.tensor, _integers(*(x.hidden + place for place in axes))), kept)
+
+
+def _added(tensor: Var, axis: int, extent: int) -> Var:
+    """In NumPy's order: pairwise along the last axis, else one after the other."""
+    shape = [known if isinstance(known, int) else -1 for known in tensor.unwrap_tensor().shape or ()]
+    if axis < len(shape) - 1 or not extent:
+        return op.reduce_sum(tensor, _integers(axis), keepdims=1)
+    shape[axis] = 1
+    return op.reshape(row_sum(op.reshape(tensor, _integers(-1, extent)), extent), _integers(*shape))
+
+
+@shaped(np.sum)
+def total(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Shaped:
+    _plain(rest)
+    return _reduced(x, axis, keepdims, _added)
+
+
+def _count(x: Shaped, axis: Any) -> float:
+    return float(np.prod([x.shape[place] for place in axes_of(x, axis)]))
+
+
+@shaped(np.mean)
+def mean(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    return total(x, axis, keepdims, **rest) / _count(x, axis)
+
+
+@shaped(np.average)
+def average(x: Any, axis: Any = None, weights: Any = None, **rest: Any) -> Any:
+    if weights is None:
+        return mean(x, axis, **rest)
+    _plain(rest)
+    return total(x * weights, axis) / np.sum(weights, axis=None if np.ndim(weights) == 1 else axis)
+
+
+@shaped(np.var)
+def variance(x: Any, axis: Any = None, keepdims: Any = False, ddof: Any = 0, **rest: Any) -> Any:
+    off = x - mean(x, axis, True, **rest)
+    return total(off * off, axis, keepdims) / (_count(x, axis) - ddof)
+
+
+@shaped(np.std)
+def deviation(x: Any, axis: Any = None, keepdims: Any = False, ddof: Any = 0, **rest: Any) -> Any:
+    return np.sqrt(variance(x, axis, keepdims, ddof, **rest))
+
+
+@shaped(np.nansum)
+def total_of_known(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    return total(np.where(np.isnan(x), 0.0, x), axis, keepdims, **rest)
+
+
+@shaped(np.nanmean)
+def mean_of_known(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    return total_of_known(x, axis, keepdims, **rest) / total(~np.isnan(x), axis, keepdims)
+
+
+@shaped(np.count_nonzero)
+def count(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    return total(x.astype(bool), axis, keepdims)
+
+
+@shaped(np.prod)
+def product(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Shaped:
+    _plain(rest)
+    return _reduced(x, axis, keepdims, lambda tensor, place, _: op.reduce_prod(tensor, _integers(place), keepdims=1))
+
+
+def _largest(tensor: Var, axis: int, _: int) -> Var:
+    """NaN where there is any, as NumPy answers."""
+    unknown = op.isnan(tensor)
+    some = op.reduce_max(op.cast(unknown, to=np.int64), _integers(axis), keepdims=1)
+    known = op.reduce_max(op.where(unknown, _number(-np.inf), tensor), _integers(axis), keepdims=1)
+    return op.where(op.greater(some, op.const(np.int64(0))), _number(np.nan), known)
+
+
+@shaped(np.max, np.amax)
+def largest(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Shaped:
+    _plain(rest)
+    return _reduced(x, axis, keepdims, _largest)
+
+
+@shaped(np.min, np.amin)
+def smallest(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    return -largest(-x, axis, keepdims, **rest)
+
+
+@shaped(np.any)
+def some(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    return largest(x.astype(bool), axis, keepdims, **rest).astype(bool)
+
+
+@shaped(np.all)
+def every(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    return ~some(~x.astype(bool), axis, keepdims, **rest)
+
+
+@shaped(np.cumsum)
+def running(x: Shaped, axis: Any = None, **rest: Any) -> Shaped:
+    _plain(rest)
+    (place,) = axes_of(x, 0 if axis is None and x.ndim == 1 else axis)
+    return x.like(op.cumsum(numeric(x.tensor), op.const(np.int64(x.hidden + place))), x.shape)
+
+
+@shaped(np.diff)
+def differences(x: Any, n: int = 1, axis: Any = -1, **rest: Any) -> Any:
+    _plain(rest)
+    (place,) = axes_of(x, axis)
+    for _ in range(n):
+        later, sooner = ([slice(None)] * place + [part] for part in (slice(1, None), slice(x.shape[place] - 1)))
+        x = x[tuple(later)] - x[tuple(sooner)]
+    return x
+
+
+@shaped(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Any:
+    if axis is None and (x.ndim > 1 or keepdims):
+        raise Untraceable("it takes the norm of a matrix: use axis=")
+    if ord is None or (ord == 2 and isinstance(axis, int | None)):
+        if axis is None:
+            return np.sqrt(dot(x, x))
+        return np.sqrt(total(x * x, axis, keepdims))
+    size = np.abs(x)
+    if ord == np.inf:
+        return largest(size, axis, keepdims)
+    if ord == -np.inf:
+        return smallest(size, axis, keepdims)
+    if ord == 0:
+        return total(x != 0, axis, keepdims)
+    return total(size, axis, keepdims) if ord == 1 else total(size**ord, axis, keepdims) ** (1 / ord)
+
+
+@shaped(np.where)
+def where(condition: Any, *choices: Any) -> Shaped:
+    if len(choices) != 2:
+        raise Untraceable("it asks which numbers")
+    model = next(one for one in (condition, *choices) if isinstance(one, Shaped))
+    (truth, *values), shape = together([lifted(one, model) for one in (condition, *choices)])
+    truth = UFUNCS["logical_or"](truth, truth)
+    return model.like(op.where(truth, *map(numeric, values)), shape)
+
+
+@shaped(np.clip)
+def clip(x: Any, a_min: Any = None, a_max: Any = None, **rest: Any) -> Any:
+    low, high = rest.pop("min", a_min), rest.pop("max", a_max)
+    _plain(rest)
+    x = x if low is None else np.maximum(x, low)
+    return x if high is None else np.minimum(x, high)
+
+
+@shaped(np.round, np.around)
+def rounded(x: Any, decimals: int = 0, out: Any = None) -> Any:
+    if decimals == 0:
+        return np.rint(x)
+    factor = 10.0 ** abs(decimals)
+    return np.rint(x * factor) / factor if decimals > 0 else np.rint(x / factor) * factor
+
+
+@shaped(np.dot, np.vdot)
+def dot(a: Any, b: Any, **rest: Any) -> Any:
+    """Also ``a @ b``, which is otherwise only of more than two dimensions."""
+    _plain(rest)
+    model = a if isinstance(a, Shaped) else b
+    a, b = lifted(a, model), lifted(b, model)
+    if not a.ndim or not b.ndim:
+        return a * b
+    if max(a.ndim, b.ndim) > 2:
+        raise Untraceable("it multiplies arrays of three dimensions")
+    if a.shape[-1] is ROWS or b.shape[-2 if b.ndim == 2 else -1] is ROWS:
+        raise Untraceable("it adds up the request's rows")
+    if a.shape[-1] != b.shape[-2 if b.ndim == 2 else -1]:
+        raise Untraceable(f"it multiplies arrays that do not fit: {a.shape[-1]} numbers beside those of {b.shape}")
+    if model.hidden == 2 and a.ndim == b.ndim == 1:
+        crossed = _crossed(a, b)
+        if crossed is not None:
+            return crossed
+    left = numeric(a.tensor if a.ndim == 2 else op.unsqueeze(a.tensor, _integers(a.hidden)))
+    right = numeric(b.tensor if b.ndim == 2 else op.unsqueeze(b.tensor, _integers(b.hidden + 1)))
+    found = model.like(op.matmul(left, right), (*([1] if a.ndim == 1 else a.shape[:1]), *(b.shape[1:] or [1])))
+    return _without(found, [place for place, one in enumerate((a, b)) if one.ndim == 1])
+
+
+def _crossed(a: Shaped, b: Shaped) -> Shaped | None:
+    """All pairs of one side's rows and the other's in a single product of matrices, where each depends on one side."""
+
+    def alone(x: Shaped, side: int) -> bool:
+        return bool((x.tensor.unwrap_tensor().shape or ())[side] == 1)
+
+    if not (alone(a, 1) and alone(b, 0)):
+        return _crossed(b, a) if alone(b, 1) and alone(a, 0) and not alone(b, 0) else None
+    rows = op.squeeze(numeric(a.tensor), _integers(1))
+    points = op.squeeze(numeric(b.tensor), _integers(0))
+    return a.like(op.matmul(rows, op.transpose(points, perm=[1, 0])), ())
+
+
+@shaped(np.inner)
+def inner(a: Any, b: Any) -> Any:
+    return dot(a, b.T if np.ndim(b) == 2 else b)
+
+
+@shaped(np.outer)
+def outer(a: Any, b: Any, out: Any = None) -> Any:
+    return a.reshape(-1)[:, None] * b.reshape(-1)[None]
+
+
+@shaped(np.stack)
+def stack(parts: Any, axis: int = 0, **rest: Any) -> Shaped:
+    _plain(rest)
+    model = next(one for one in parts if isinstance(one, Shaped))
+    if any(np.ndim(one) for one in parts) or axis not in (0, -1):
+        raise Untraceable("it stacks more than single numbers")
+    tensors, _ = together([lifted(one, model) for one in parts])
+    # All of the same pairs, for what one side alone makes is shorter along them.
+    every_pair = op.isnan(reduce(op.add, map(numeric, tensors)))
+    wide = [op.unsqueeze(op.where(every_pair, one, one), _integers(-1)) for one in map(numeric, tensors)]
+    return model.like(op.concat(wide, axis=-1), (len(parts),))
+
+
+@shaped(np.transpose)
+def transpose(x: Shaped, axes: Any = None) -> Shaped:
+    return x.transpose() if axes is None else x.transpose(axes)
+
+
+@shaped(np.swapaxes)
+def swapaxes(x: Shaped, axis1: int, axis2: int) -> Shaped:
+    order = list(range(x.ndim))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return x.transpose(order)
+
+
+@shaped(np.reshape)
+def reshape(x: Shaped, shape: Any, **_: Any) -> Shaped:
+    return x.reshape(shape)
+
+
+@shaped(np.ravel)
+def ravel(x: Shaped, *_: Any, **__: Any) -> Shaped:
+    return x.reshape(-1)
+
+
+@shaped(np.squeeze)
+def squeeze(x: Shaped, axis: Any = None) -> Shaped:
+    given = range(x.ndim) if axis is None else axes_of(x, axis)
+    axes = [place for place in given if x.shape[place] is not ROWS and x.shape[place] == 1]
+    found = _without(x, axes)
+    return x.view(found.tensor, found.shape)
+
+
+@shaped(np.expand_dims)
+def expand_dims(x: Shaped, axis: Any) -> Shaped:
+    if not isinstance(axis, int):
+        raise Untraceable("it adds several dimensions at once")
+    return x[(*[slice(None)] * (axis % (x.ndim + 1)), None)]
+
+
+@shaped(np.atleast_1d)
+def one_dimensional(x: Shaped) -> Shaped:
+    return x if x.ndim else x[None]
+
+
+@shaped(np.atleast_2d)
+def two_dimensional(x: Shaped) -> Shaped:
+    return x if x.ndim > 1 else one_dimensional(x)[None]
+
+
+@shaped(np.take)
+def take(x: Shaped, indices: Any, axis: Any = None, **rest: Any) -> Any:
+    _plain(rest)
+    (place,) = axes_of(x, 0 if axis is None and x.ndim == 1 else axis)
+    return copy(x[(*[slice(None)] * place, indices)])
+
+
+@shaped(np.copy, np.real)
+def copy(x: Shaped, *_: Any, **__: Any) -> Shaped:
+    return x.like(x.tensor, x.shape)
+
+
+SHAPED[np.ndim] = lambda x: x.ndim
+SHAPED[np.shape] = lambda x: x.shape
+SHAPED[np.size] = lambda x: x.size
+SHAPED[np.iscomplexobj] = lambda x: False
+SHAPED[np.isrealobj] = lambda x: True
+
+
+def _alike(value: float) -> Callable[..., Any]:
+    def alike(x: Shaped, *_: Any, **__: Any) -> Shaped:
+        none = op.equal(numeric(x.tensor), _number(np.nan))  # nothing is
+        return x.like(op.add(op.cast(none, to=np.float64), _number(value)), x.shape)
+
+    return alike
+
+
+SHAPED[np.zeros_like] = _alike(0.0)
+SHAPED[np.ones_like] = _alike(1.0)
