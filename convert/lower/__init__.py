@@ -121,11 +121,12 @@ def lacking(estimator: Any) -> dict[str, str]:
 
 
 def overridden(cls: type) -> list[str]:
-    """The inference methods that a class defines anew and that are lowered as its base's all the same."""
+    """The inference methods that a class defines anew and that are lowered as its base's all the same; not those that
+    scikit-learn's own classes do, for whose sake the base is lowered as it is."""
     found = []
     for method in METHODS:
         place = next((place for place, base in enumerate(cls.__mro__) if _own(base, method)), 0)
-        if any(method in vars(base) for base in cls.__mro__[:place]):
+        if any(method in vars(base) and not base.__module__.startswith("sklearn.") for base in cls.__mro__[:place]):
             found.append(method)
     return found
 

@@ -8,10 +8,12 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from convert import lowering
+from convert.culprit import overriding
 from convert.errors import ParityError, UnsupportedError
 from convert.extension import Labels, Matrix, argmax, lower
 from tests.convert.lower.samples import YES_NO, X
@@ -85,6 +87,17 @@ def test_a_wrong_lowering_is_found_out() -> None:
     for model in (Halved(), make_pipeline(Halved())):
         with pytest.raises(ParityError, match=hint):
             twin_of(model.fit(X), X)
+
+
+def test_nobody_is_told_to_register_a_lowering_for_scikit_learns_own_classes() -> None:
+    """LinearRegression has a predict of its own for the docstring's sake."""
+
+    class Doubled(LinearRegression):  # type: ignore[misc]
+        def predict(self, X: Any) -> Any:
+            return 2 * super().predict(X)
+
+    assert overriding(make_pipeline(LinearRegression())) == ""
+    assert "Doubled has its own predict" in overriding(make_pipeline(Doubled()))
 
 
 def test_what_has_no_lowering_is_refused_with_its_path() -> None:
