@@ -19,7 +19,7 @@ from spox import Var
 from .traced import REDUCED, ROWS, Untraceable, lift
 from .ufuncs import UFUNCS, is_bool, numeric
 
-__all__ = ["SHAPED", "Shaped", "axes_of", "lifted", "shaped"]
+__all__ = ["SHAPED", "Shaped", "alike", "axes_of", "lifted", "shaped", "together", "without"]
 
 Shape = tuple[Any, ...]
 SHAPED: dict[Any, Callable[..., Any]] = {}
@@ -123,7 +123,7 @@ class Shaped(NDArrayOperatorsMixin):
         (target,) = out
         if not isinstance(target, Shaped) or target.given:
             raise Untraceable("it writes into the array that it was given, or into a view of one")
-        if not _same(target.shape, result.shape):
+        if not alike(target.shape, result.shape):
             raise Untraceable("it writes an array of another shape into one")
         target.tensor = result.tensor
         return target
@@ -213,7 +213,8 @@ METHODS = {
 }
 
 
-def _same(one: Shape, other: Shape) -> bool:
+def alike(one: Shape, other: Shape) -> bool:
+    """Whether two shapes are the same."""
     return len(one) == len(other) and all(a is b or a == b for a, b in zip(one, other, strict=True))
 
 
@@ -266,3 +267,11 @@ def axes_of(x: Shaped, axis: Any) -> list[int]:
     if any(x.shape[one] is ROWS for one in found):
         raise Untraceable("it reduces over rows, so that a row's answer would depend on the others")
     return found
+
+
+def without(x: Shaped, axes: list[int]) -> Shaped:
+    """The array without axes of length 1."""
+    if not axes:
+        return x
+    kept = tuple(extent for place, extent in enumerate(x.shape) if place not in axes)
+    return x.like(op.squeeze(x.tensor, op.const(np.array([x.hidden + place for place in axes]))), kept)

@@ -8,8 +8,9 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
+from .arrays import clip, rounded
 from .distances import row_sum
-from .shaped import SHAPED, Shaped, axes_of, lifted, shaped, together
+from .shaped import SHAPED, Shaped, alike, axes_of, lifted, shaped, together, without
 from .traced import ROWS, Untraceable
 from .ufuncs import UFUNCS, numeric
 
@@ -39,14 +40,7 @@ def _reduced(x: Shaped, axis: Any, keepdims: Any, reduce: Callable[[Var, int, in
         tensor = reduce(tensor, x.hidden + place, shape[place])
         shape[place] = 1
     found = x.like(tensor, tuple(shape))
-    return found if keepdims is True else _without(found, axes)
-
-
-def _without(x: Shaped, axes: list[int]) -> Shaped:
-    if not axes:
-        return x
-    kept = tuple(extent for place, extent in enumerate(x.shape) if place not in axes)
-    return x.like(op.squeeze(x.tensor, _integers(*(x.hidden + place for place in axes))), kept)
+    return found if keepdims is True else without(found, axes)
 
 
 def _added(tensor: Var, axis: int, extent: int) -> Var:
@@ -165,7 +159,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> An
         raise Untraceable("it takes the norm of a matrix: use axis=")
     if ord is None or (ord == 2 and isinstance(axis, int | None)):
         if axis is None:
-            return np.sqrt(dot(x, x))
+            return np.sqrt(np.dot(x, x))
         return np.sqrt(total(x * x, axis, keepdims))
     size = np.abs(x)
     if ord == np.inf:
@@ -187,80 +181,24 @@ def where(condition: Any, *choices: Any) -> Shaped:
     return model.like(op.where(truth, *map(numeric, values)), shape)
 
 
-@shaped(np.clip)
-def clip(x: Any, a_min: Any = None, a_max: Any = None, **rest: Any) -> Any:
-    low, high = rest.pop("min", a_min), rest.pop("max", a_max)
-    _plain(rest)
-    x = x if low is None else np.maximum(x, low)
-    return x if high is None else np.minimum(x, high)
-
-
-@shaped(np.round, np.around)
-def rounded(x: Any, decimals: int = 0, out: Any = None) -> Any:
-    if decimals == 0:
-        return np.rint(x)
-    factor = 10.0 ** abs(decimals)
-    return np.rint(x * factor) / factor if decimals > 0 else np.rint(x / factor) * factor
-
-
-@shaped(np.dot, np.vdot)
-def dot(a: Any, b: Any, **rest: Any) -> Any:
-    """Also ``a @ b``, which is otherwise only of more than two dimensions."""
-    _plain(rest)
-    model = a if isinstance(a, Shaped) else b
-    a, b = lifted(a, model), lifted(b, model)
-    if not a.ndim or not b.ndim:
-        return a * b
-    if max(a.ndim, b.ndim) > 2:
-        raise Untraceable("it multiplies arrays of three dimensions")
-    if a.shape[-1] is ROWS or b.shape[-2 if b.ndim == 2 else -1] is ROWS:
-        raise Untraceable("it adds up the request's rows")
-    if a.shape[-1] != b.shape[-2 if b.ndim == 2 else -1]:
-        raise Untraceable(f"it multiplies arrays that do not fit: {a.shape[-1]} numbers beside those of {b.shape}")
-    if model.hidden == 2 and a.ndim == b.ndim == 1:
-        crossed = _crossed(a, b)
-        if crossed is not None:
-            return crossed
-    left = numeric(a.tensor if a.ndim == 2 else op.unsqueeze(a.tensor, _integers(a.hidden)))
-    right = numeric(b.tensor if b.ndim == 2 else op.unsqueeze(b.tensor, _integers(b.hidden + 1)))
-    found = model.like(op.matmul(left, right), (*([1] if a.ndim == 1 else a.shape[:1]), *(b.shape[1:] or [1])))
-    return _without(found, [place for place, one in enumerate((a, b)) if one.ndim == 1])
-
-
-def _crossed(a: Shaped, b: Shaped) -> Shaped | None:
-    """All pairs of one side's rows and the other's in a single product of matrices, where each depends on one side."""
-
-    def alone(x: Shaped, side: int) -> bool:
-        return bool((x.tensor.unwrap_tensor().shape or ())[side] == 1)
-
-    if not (alone(a, 1) and alone(b, 0)):
-        return _crossed(b, a) if alone(b, 1) and alone(a, 0) and not alone(b, 0) else None
-    rows = op.squeeze(numeric(a.tensor), _integers(1))
-    points = op.squeeze(numeric(b.tensor), _integers(0))
-    return a.like(op.matmul(rows, op.transpose(points, perm=[1, 0])), ())
-
-
-@shaped(np.inner)
-def inner(a: Any, b: Any) -> Any:
-    return dot(a, b.T if np.ndim(b) == 2 else b)
-
-
-@shaped(np.outer)
-def outer(a: Any, b: Any, out: Any = None) -> Any:
-    return a.reshape(-1)[:, None] * b.reshape(-1)[None]
+shaped(np.clip)(clip)
+shaped(np.round, np.around)(rounded)
 
 
 @shaped(np.stack)
 def stack(parts: Any, axis: int = 0, **rest: Any) -> Shaped:
     _plain(rest)
     model = next(one for one in parts if isinstance(one, Shaped))
-    if any(np.ndim(one) for one in parts) or axis not in (0, -1):
-        raise Untraceable("it stacks more than single numbers")
-    tensors, _ = together([lifted(one, model) for one in parts])
+    given = [lifted(one, model) for one in parts]
+    tensors, shape = together(given)
+    if any(not alike(one.shape, shape) for one in given):
+        raise Untraceable("it stacks arrays of unlike shapes")
+    place = axis % (len(shape) + 1)
     # All of the same pairs, for what one side alone makes is shorter along them.
     every_pair = op.isnan(reduce(op.add, map(numeric, tensors)))
-    wide = [op.unsqueeze(op.where(every_pair, one, one), _integers(-1)) for one in map(numeric, tensors)]
-    return model.like(op.concat(wide, axis=-1), (len(parts),))
+    at = op.const(np.array([model.hidden + place]))
+    wide = [op.unsqueeze(op.where(every_pair, one, one), at) for one in map(numeric, tensors)]
+    return model.like(op.concat(wide, axis=model.hidden + place), (*shape[:place], len(parts), *shape[place:]))
 
 
 @shaped(np.transpose)
@@ -289,7 +227,7 @@ def ravel(x: Shaped, *_: Any, **__: Any) -> Shaped:
 def squeeze(x: Shaped, axis: Any = None) -> Shaped:
     given = range(x.ndim) if axis is None else axes_of(x, axis)
     axes = [place for place in given if x.shape[place] is not ROWS and x.shape[place] == 1]
-    found = _without(x, axes)
+    found = without(x, axes)
     return x.view(found.tensor, found.shape)
 
 
@@ -329,13 +267,13 @@ SHAPED[np.iscomplexobj] = lambda x: False
 SHAPED[np.isrealobj] = lambda x: True
 
 
-def _alike(value: float) -> Callable[..., Any]:
-    def alike(x: Shaped, *_: Any, **__: Any) -> Shaped:
+def _filled(value: float) -> Callable[..., Any]:
+    def filled(x: Shaped, *_: Any, **__: Any) -> Shaped:
         none = op.equal(numeric(x.tensor), _number(np.nan))  # nothing is
         return x.like(op.add(op.cast(none, to=np.float64), _number(value)), x.shape)
 
-    return alike
+    return filled
 
 
-SHAPED[np.zeros_like] = _alike(0.0)
-SHAPED[np.ones_like] = _alike(1.0)
+SHAPED[np.zeros_like] = _filled(0.0)
+SHAPED[np.ones_like] = _filled(1.0)

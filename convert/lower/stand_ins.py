@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import distance
 from sklearn.gaussian_process.kernels import Kernel
 from sklearn.metrics import pairwise
+from sklearn.utils import check_array
 from spox import Var
 
 from .callables import of_pairs
@@ -121,6 +122,16 @@ def _loops(x: Var, points: Floats, metric: Any, parameters: dict[str, Any]) -> V
         return _cosine(x, points)
     metric, parameters = named(metric, parameters)
     return from_reduced(reduced_distances(x, points, metric, parameters), metric, parameters)
+
+
+@stand_in(pairwise.check_pairwise_arrays)
+def _checked_pair(X: Any, Y: Any = None, **given: Any) -> Any:
+    return (X, Y) if isinstance(X, Shaped) or isinstance(Y, Shaped) else pairwise.check_pairwise_arrays(X, Y, **given)
+
+
+@stand_in(check_array)
+def _checked(array: Any, *args: Any, **given: Any) -> Any:
+    return array if isinstance(array, Shaped) else check_array(array, *args, **given)
 
 
 def _called(kernel: Kernel, x: Var, points: Floats) -> Var:

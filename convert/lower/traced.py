@@ -37,6 +37,9 @@ class _Rows:
 
     __hash__ = object.__hash__
 
+    def __index__(self) -> int:
+        raise Untraceable("it asks for the number of rows")
+
 
 ROWS = _Rows()
 

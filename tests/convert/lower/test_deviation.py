@@ -154,7 +154,20 @@ def test_a_pipeline_without_is_refused(model: Any) -> None:
         deviating(pipeline)
 
 
-def test_a_kernel_without_a_diagonal_is_refused_with_its_step() -> None:
-    pipeline = make_pipeline(StandardScaler(), process(PairwiseKernel(metric="laplacian"))).fit(X, Y)
-    with pytest.raises(UnsupportedError, match=r"pipeline\['gaussianprocessregressor'\].*found PairwiseKernel"):
+@pytest.mark.parametrize(
+    "metric",
+    ["laplacian", "polynomial", lambda a, b, gamma: np.exp(-gamma * np.abs(a - b).sum())],
+    ids=["laplacian", "polynomial", "function"],
+)
+def test_kernels_of_pairs(metric: Any) -> None:
+    """Of a row and itself too, and those that are functions."""
+    model = process(PairwiseKernel(gamma=0.5, metric=metric), alpha=0.1).fit(X, Y)
+    found = model_of(deviating(model)).predict(X + 0.1, return_std=True)[1]
+    np.testing.assert_allclose(found, model.predict(X + 0.1, return_std=True)[1], rtol=1e-9)
+
+
+def test_a_function_that_cannot_be_traced_is_refused_with_its_step() -> None:
+    kernel = PairwiseKernel(metric=lambda a, b, gamma: 1.0 if (a == b).all() else 0.5)
+    pipeline = make_pipeline(StandardScaler(), process(kernel)).fit(X, Y)
+    with pytest.raises(UnsupportedError, match=r"pipeline\['gaussianprocessregressor'\].*a function as kernel"):
         deviating(pipeline)

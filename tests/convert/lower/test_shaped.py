@@ -12,7 +12,7 @@ from scipy.spatial import distance
 from scipy.spatial.distance import cityblock
 
 from convert.errors import UnsupportedError
-from convert.lower import shaped_functions  # noqa: F401 (it registers itself)
+from convert.lower import shaped_functions, shaped_products  # noqa: F401 (they register themselves)
 from convert.lower.callables import gram, of_pairs, of_same
 
 Floats = NDArray[np.float64]
@@ -76,6 +76,8 @@ NEAR: dict[str, Callable[[Any, Any], Any]] = {
     "average": lambda a, b: np.average(a - b, weights=np.arange(11)) + np.average(a),
     "product": lambda a, b: np.prod(1 + 0.1 * a * b),
     "outer": lambda a, b: np.outer(a, b).sum(axis=0)[3] + np.trace(np.eye(2)),
+    "einsum": lambda a, b: np.einsum("i,i->", a, b) + np.einsum("i,ij,j->", a, np.ones((11, 11)), b),
+    "stacked": lambda a, b: np.stack([a, b, a - b]).sum(axis=1).max(),
     "tanh": lambda a, b: np.tanh(0.1 * np.dot(a, b) + 1),
 }
 
@@ -139,6 +141,9 @@ MATRICES: dict[str, Callable[[Any, Any], Any]] = {
     "columns": lambda X, Y: X[:, :3] @ Y[:, :3].T + np.outer(np.ones(1), Y[:, 4]) * X[:, [4]],
     "mapped": lambda X, Y: np.tanh(X @ np.eye(11)[:, :4]) @ np.tanh(Y @ np.eye(11)[:, :4]).T,
     "in place": lambda X, Y: _exponential(X, Y),
+    "loop over points": lambda X, Y: np.array([np.minimum(X, y).sum(axis=1) for y in Y]).T,
+    "stacked": lambda X, Y: np.stack([np.abs(X - y).max(axis=1) for y in Y], axis=1),
+    "einsum": lambda X, Y: np.einsum("ij,kj->ik", X, Y) + np.einsum("ij,jk,lk->il", X, np.ones((11, 11)), Y),
     "minimum": lambda X, Y: np.minimum(X[:, None, :], Y[None, :, :]).sum(axis=2),
     "shape": lambda X, Y: X @ Y.T / X.shape[1] + Y.shape[0],
     "expanded dimensions": lambda X, Y: np.expand_dims(X, 1).max(axis=2) - np.expand_dims(Y, 0).max(axis=2),
@@ -194,7 +199,7 @@ REFUSED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "writes through a view": (_through_a_view, "or into a view of one"),
     "writes behind a view": (_behind_a_view, "or into a view of one"),
     "sets": (_set, "writes into an array"),
-    "list": (lambda a, b: np.array([a - b, a + b]).sum(), "stacks more than single numbers"),
+    "list": (lambda a, b: np.array([a - b, a[0]]).sum(), "stacks arrays of unlike shapes"),
     "matrix": (lambda a, b: max(np.abs(a[:, None] - b)), "compares arrays as a whole"),
     "int": (lambda a, b: int(a[0]), "takes single numbers"),
     "vector": (lambda a, b: a - b, "an array of one dimension where a number was due"),
@@ -234,6 +239,9 @@ REFUSED_MATRICES: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "shape": (lambda X, Y: X @ Y.T / X.shape[0], "computes with the number of rows"),
     "same shape": (lambda X, Y: X @ Y.T if X.shape == Y.shape else Y @ Y.T, "decides by the number of rows"),
     "one row": (lambda X, Y: X @ Y.T if X.shape[0] == 1 else 2 * X @ Y.T, "decides by the number of rows"),
+    "loop by places": (lambda X, Y: np.array([X[i] @ Y.T for i in range(X.shape[0])]), "asks for the number of rows"),
+    "filled": (lambda X, Y: np.zeros((X.shape[0], Y.shape[0])) + X @ Y.T, "asks for the number of rows"),
+    "einsum": (lambda X, Y: np.einsum("ij,ik->jk", X, X), "adds up the request's rows"),
     "loop": (lambda X, Y: np.array([[x @ y for y in Y] for x in X]), "goes through rows one by one"),
     "row": (lambda X, Y: X[0] @ Y.T + X @ Y.T, "chooses rows"),
     "turned": (lambda X, Y: Y @ X.T, "a number of each pair of rows was due"),
