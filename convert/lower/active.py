@@ -106,8 +106,11 @@ class Atoms:
         )
         return larger, left_out
 
-    def without(self, active: Active, out: Var) -> Active:
-        """With one atom less, which is the first one then that is not active. out: its place, [N, 1].
+    def without(self, active: Active, out: Var) -> tuple[Active, Var]:
+        """With one atom less, which is the first one then that is not active; and by how much the sums of the inverse's
+        rows were larger with it, at most, [N, 1].
+
+        out: its place, [N, 1].
 
         Where it was nearly like another most digits of the inverse are lost; a step of Newton's method has twice as
         many right.
@@ -129,7 +132,9 @@ class Atoms:
         gram = op.gather_elements(rows, op.expand(op.unsqueeze(places, _axis(1)), shape), axis=2)
         one = op.mul(constant(np.eye(self.places)[np.newaxis]), op.unsqueeze(mask, _axis(2)))
         left = op.sub(one, op.matmul(op.mul(gram, _square(mask)), inverse))
-        return smaller._replace(inverse=op.add(inverse, op.matmul(inverse, left)))
+        size = op.abs(line)
+        more = op.div(op.mul(op.reduce_max(size, _axis(1), keepdims=1), _sum(size)), op.squeeze(pivot, _axis(2)))
+        return smaller._replace(inverse=op.add(inverse, op.matmul(inverse, left))), more
 
 
 def closed(count: int, out: Var, active: Var) -> Var:

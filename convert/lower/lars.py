@@ -41,6 +41,7 @@ class _State(NamedTuple):
     held: whether the next step takes no atom in, [N, 1].
     terms: how large those of the gains are that were added by now, [N, 1].
     blurred: how far the weights move where steps end a little later, of what the gains are off, [N, 1].
+    gone: how much larger the inverse's rows were with the atom that went out after the last step, [N, 1].
     going: [N, 1].
     """
 
@@ -57,6 +58,7 @@ class _State(NamedTuple):
     held: Var
     terms: Var
     blurred: Var
+    gone: Var
     going: Var
 
     @property
@@ -93,7 +95,8 @@ class _Paths:
         state = _State(*op.loop(trips, op.const(TRUE), list(self._start(gains)), body=turn))
         places = self.atoms.places
         spread = op.reduce_sum(op.abs(_shaped(state.inverse, [-1, places, places])), _axis(2), keepdims=0)
-        moved = op.add(_most(spread), _shaped(state.blurred, [-1, 1]))
+        # A path that ends between two points ends where the atom that went out at the second was active.
+        moved = op.add(_most(spread), _shaped(op.add(state.blurred, state.gone), [-1, 1]))
         terms = op.mul(op.add(terms, _shaped(state.terms, [-1, 1])), moved)
         weights = _shaped(state.weights, [-1, len(self.atoms)])
         something = op.less_or_equal(op.mul(terms, constant(ROUNDING)), op.mul(_most(op.abs(weights)), constant(LOOSE)))
@@ -106,7 +109,7 @@ class _Paths:
         on = op.equal(none, none)
         held = op.not_(on)
         active = self.atoms.start(zeros)
-        return _State(*active, gains, signs, zeros, zeros, zero, none, held, terms=zero, blurred=zero, going=on)
+        return _State(*active, gains, signs, zeros, zeros, zero, none, held, zero, zero, zero, going=on)
 
     def _looked(self, state: _State) -> tuple[_State, Var, Var]:
         """The rows that are at their end are done; also the next atom's place, and its gain, [N, 1] each."""
@@ -209,6 +212,7 @@ class _Paths:
             held=op.or_(op.and_(moving, crossing), op.and_(op.not_(moving), state.held)),
             terms=op.where(moving, op.add(state.terms, op.mul(length, terms)), state.terms),
             blurred=op.where(moving, blurred, state.blurred),
+            gone=op.where(moving, constant(0), state.gone),
             going=op.and_(state.going, finite),
         )
         return self._dropped(state, turned, op.and_(moving, crossing), gains) if self.drops else state
@@ -225,17 +229,17 @@ class _Paths:
             atom = op.gather_elements(of(state.order), out, axis=1)
             products = op.gather(constant(self.atoms.gram), op.reshape(atom, _axis(-1)), axis=0)
             again = op.sub(op.gather_elements(of(gains), atom, axis=1), _sum(op.mul(products, of(state.weights))))
-            active = self.atoms.without(Active(*map(of, state.active)), out)
+            active, gone = self.atoms.without(Active(*map(of, state.active)), out)
             left = op.scatter_elements(of(state.gains), atom, again, axis=1)
             signs = op.gather_elements(of(state.signs), closed(self.atoms.places, out, active.count), axis=1)
-            parts = [active.order, active.count, active.inverse, left, signs]
+            parts = [active.order, active.count, active.inverse, left, signs, gone]
             return [op.scatter_nd(old, number, new) for old, new in zip(changing, parts, strict=True)]
 
-        changing = [state.order, state.count, state.inverse, state.gains, state.signs]
-        order, count, inverse, left, signs = op.if_(
+        changing = [state.order, state.count, state.inverse, state.gains, state.signs, state.gone]
+        order, count, inverse, left, signs, gone = op.if_(
             _any(dropping), then_branch=without, else_branch=lambda: [op.identity(part) for part in changing]
         )
-        return state._replace(order=order, count=count, inverse=inverse, gains=left, signs=signs)
+        return state._replace(order=order, count=count, inverse=inverse, gains=left, signs=signs, gone=gone)
 
 
 def least_angles(

@@ -143,10 +143,12 @@ def test_an_inverse_keeps_its_digits_where_one_of_two_that_are_alike_goes() -> N
     active = atoms.start(row)
     for _ in range(3):
         active, left_out = atoms.joined(active, active.count, op.equal(active.count, active.count))
-    fewer = atoms.without(active, op.mul(active.count, op.const(np.int64(0))))
-    order, before, after, out = _run(row, np.zeros((1, 3)), [fewer.order, active.inverse, fewer.inverse, left_out])
+    fewer, more = atoms.without(active, op.mul(active.count, op.const(np.int64(0))))
+    wanted = [fewer.order, active.inverse, fewer.inverse, more, left_out]
+    order, before, after, gone, out = _run(row, np.zeros((1, 3)), wanted)
     assert order.tolist() == [[1, 2, 0]]
     assert np.abs(before).max() > 1e9
+    assert gone.item() >= np.abs(before).sum(axis=2).max() - np.abs(after).sum(axis=2).max()
     assert not out.any()
     np.testing.assert_allclose(after[0, :2, :2], np.linalg.inv(gram[1:, 1:]), rtol=1e-9)
     assert not after[0, 2].any()
