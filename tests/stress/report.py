@@ -16,14 +16,14 @@ SHOWN = 20
 
 
 class Check(NamedTuple):
-    """One thing that is put under stress. short, nightly: how often, in CI and by night. beside: up to how often it is
-    judged by answers or by series alone, so that others of that kind may run beside it."""
+    """One thing that is put under stress. short, nightly: how often, in CI and by night. beside: whether it is judged
+    by answers or by series alone, so that others of that kind may run beside it."""
 
     text: str
     run: Callable[[int, Path], Result]
     short: int
     nightly: int
-    beside: float = 0
+    beside: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from .resources import descriptors, memory, slope
 from .result import Result
 from .service import metric, model, running, until
 
-__all__ = ["ENOUGH", "KIB_PER_SWAP", "faults", "run"]
+__all__ = ["KIB_PER_SWAP", "faults", "run"]
 
 KIB_PER_SWAP = 10.0
 """How much a swap may leave behind in a worker, KiB."""
