@@ -21,6 +21,8 @@ SEVERAL = ("MultiLogloss", "MultiCrossEntropy")
 """Losses of several labels a row."""
 REGRESSORS = ("catboost.core.CatBoostRegressor", "catboost.core.CatBoostRanker")
 CLASSIFIER = "catboost.core.CatBoostClassifier"
+SIGMOIDS = (*SEVERAL, "Logloss", "CrossEntropy", "MultiClassOneVsAll", "Focal", "PythonUserDefinedPerObject")
+"""Losses of labels whose scores become probabilities one by one."""
 
 
 def _read(model: Any) -> dict[str, Any]:
@@ -123,6 +125,12 @@ def _loss(model: Any) -> str:
     return str(model.get_all_params().get("loss_function", "RMSE")).partition(":")[0]
 
 
+@lowers("catboost.core.CatBoost", method="predict")
+def scores(model: Any, x: Matrix) -> Var:
+    raw = _raw(model, x)
+    return scalar(raw) if _width(raw) == 1 else raw
+
+
 @lowers(*REGRESSORS, method="predict")
 def regressor(model: Any, x: Matrix) -> Var:
     loss = _loss(model)
@@ -132,19 +140,18 @@ def regressor(model: Any, x: Matrix) -> Var:
     if loss == "RMSEWithUncertainty":  # a mean, and the logarithm of a deviation that becomes a variance
         mean, deviation = op.split(raw, num_outputs=2, axis=1)
         raw = op.concat([mean, op.exp(op.mul(op.const(np.float64(2)), deviation))], axis=1)
-    shape = raw.unwrap_tensor().shape
-    return scalar(raw) if shape is not None and shape[1] == 1 else raw
+    return scalar(raw) if _width(raw) == 1 else raw
 
 
 @lowers(CLASSIFIER, method="predict_proba")
 def probabilities(model: Any, x: Matrix) -> Var:
     raw = _raw(model, x)
     loss = _loss(model)
-    if loss in SEVERAL:
-        return expit(raw)
-    if loss not in ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll"):
+    if loss == "MultiClass":
+        return softmax(raw)
+    if loss not in SIGMOIDS:
         raise UnsupportedError(f"expected one of CatBoost's losses of labels, found {loss}: train with one of those")
-    return softmax(raw) if loss == "MultiClass" else probabilities_of(expit(raw))
+    return expit(raw) if loss in SEVERAL else probabilities_of(expit(raw))
 
 
 lowers(CLASSIFIER, method="predict_log_proba")(log_probabilities)
@@ -153,11 +160,18 @@ lowers(CLASSIFIER, method="predict_log_proba")(log_probabilities)
 @lowers(CLASSIFIER, method="predict")
 def labels(model: Any, x: Matrix) -> Labels:
     raw = _raw(model, x)
+    with np.errstate(divide="ignore"):
+        least = -np.log(1 / np.float64(model.get_probability_threshold()) - 1)
     if _loss(model) in SEVERAL:
-        places = op.cast(op.greater(raw, op.const(np.float64(0))), to=np.int64)
+        places = op.cast(op.greater(raw, op.const(np.float64(least))), to=np.int64)
         return Labels(places, (np.array([0, 1]),) * len(model.classes_))
-    if len(model.classes_) > 2:
+    if _width(raw) > 1:
         found = argmax(raw, model.classes_)
         return Labels(upright(found.places), found.classes)  # CatBoost answers a column here
-    over = op.greater(scalar(raw), op.const(np.float64(0)))
+    over = op.greater(scalar(raw), op.const(np.float64(least)))
     return Labels(op.cast(over, to=np.int64), (model.classes_,))
+
+
+def _width(raw: Var) -> int:
+    shape: tuple[Any, ...] = raw.unwrap_tensor().shape or (0, 0)
+    return int(shape[1])

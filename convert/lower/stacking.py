@@ -8,7 +8,7 @@ from sklearn.ensemble import StackingClassifier, StackingRegressor
 from spox import Var
 
 from . import lower, lowers
-from .labels import Labels
+from .labels import Labels, scalar
 from .matrix import Matrix, concat
 from .meta import column, member, numbers, relabel, upright
 from .terms import same
@@ -49,6 +49,8 @@ def stacked_prediction(stack: StackingRegressor, x: Matrix) -> Any:
 @lowers(StackingClassifier, method="predict")
 def stacked_labels(stack: StackingClassifier, x: Matrix) -> Labels:
     labels = _final(stack, "predict", x)
+    if not isinstance(stack._label_encoder, list):  # it makes a row of the column that CatBoost answers
+        labels = Labels(scalar(labels.places), labels.classes)
     encoders = stack._label_encoder if isinstance(stack._label_encoder, list) else [stack._label_encoder]
     return relabel(labels, [encoder.classes_ for encoder in encoders])
 

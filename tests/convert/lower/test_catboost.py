@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from convert.errors import UnsupportedError
 from convert.lower.catboost import _read
@@ -41,6 +43,40 @@ def test_classifiers(target: Any) -> None:
     """Two classes or more."""
     model = catboost.CatBoostClassifier(**COMMON).fit(GAPS, target)
     assert levels(twin_of(model, GAPS))["predict"] == "bit"
+
+
+@pytest.mark.parametrize("loss", ["MultiClass", "MultiClassOneVsAll", "Focal:focal_alpha=0.4;focal_gamma=2.0"])
+def test_losses_of_two_classes(loss: str) -> None:
+    """A score a class, whose labels are a column then, or one of both."""
+    model = catboost.CatBoostClassifier(**COMMON, loss_function=loss).fit(GAPS, YES_NO)
+    twin = twin_of(model, GAPS)
+    assert levels(twin)["predict"] == "bit"
+    assert model_of(twin).predict(GAPS).shape == model.predict(GAPS).shape
+
+
+def test_a_threshold_of_the_probability() -> None:
+    """Above it is the second class."""
+    model = catboost.CatBoostClassifier(**COMMON).fit(GAPS, YES_NO)
+    before = model.predict(GAPS)
+    model.set_probability_threshold(0.2)
+    assert levels(twin_of(model, GAPS))["predict"] == "bit"
+    assert (model.predict(GAPS) != before).any()
+
+
+@pytest.mark.parametrize("loss", ["RMSE", "Logloss", "MultiClass"])
+def test_a_model_that_is_no_estimator(loss: str) -> None:
+    """CatBoost itself answers scores."""
+    model = catboost.CatBoost({**COMMON, "loss_function": loss}).fit(GAPS, BINARY)
+    assert levels(twin_of(model, GAPS)) == {"predict": "bit"}
+
+
+def test_four_classes_at_the_end_of_a_stack() -> None:
+    """scikit-learn makes a row of the column of labels."""
+    members = [("tree", DecisionTreeClassifier(max_depth=3)), ("forest", RandomForestClassifier(3, random_state=0))]
+    stack = StackingClassifier(members, catboost.CatBoostClassifier(**COMMON), cv=2).fit(X, FOUR)
+    twin = twin_of(stack, X)
+    assert levels(twin)["predict"] == "bit"
+    assert model_of(twin).predict(X).shape == (len(X),)
 
 
 @pytest.mark.parametrize("loss", ["MultiLogloss", "MultiCrossEntropy"])

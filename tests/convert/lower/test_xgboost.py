@@ -8,6 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from convert.errors import UnsupportedError
 from tests.convert.lower.samples import BINARY, FOUR, GAPS, MULTI_LABEL, NUMBER, TWO_NUMBERS, X, categories
 from tests.convert.lower.twins import levels, model_of, twin_of
 
@@ -26,6 +27,7 @@ CODES = np.column_stack([X[:, 0], np.random.default_rng(2).integers(0, 20, len(X
         {"objective": "reg:absoluteerror"},
         {"objective": "reg:quantileerror", "quantile_alpha": 0.3},
         {"base_score": 0.5},
+        {"booster": "dart", "rate_drop": 0.5},
     ],
     ids=str,
 )
@@ -70,6 +72,52 @@ def test_several_targets_and_rankers() -> None:
     assert levels(twin_of(ranker, X)) == {"predict": "bit"}
 
 
+LINEAR: dict[str, Any] = {"n_estimators": 8, "booster": "gblinear", "n_jobs": 1}
+TARGETS = {"XGBRegressor": TWO_NUMBERS, "XGBClassifier": FOUR // 10}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        LINEAR,
+        {**COMMON, "multi_strategy": "multi_output_tree"},
+        {**COMMON, "booster": "dart", "rate_drop": 0.5},
+    ],
+    ids=["products", "vectors", "dropout"],
+)
+def test_boosters_of_several_targets(kind: str, parameters: Any) -> None:
+    """Products and vectors are added in float32 too; overflowing scores of products have a probability."""
+    model = getattr(xgboost, kind)(**parameters).fit(GAPS, TARGETS[kind])
+    assert set(levels(twin_of(model, GAPS)).values()) == {"bit"}
+
+
+@pytest.mark.parametrize("booster", ["gbtree", "gblinear"])
+@pytest.mark.parametrize("missing", [0, 1.1])
+def test_a_number_that_is_missing(booster: str, missing: float) -> None:
+    """Compared in float32; NaN is missing beside it."""
+    sample = np.where(np.abs(X) < 0.3, missing, GAPS)
+    model = xgboost.XGBRegressor(n_estimators=8, booster=booster, missing=missing, n_jobs=1).fit(sample, NUMBER)
+    assert levels(twin_of(model, sample)) == {"predict": "bit"}
+
+
+@pytest.mark.parametrize("classes", [4, 9])
+def test_softmax_of_labels(classes: int) -> None:
+    """Labels are int32, and probabilities SciPy's of the scores, in float32."""
+    model = xgboost.XGBClassifier(**COMMON, objective="multi:softmax").fit(GAPS, np.arange(len(X)) % classes)
+    twin = twin_of(model, GAPS)
+    assert levels(twin) == {"predict": "bit", "predict_proba": "bit"}
+    assert model_of(twin).predict(GAPS).dtype == model.predict(GAPS).dtype == np.int32
+
+
+def test_failures_after_a_time() -> None:
+    """survival:aft is trained without the scikit-learn interface, whose models load it."""
+    rows = xgboost.DMatrix(GAPS, label_lower_bound=np.exp(NUMBER), label_upper_bound=2 * np.exp(NUMBER))
+    model = xgboost.XGBRegressor()
+    model.load_model(xgboost.train({"objective": "survival:aft"}, rows, 4).save_raw())
+    assert levels(twin_of(model, GAPS)) == {"predict": "bit"}
+
+
 @pytest.mark.parametrize("size", [4, 50])
 def test_categories_that_are_codes(size: int) -> None:
     """One against the rest, and sets."""
@@ -90,6 +138,23 @@ def test_categories_of_pandas(size: int) -> None:
     assert levels(twin) == {"predict": "bit"}
     assert [feature.kind for feature in twin.manifest.inputs] == ["number", "category", "category"]
     assert not any(feature.unknown for feature in twin.manifest.inputs if feature.kind == "category")
+
+
+@pytest.mark.skipif(int(xgboost.__version__.split(".")[1]) >= 4, reason="names are whole")
+def test_categories_that_xgboost_cuts_are_refused() -> None:
+    """Of a name it keeps as many bytes as it has letters."""
+    frame = categories().assign(c=lambda frame: frame.c.cat.rename_categories(["å", "b", "c", "d"]))
+    model = xgboost.XGBRegressor(**COMMON, enable_categorical=True).fit(frame, frame.a)
+    with pytest.raises(UnsupportedError, match="categories named in ASCII"):
+        twin_of(model, frame)
+
+
+def test_codes_that_are_missing_are_refused() -> None:
+    """XGBoost compares them with the places of pandas' categories."""
+    frame = categories()
+    model = xgboost.XGBRegressor(**COMMON, enable_categorical=True, missing=0).fit(frame, frame.a)
+    with pytest.raises(UnsupportedError, match="missing categories that are NaN"):
+        twin_of(model, frame)
 
 
 def test_early_stopping_and_a_pipeline() -> None:
