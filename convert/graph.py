@@ -21,6 +21,7 @@ from .order import note_order
 from .reference import Signature
 from .rows import note_rows
 from .single import spread
+from .stored import given_sparse
 
 __all__ = ["build_graph", "plain"]
 
@@ -35,11 +36,12 @@ def build_graph(
     columns = [feature for feature in signature.features if feature.position is not None]
     x = spox.argument(spox.Tensor(np.float64, ("N", len(columns))))
     names = tuple(feature.name for feature in columns)
-    scope = Scope(x, tuple(feature.missing for feature in columns), names, fold=fold)
+    stored = given_sparse(pipeline, signature)
+    scope = Scope(x, tuple(feature.missing for feature in columns), names, fold=fold, stored=stored)
     tensors = _lowered(pipeline, signature, scope)
     if scope.regrown:
         # An encoder met categories after another had built its table of the column: now all are known beforehand.
-        scope = Scope(x, scope.missing, names, tables=scope.tables, fold=fold)
+        scope = Scope(x, scope.missing, names, tables=scope.tables, fold=fold, stored=stored)
         tensors = _lowered(pipeline, signature, scope)
     outputs: list[Output] = []
     named: dict[str, spox.Var] = {}

@@ -4,6 +4,7 @@ Numbers are rounded to float32 and compared with ``<``; leaves, or products with
 one in float32.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from . import lower, lowers
 from .ensemble import FLOAT32, chosen_leaves, distinct, join
 from .float32 import expf, softmax
 from .labels import Labels, argmax, scalar
-from .matrix import Matrix, Monotone
+from .matrix import Lookup, Matrix, Monotone
 from .meta import column
 from .native import placed
 from .trees import as_float32
@@ -28,10 +29,9 @@ EXPONENTIAL = ("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "sur
 IDENTITY = ("reg:squarederror", "reg:squaredlogerror", "reg:pseudohubererror", "reg:absoluteerror", "reg:quantileerror")
 
 
-def _seen(model: Forest, x: Matrix, missing: float) -> Matrix:
+def _seen(model: Forest, x: Matrix) -> Matrix:
     """The columns as nodes see them: of categories the whole part, after rounding to float32."""
     x = placed(x, model.categories) if model.categories else x
-    x = _without(x, missing)
     sets = {int(feature) for tree in model.trees for feature in tree.feature[list(tree.members)]}
     columns = [x.select([index]) for index in range(x.width)]
     for index in sets:
@@ -40,13 +40,27 @@ def _seen(model: Forest, x: Matrix, missing: float) -> Matrix:
     return columns[0].beside(*columns[1:]) if sets else x
 
 
-def _without(x: Matrix, missing: float) -> Matrix:
-    """The columns with NaN for the number that is taken for a missing value, in float32."""
-    if np.isnan(missing):
-        return x
-    rounded = as_float32(x).tensor
-    gone = op.equal(rounded, op.const(np.float64(np.float32(missing))))
-    return x.new(op.where(gone, op.const(np.float64(np.nan)), rounded))
+def _present(estimator: Any, x: Matrix, asked: Sequence[int]) -> Matrix:
+    """The columns, those that are asked with NaN for what is taken for missing too: a number, compared in float32,
+    and what sparse rows do not store."""
+    part = x.select(asked)
+    if id(estimator) in x.scope.stored:
+        absent = op.equal(part.tensor, op.const(np.float64(0)))
+        tensor = op.where(absent, op.const(np.float64(np.nan)), part.tensor)
+        part = x.new(tensor, [_stored(column.origin) for column in part.numbers()])
+    if not np.isnan(estimator.missing):
+        rounded = as_float32(part).tensor
+        absent = op.equal(rounded, op.const(np.float64(np.float32(estimator.missing))))
+        part = x.new(op.where(absent, op.const(np.float64(np.nan)), rounded))
+    made = dict(zip(asked, part.columns, strict=True))
+    return Matrix(x.scope, tuple(made.get(place, column) for place, column in enumerate(x.columns)))
+
+
+def _stored(origin: Any) -> Lookup | None:
+    """A table's values without its zeros; no other's are made of the request's in rising order any more."""
+    if not isinstance(origin, Lookup):
+        return None
+    return origin.then(Monotone(lambda values: np.where(values == 0, np.nan, values)))
 
 
 def _raw(estimator: Any, x: Matrix) -> tuple[str, Var]:
@@ -54,18 +68,21 @@ def _raw(estimator: Any, x: Matrix) -> tuple[str, Var]:
 
     def make() -> tuple[str, Var]:
         model = read(estimator)
-        missing = float(estimator.missing)
         if isinstance(model, Linear):
-            raw = _product(model, _without(x, missing))
+            raw = _product(model, _present(estimator, x, range(x.width)))
             if model.objective in SIGMOID + EXPONENTIAL:  # whose exponential is zero or infinite beyond
                 raw = op.max([op.min([raw, op.const(np.float32(200))]), op.const(np.float32(-200))])
             return model.objective, raw
-        if model.categories and not np.isnan(missing):
+        if not model.categories:
+            asked = np.unique(np.concatenate([tree.feature[tree.feature >= 0] for tree in model.trees])).tolist()
+            present = _present(estimator, x, asked) if asked else x
+            return model.objective, _sum(model, _seen(model, present))
+        if not np.isnan(estimator.missing):
             raise UnsupportedError(
-                f"expected missing categories that are NaN, found missing={missing}, which XGBoost compares with the "
-                "places of pandas' categories: train with missing=np.nan"
+                f"expected missing categories that are NaN, found missing={estimator.missing}, which XGBoost compares "
+                "with the places of pandas' categories: train with missing=np.nan"
             )
-        return model.objective, _sum(model, _seen(model, x, missing))
+        return model.objective, _sum(model, _seen(model, x))
 
     found: tuple[str, Var] = x.once(estimator, "raw", make)
     return found
@@ -133,25 +150,28 @@ def _answer(objective: str, raw: Var) -> Var:
     raise UnsupportedError(f"expected an objective whose answer is known, found {objective!r}")
 
 
-def _float64(tensor: Var) -> Var:
-    return op.cast(tensor, to=np.float64)
+def _float64(x: Matrix, tensor: Var) -> Var:
+    """The answer as float64, of which others are told that XGBoost gives float32."""
+    answer = op.cast(tensor, to=np.float64)
+    x.scope.singles.append(answer)
+    return answer
 
 
 @lowers(*REGRESSORS, method="predict")
 def regressor(model: Any, x: Matrix) -> Var:
-    answer = _float64(_answer(*_raw(model, x)))
-    return scalar(answer) if _width(answer) == 1 else answer
+    answer = _answer(*_raw(model, x))
+    return _float64(x, scalar(answer) if _width(answer) == 1 else answer)
 
 
 @lowers(*CLASSIFIERS, method="predict_proba")
 def probabilities(model: Any, x: Matrix) -> Var:
     objective, raw = _raw(model, x)
     if objective == "multi:softmax":
-        return _float64(softmax(raw, _width(raw)))
+        return _float64(x, softmax(raw, _width(raw)))
     scores = _answer(objective, raw)
     if len(model.classes_) > 2 or _width(scores) > 1:
-        return _float64(scores)
-    return _float64(op.concat([op.sub(op.const(np.float32(1)), scores), scores], axis=1))
+        return _float64(x, scores)
+    return _float64(x, op.concat([op.sub(op.const(np.float32(1)), scores), scores], axis=1))
 
 
 @lowers(*CLASSIFIERS, method="predict")

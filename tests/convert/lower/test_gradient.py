@@ -80,9 +80,13 @@ def test_starts_of_classifiers(target: Any, loss: Any, init: Any) -> None:
     ids=["regressor", "two classes", "three classes"],
 )
 def test_linear_starts(boosting: Any, init: Any, target: Any) -> None:
-    """scikit-learn computes them in float32, unless a step before makes float64 of the rows."""
-    with pytest.raises(UnsupportedError, match=r"pipeline.*computes in float64, found (Linear|Logistic)Regression"):
-        twin_of(boosting(init=init, n_estimators=5, random_state=0).fit(X, target), X)
+    """scikit-learn computes them in float32, and a scaler before a tree, unless a step before makes float64 of the
+    rows."""
+    tree = DecisionTreeClassifier if target is not NUMBER else DecisionTreeRegressor
+    for single in (init, make_pipeline(StandardScaler(), tree(max_depth=3))):
+        name = type(single).__name__
+        with pytest.raises(UnsupportedError, match=rf"an init estimator that computes in float64, found {name}"):
+            twin_of(boosting(init=single, n_estimators=5, random_state=0).fit(X, target), X)
     precise = make_pipeline(FunctionTransformer(np.float64), init)
     twin = twin_of(boosting(init=precise, n_estimators=5, random_state=0).fit(X, target), X)
     assert twin.proof.level in ("bit", "ulp")
