@@ -110,8 +110,9 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
 
 def _spelled(names: Iterable[Any], columns: Iterable[Any]) -> list[Any]:
     """The names as the sample spells them: LightGBM writes an underscore for each blank."""
-    blanks = {str(column).replace(" ", "_"): column for column in columns}
-    return [name if name in set(columns) else blanks.get(name, name) for name in names]
+    known = set(columns)
+    blanks = {str(column).replace(" ", "_"): column for column in known}
+    return [name if name in known else blanks.get(name, name) for name in names]
 
 
 def listed(sample: Any) -> Any:

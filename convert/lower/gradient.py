@@ -55,7 +55,8 @@ def _gradient_boosting(model: Any, x: Matrix) -> Var:
 def _constant_start(model: Any) -> Floats | None:
     if isinstance(model.init_, str):
         return np.zeros(int(model.n_trees_per_iteration_))
-    if not isinstance(model.init_, DummyClassifier | DummyRegressor):
+    dummy = isinstance(model.init_, DummyClassifier | DummyRegressor)
+    if not dummy or model.init_.strategy == "stratified":  # which draws anew for each row
         return None
     row = np.zeros((1, model.n_features_in_), np.float32)
     start: Floats = model._raw_predict_init(row)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ class Scope:
         be.
     logged: the same by method.
     singles: answers that the pipeline has in float32, and computes with in float32, though they are float64 here.
+    seen: by column of categories, those that the sample holds.
     stored: the ids of the models that the pipeline gives sparse rows, of which they read what is stored.
     gauge: the graph that says how large they are, by method; None where no answer is such a sum.
     model: the twin's graph, with stand-ins for its tree ensembles; None until it is built.
@@ -75,6 +76,7 @@ class Scope:
     logarithms: list[tuple[Var, float]] = field(default_factory=list)
     logged: dict[str, float] = field(default_factory=dict)
     singles: list[Var] = field(default_factory=list)
+    seen: Callable[[int], list[Any]] = lambda source: []
     stored: frozenset[int] = frozenset()
     gauge: bytes | None = None
     model: onnx.ModelProto | None = None

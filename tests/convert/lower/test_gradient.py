@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -68,6 +69,13 @@ def test_starts_of_classifiers(target: Any, loss: Any, init: Any) -> None:
         pytest.skip("two classes only")
     model = GradientBoostingClassifier(loss=loss, init=init, n_estimators=5, random_state=0).fit(X, target)
     assert twin_of(model, X).proof.level in ("bit", "ulp")
+
+
+def test_a_start_that_is_drawn_is_refused() -> None:
+    """A stratified dummy answers to each row what it draws."""
+    init = DummyClassifier(strategy="stratified", random_state=0)
+    with pytest.raises(UnsupportedError, match="stratified"):
+        twin_of(GradientBoostingClassifier(init=init, n_estimators=3, random_state=0).fit(X, YES_NO), X)
 
 
 @pytest.mark.parametrize(
