@@ -21,6 +21,8 @@ __all__ = ["answers", "is_of_categories"]
 SEVERAL_TARGETS = ("MultiRMSE", "MultiRMSEWithMissingValues", "MultiLogloss", "MultiCrossEntropy")
 EMPTY = str(2**64 - 1)
 """The key of what a table of statistics does not hold."""
+MULTIPLIER = 0x4906BA494954CB65
+"""Of its hashes."""
 
 
 def is_of_categories(split: dict[str, Any]) -> bool:
@@ -45,7 +47,7 @@ def answers(found: dict[str, Any], splits: list[dict[str, Any]], x: Matrix) -> M
         own = [index for index, other in enumerate(places) if other == place]
         known = list(dict.fromkeys(map(column.meaning, x.scope.seen(column.source))))
         rows = _asked(found, [splits[index] for index in own], flat, x.width, [*known, UNSEEN])
-        _check_whole(found, place, [splits[index] for index in own], rows[:-1], column.name)
+        _check_whole(found, place, flat, known, column.name, x.width)
         missing = np.full((1, len(own)), np.nan)
         table = Table(known, scipy.sparse.csr_matrix(np.concatenate([rows, missing])))
         encoded = encode(x.select([flat]), [table])
@@ -89,7 +91,7 @@ def _asked(
 ) -> NDArray[np.float64]:
     """[values, splits]: what CatBoost answers to each split, by a model that has a tree for each."""
     trees = [{"leaf_values": [0, 1], "leaf_weights": [1, 1], "splits": [split]} for split in splits]
-    questions = {name: part for name, part in found.items() if name != "trees"}
+    questions = {name: part for name, part in found.items() if name != "trees" and part is not None}
     questions |= {"oblivious_trees": trees, "scale_and_bias": [1, [0]]}
     catboost = importlib.import_module("catboost")
     model = catboost.CatBoost()
@@ -105,19 +107,38 @@ def _asked(
     return leaves
 
 
-def _check_whole(
-    found: dict[str, Any], place: int, splits: list[dict[str, Any]], rows: NDArray[np.float64], name: str
-) -> None:
+def _check_whole(found: dict[str, Any], place: int, flat: int, known: list[Any], name: str, width: int) -> None:
     """Raise UnsupportedError where the model knows categories that the sample does not hold: it keeps their hashes
     alone, so that nobody could say which they are."""
-    tests = [split["split_type"] == "OneHotFeature" for split in splits]
-    sizes = [0]
-    for key, table in (found.get("ctr_data") or {}).items():
-        elements = json.loads(key)["identifier"]
-        if len(elements) == 1 and elements[0].get("cat_feature_index") == place:
-            sizes.append(len(set(table["hash_map"][:: table["hash_stride"]]) - {EMPTY}))
-    if max(sizes) > len(rows) or not rows[:, tests].any(axis=0).all():
+    hashes = _hashes(found, place)
+    info = found["features_info"]
+    tested = {
+        "float_features": [{**feature, "borders": []} for feature in info.get("float_features", ())],
+        "categorical_features": [
+            {**feature, "values": hashes if index == place else []}
+            for index, feature in enumerate(info["categorical_features"])
+        ],
+    }
+    tests = [
+        {"split_type": "OneHotFeature", "cat_feature_index": place, "value": value, "split_index": index}
+        for index, value in enumerate(hashes)
+    ]
+    model = {**found, "features_info": tested, "ctr_data": None}
+    if tests and not _asked(model, tests, flat, width, known).any(axis=0).all():
         raise UnsupportedError(
             f"expected a sample with all categories of column {name!r} that CatBoost was trained on, found fewer: "
             "it keeps their hashes alone; give all rows it was trained on"
         )
+
+
+def _hashes(found: dict[str, Any], place: int) -> list[int]:
+    """Of the categories of a feature that the model knows, signed 32-bit: those of tests, and of tables of statistics,
+    whose keys hold one multiplied twice (``CalcHash`` of catboost/libs/model/hash.h)."""
+    hashes = set(found["features_info"]["categorical_features"][place].get("values") or ())
+    back = pow(MULTIPLIER, -2, 2**64)
+    for key, table in (found.get("ctr_data") or {}).items():
+        elements = json.loads(key)["identifier"]
+        if len(elements) == 1 and elements[0].get("cat_feature_index") == place:
+            keys = set(table["hash_map"][:: table["hash_stride"]]) - {EMPTY}
+            hashes |= {(int(own) * back + 2**31) % 2**64 - 2**31 for own in keys}
+    return sorted(hashes)
