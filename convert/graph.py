@@ -1,6 +1,7 @@
 """A pipeline's methods become one graph, and what is to be known of its answers."""
 
 import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from .lower.packed import serialize
 from .lower.scope import Scope
 from .lower.terms import side_by_side
 from .order import note_order
-from .reference import Signature
+from .reference import RAISED, Signature
 from .rows import note_rows
 from .single import spread
+from .stored import given_sparse
 
 __all__ = ["build_graph", "plain"]
 
@@ -35,11 +37,13 @@ def build_graph(
     columns = [feature for feature in signature.features if feature.position is not None]
     x = spox.argument(spox.Tensor(np.float64, ("N", len(columns))))
     names = tuple(feature.name for feature in columns)
-    scope = Scope(x, tuple(feature.missing for feature in columns), names, fold=fold)
+    stored = given_sparse(pipeline, signature)
+    seen = partial(_seen, signature)
+    scope = Scope(x, tuple(feature.missing for feature in columns), names, fold=fold, seen=seen, stored=stored)
     tensors = _lowered(pipeline, signature, scope)
     if scope.regrown:
         # An encoder met categories after another had built its table of the column: now all are known beforehand.
-        scope = Scope(x, scope.missing, names, tables=scope.tables, fold=fold)
+        scope = Scope(x, scope.missing, names, tables=scope.tables, fold=fold, seen=seen, stored=stored)
         tensors = _lowered(pipeline, signature, scope)
     outputs: list[Output] = []
     named: dict[str, spox.Var] = {}
@@ -96,6 +100,12 @@ def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any
     return {method: lower(pipeline, method, matrix) for method in (*methods, *([STD] if signature.std else []))}
 
 
+def _seen(signature: Signature, source: int) -> list[Any]:
+    """The categories of a column that the sample holds."""
+    name = next(feature.name for feature in signature.features if feature.position == source)
+    return [plain(value) for value in signature.frame[signature.columns[name]].dropna().unique()]
+
+
 def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
     """The methods that the pipeline has and the twin will not have, each with why: those without an answer, and
     those that raise for its own sample. A ClassifierChain of many classes offers probabilities, and has none."""
@@ -103,7 +113,7 @@ def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
     for method in offered(pipeline)[1:]:  # the signature has asked the first
         try:
             signature.ask(pipeline, method, signature.frame.iloc[:1])
-        except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError) as error:
+        except RAISED as error:
             reasons[method] = f"the pipeline raises on its own sample: {(str(error).splitlines() or [repr(error)])[0]}"
     return reasons
 

@@ -26,7 +26,10 @@ from .lower import lacking, offered
 from .progress import Progress, unseen
 from .sample import dicts_of
 
-__all__ = ["Signature", "dense", "joined", "methods_of", "reference", "strictest"]
+__all__ = ["RAISED", "Signature", "dense", "joined", "methods_of", "reference", "strictest"]
+
+RAISED = (ValueError, TypeError, AttributeError, IndexError, NotImplementedError)
+"""What a method raises on its own sample that is not to be answered."""
 
 ROWS = 2**14
 """Rows that a pipeline is asked for at once: so many that what it does once for all does not count."""

@@ -89,6 +89,7 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise SampleError(f"expected columns of different names, found {twice!r} twice in the sample")
     if names is not None:
+        names = _spelled(names, frame.columns)
         absent = [name for name in names if name not in frame.columns]
         if absent:
             raise SampleError(
@@ -105,6 +106,13 @@ def frame_of(sample: Any, names: Any, width: int | None) -> pd.DataFrame:
             "object could not have it as a plain key; rename the column before fitting"
         )
     return frame.reset_index(drop=True)
+
+
+def _spelled(names: Iterable[Any], columns: Iterable[Any]) -> list[Any]:
+    """The names as the sample spells them: LightGBM writes an underscore for each blank."""
+    known = set(columns)
+    blanks = {str(column).replace(" ", "_"): column for column in known}
+    return [name if name in known else blanks.get(name, name) for name in names]
 
 
 def listed(sample: Any) -> Any:

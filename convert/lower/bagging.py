@@ -12,6 +12,7 @@ from . import lower, lowers
 from .labels import Labels, argmax, log_probabilities, scalar
 from .matrix import Matrix
 from .meta import member, numbers, one_hot, total
+from .precision import mean_in_float32
 from .terms import hand_on, largest
 from .trees import mean_of_trees
 
@@ -110,4 +111,8 @@ def bagged_numbers(bagging: BaggingRegressor, x: Matrix) -> Var:
         mean = mean_of_trees(bagging.estimators_, x, bagging.estimators_features_)
         return scalar(mean) if bagging.estimators_[0].n_outputs_ == 1 else mean
     answers = _answers(bagging, "predict", x)
+    if x.scope.in_float32(answers):
+        mean = mean_in_float32([numbers(answer) for answer in answers])
+        x.scope.singles.append(mean)
+        return mean
     return _mean(bagging, x, [numbers(answer) for answer in answers], answers)

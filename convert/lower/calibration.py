@@ -50,6 +50,12 @@ def _member(member: Any, x: Matrix, at: str) -> tuple[Var, Var | None]:
     scores, method = _scores(member.estimator, x, at)
     terms = x.scope.terms_of(scores)
     if member.method == "temperature":
+        if x.scope.in_float32([lower(member.estimator, method, x)]):
+            raise UnsupportedError(
+                f"expected scores in float64, found {type(member.estimator).__name__}'s in float32, of which "
+                "scikit-learn takes a logarithm in float32: calibrate with method='sigmoid' or 'isotonic'",
+                f"{at}.estimator",
+            )
         return _tempered(member.calibrators[0].beta_, scores, method, terms)
     places = np.searchsorted(member.classes, member.estimator.classes_)
     two = len(member.classes) == 2

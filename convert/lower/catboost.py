@@ -1,9 +1,9 @@
-"""CatBoost's models of numbers: borders in float32, leaves added in float64, then scaled and shifted."""
+"""CatBoost's models: borders in float32, leaves added in float64, then scaled and shifted."""
 
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -11,6 +11,7 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lowers
+from .catboost_categories import answers, is_of_categories
 from .ensemble import FLOAT32, Trees, chosen_leaves, in_order, join, sum_of_leaves
 from .labels import Labels, argmax, log_probabilities, probabilities_of, scalar
 from .links import expit, softmax
@@ -21,34 +22,70 @@ SEVERAL = ("MultiLogloss", "MultiCrossEntropy")
 """Losses of several labels a row."""
 REGRESSORS = ("catboost.core.CatBoostRegressor", "catboost.core.CatBoostRanker")
 CLASSIFIER = "catboost.core.CatBoostClassifier"
+SIGMOIDS = (*SEVERAL, "Logloss", "CrossEntropy", "MultiClassOneVsAll", "Focal", "PythonUserDefinedPerObject")
+"""Losses of labels whose scores become probabilities one by one."""
 
 
 def _read(model: Any) -> dict[str, Any]:
+    others = {"texts": model.get_text_feature_indices(), "embeddings": model.get_embedding_feature_indices()}
+    for kind, columns in others.items():
+        if len(columns):
+            raise UnsupportedError(
+                f"expected features that are numbers or categories, found {kind}: make numbers of them before the model"
+            )
     with tempfile.TemporaryDirectory() as folder:  # CatBoost writes its JSON to files only
         file = Path(folder) / "model.json"
         model.save_model(str(file), format="json")
         found: dict[str, Any] = json.loads(file.read_text())
-    kinds = [
-        key
-        for key in ("categorical_features", "text_features", "embedding_features")
-        if found["features_info"].get(key)
-    ]
-    if kinds:
-        raise UnsupportedError(
-            f"expected features that are numbers, found {kinds[0]}: CatBoost hashes them; encode them before the model"
-        )
     return found
 
 
-def _split(split: dict[str, Any], features: list[dict[str, Any]]) -> tuple[int, float, bool]:
-    """The column, the border, and whether a missing value stays at or below it."""
-    feature = features[split["float_feature_index"]]
-    return feature["flat_feature_index"], float(split["border"]), feature["nan_value_treatment"] != "AsTrue"
+class _Columns(NamedTuple):
+    """Where splits find what they ask.
+
+    features: the JSON's, of numbers. numbers: by a feature's place among all of the request's, its column.
+    answers: by the JSON of a split of categories, the column of its answers.
+    """
+
+    features: list[dict[str, Any]]
+    numbers: dict[int, int]
+    answers: dict[str, int]
+
+    def of(self, split: dict[str, Any]) -> tuple[int, float, bool]:
+        """The column, the border, and whether a missing value stays at or below it."""
+        if is_of_categories(split):
+            return self.answers[json.dumps(split)], 0.5, True
+        feature = self.features[split["float_feature_index"]]
+        column = self.numbers[feature["flat_feature_index"]]
+        return column, float(split["border"]), feature["nan_value_treatment"] != "AsTrue"
 
 
-def _oblivious(tree: dict[str, Any], features: list[dict[str, Any]], width: int) -> tuple[Trees, Any]:
+def _seen(found: dict[str, Any], x: Matrix) -> tuple[_Columns, Matrix]:
+    """The columns that splits ask, and where they are: numbers, then answers of splits of categories."""
+    info = found["features_info"]
+    features = info.get("float_features", [])
+    if not info.get("categorical_features"):
+        return _Columns(features, {place: place for place in range(x.width)}, {}), x
+    trees = [*found.get("oblivious_trees", ()), *found.get("trees", ())]
+    asked = {json.dumps(split): split for tree in trees for split in _splits(tree) if is_of_categories(split)}
+    flat = [feature["flat_feature_index"] for feature in features]
+    seen = x.select(flat)
+    if asked:
+        seen = seen.beside(answers(found, list(asked.values()), x))
+    numbers = {place: index for index, place in enumerate(flat)}
+    return _Columns(features, numbers, {key: len(flat) + index for index, key in enumerate(asked)}), seen
+
+
+def _splits(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """All splits of a tree, of either shape."""
+    if "split" not in node:
+        return node.get("splits") or []
+    return [node["split"], *_splits(node["left"]), *_splits(node["right"])]
+
+
+def _oblivious(tree: dict[str, Any], columns: _Columns, width: int) -> tuple[Trees, Any]:
     """Every level asks one question; the answers are the bits of the leaf's number."""
-    splits = [_split(split, features) for split in tree["splits"] or []]
+    splits = [columns.of(split) for split in tree["splits"] or []]
     depth = len(splits)
     inner = 2**depth - 1
     nodes = np.arange(inner + 2**depth)
@@ -72,7 +109,7 @@ def _oblivious(tree: dict[str, Any], features: list[dict[str, Any]], width: int)
     return trees, values
 
 
-def _grown(root: dict[str, Any], features: list[dict[str, Any]], width: int) -> tuple[Trees, Any]:
+def _grown(root: dict[str, Any], columns: _Columns, width: int) -> tuple[Trees, Any]:
     """A tree of any shape (grow_policy Depthwise, Lossguide)."""
     rows: list[tuple[int, float, bool]] = []
     values: list[Any] = []
@@ -82,7 +119,7 @@ def _grown(root: dict[str, Any], features: list[dict[str, Any]], width: int) -> 
         node, parent, on_left = waiting.pop()
         children[parent, on_left] = place = len(rows)
         if "split" in node:
-            rows.append(_split(node["split"], features))
+            rows.append(columns.of(node["split"]))
             values.append(np.zeros(width))
             waiting += [(node["right"], place, False), (node["left"], place, True)]
         else:
@@ -101,17 +138,17 @@ def _raw(model: Any, x: Matrix) -> Var:
 
     def make() -> Var:
         found = _read(model)
-        features = found["features_info"]["float_features"]
+        columns, seen = _seen(found, x)
         scale, bias = found["scale_and_bias"]
         width = len(bias)
-        parts = [_oblivious(tree, features, width) for tree in found.get("oblivious_trees", ())]
-        parts += [_grown(tree, features, width) for tree in found.get("trees", ())]
+        parts = [_oblivious(tree, columns, width) for tree in found.get("oblivious_trees", ())]
+        parts += [_grown(tree, columns, width) for tree in found.get("trees", ())]
         trees = join([own for own, _ in parts])
         values = np.concatenate([own for _, own in parts])
         if width == 1:
-            total = sum_of_leaves(x, trees, np.zeros(len(values), np.int64), values.ravel(), 1, FLOAT32)
+            total = sum_of_leaves(seen, trees, np.zeros(len(values), np.int64), values.ravel(), 1, FLOAT32)
         else:
-            leaves = chosen_leaves(x, trees, np.arange(len(values)), FLOAT32)
+            leaves = chosen_leaves(seen, trees, np.arange(len(values)), FLOAT32)
             total = in_order(op.gather(op.const(values), leaves, axis=0), len(parts))
         return op.add(op.mul(total, op.const(np.float64(scale))), op.const(np.array(bias, np.float64)))
 
@@ -123,6 +160,12 @@ def _loss(model: Any) -> str:
     return str(model.get_all_params().get("loss_function", "RMSE")).partition(":")[0]
 
 
+@lowers("catboost.core.CatBoost", method="predict")
+def scores(model: Any, x: Matrix) -> Var:
+    raw = _raw(model, x)
+    return scalar(raw) if _width(raw) == 1 else raw
+
+
 @lowers(*REGRESSORS, method="predict")
 def regressor(model: Any, x: Matrix) -> Var:
     loss = _loss(model)
@@ -132,19 +175,18 @@ def regressor(model: Any, x: Matrix) -> Var:
     if loss == "RMSEWithUncertainty":  # a mean, and the logarithm of a deviation that becomes a variance
         mean, deviation = op.split(raw, num_outputs=2, axis=1)
         raw = op.concat([mean, op.exp(op.mul(op.const(np.float64(2)), deviation))], axis=1)
-    shape = raw.unwrap_tensor().shape
-    return scalar(raw) if shape is not None and shape[1] == 1 else raw
+    return scalar(raw) if _width(raw) == 1 else raw
 
 
 @lowers(CLASSIFIER, method="predict_proba")
 def probabilities(model: Any, x: Matrix) -> Var:
     raw = _raw(model, x)
     loss = _loss(model)
-    if loss in SEVERAL:
-        return expit(raw)
-    if loss not in ("Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll"):
+    if loss == "MultiClass":
+        return softmax(raw)
+    if loss not in SIGMOIDS:
         raise UnsupportedError(f"expected one of CatBoost's losses of labels, found {loss}: train with one of those")
-    return softmax(raw) if loss == "MultiClass" else probabilities_of(expit(raw))
+    return expit(raw) if loss in SEVERAL else probabilities_of(expit(raw))
 
 
 lowers(CLASSIFIER, method="predict_log_proba")(log_probabilities)
@@ -153,11 +195,18 @@ lowers(CLASSIFIER, method="predict_log_proba")(log_probabilities)
 @lowers(CLASSIFIER, method="predict")
 def labels(model: Any, x: Matrix) -> Labels:
     raw = _raw(model, x)
+    with np.errstate(divide="ignore"):
+        least = -np.log(1 / np.float64(model.get_probability_threshold()) - 1)
     if _loss(model) in SEVERAL:
-        places = op.cast(op.greater(raw, op.const(np.float64(0))), to=np.int64)
+        places = op.cast(op.greater(raw, op.const(np.float64(least))), to=np.int64)
         return Labels(places, (np.array([0, 1]),) * len(model.classes_))
-    if len(model.classes_) > 2:
+    if _width(raw) > 1:
         found = argmax(raw, model.classes_)
         return Labels(upright(found.places), found.classes)  # CatBoost answers a column here
-    over = op.greater(scalar(raw), op.const(np.float64(0)))
+    over = op.greater(scalar(raw), op.const(np.float64(least)))
     return Labels(op.cast(over, to=np.int64), (model.classes_,))
+
+
+def _width(raw: Var) -> int:
+    shape: tuple[Any, ...] = raw.unwrap_tensor().shape or (0, 0)
+    return int(shape[1])

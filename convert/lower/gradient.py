@@ -1,6 +1,5 @@
 """Gradient boosting: a start, and trees that are added to it one after the other."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,13 @@ from sklearn.ensemble import (
 )
 from spox import Var
 
-from ..errors import UnsupportedError
 from . import lower, lowers
 from .ensemble import FLOAT32, Trees, chosen_leaves, join, stump, sum_of_leaves
 from .labels import Labels, argmax, log_probabilities, probabilities_of, scalar
 from .links import inverse_link, link
 from .matrix import Matrix, concat
 from .meta import column, numbers, upright
+from .precision import check_precision
 from .trees import as_float32, sklearn_tree
 
 Floats = NDArray[np.float64]
@@ -56,7 +55,8 @@ def _gradient_boosting(model: Any, x: Matrix) -> Var:
 def _constant_start(model: Any) -> Floats | None:
     if isinstance(model.init_, str):
         return np.zeros(int(model.n_trees_per_iteration_))
-    if not isinstance(model.init_, DummyClassifier | DummyRegressor):
+    dummy = isinstance(model.init_, DummyClassifier | DummyRegressor)
+    if not dummy or model.init_.strategy == "stratified":  # which draws anew for each row
         return None
     row = np.zeros((1, model.n_features_in_), np.float32)
     start: Floats = model._raw_predict_init(row)[0]
@@ -68,7 +68,8 @@ def _start(model: Any, x: Matrix) -> Var:
 
     It is given float32 numbers.
     """
-    _check_precision(model)
+    method = "predict_proba" if is_classifier(model) else "predict"
+    check_precision(model.init_, method, model.n_features_in_, "an init estimator", "with a tree model")
     x = x.once(model, "float32", lambda: as_float32(x))
     if not is_classifier(model):
         return upright(numbers(lower(model.init_, "predict", x, ".init_")))
@@ -77,25 +78,6 @@ def _start(model: Any, x: Matrix) -> Var:
     eps = np.finfo(np.float64).eps
     scores = op.min([op.max([scores, op.const(eps)]), op.const(1 - eps)])
     return link(model._loss.link, scores)
-
-
-def _check_precision(model: Any) -> None:
-    """Raise UnsupportedError if the init estimator, which scikit-learn fits and asks with float32 numbers, computes in
-    float32: its sums then have a rounding, and an overflow, that depend on the processor's BLAS."""
-    rows = np.random.default_rng(0).normal(size=(64, model.n_features_in_)).astype(np.float32)
-    ask = model.init_.predict_proba if is_classifier(model) else model.init_.predict
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            same = np.array_equal(ask(rows), ask(rows.astype(np.float64)), equal_nan=True)
-        except ValueError:  # it takes no such numbers; the proof decides
-            return
-    if not same:
-        name = type(model.init_).__name__
-        raise UnsupportedError(
-            f"expected an init estimator that computes in float64, found {name}, whose sums scikit-learn rounds to "
-            f"float32 there: fit with init=make_pipeline(FunctionTransformer(np.float64), {name}(...)), or a tree model"
-        )
 
 
 def _boosted_from(start: Var, trees: list[tuple[Trees, Floats]], x: Matrix) -> Var:

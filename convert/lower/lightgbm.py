@@ -1,6 +1,5 @@
 """LightGBM's scikit-learn interface: numbers compared and added in float64, as ``src/io/tree.h`` does it."""
 
-import json
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +8,9 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lower, lowers
-from .ensemble import Trees, join, sum_of_leaves
+from .ensemble import Trees, chosen_leaves, in_order, join, sum_of_leaves
 from .labels import Labels, argmax, probabilities_of, scalar
+from .lightgbm_linear import Leaves, answers
 from .links import expit, log1p, softmax
 from .matrix import Matrix, Monotone
 from .native import placed
@@ -20,7 +20,7 @@ CLASSIFIER = "lightgbm.sklearn.LGBMClassifier"
 ZERO = float(np.float32(1e-35))
 """What is no larger than this is zero when a row is read (kZeroThreshold)."""
 ENDLESS = 1e300
-"""What JSON holds in place of an infinite threshold."""
+"""What JSON holds in place of larger thresholds."""
 IDENTITY = (
     *("regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg"),
     *("", "none", "custom"),
@@ -42,8 +42,7 @@ class _Dump(NamedTuple):
 def _dump(model: Any) -> _Dump:
     booster = model.booster_
     found = booster.dump_model()
-    if any("leaf_coeff" in json.dumps(tree) for tree in found["tree_info"][:1]):
-        raise UnsupportedError("expected constant leaves, found linear_tree=True: train without it")
+    _restore(found["tree_info"], booster.model_to_string())
     name, *options = found.get("objective", "").split(" ")
     return _Dump(
         name,
@@ -55,9 +54,25 @@ def _dump(model: Any) -> _Dump:
     )
 
 
-def _tree(root: dict[str, Any]) -> tuple[Trees, Any]:
-    """A tree's nodes, children behind their parents, and the value of each leaf."""
-    rows: list[tuple[int, float, int, int, bool, float]] = []
+def _restore(trees: list[dict[str, Any]], text: str) -> None:
+    """Write thresholds as large as JSON cannot hold into the trees, of the model's text."""
+    lines = [line.partition("=")[2].split(" ") for line in text.splitlines() if line.startswith("threshold=")]
+    for tree, thresholds in zip((tree for tree in trees if tree["num_leaves"] > 1), lines, strict=False):
+        for node in _walk(tree["tree_structure"]):
+            if node["decision_type"] != "==" and abs(node["threshold"]) >= ENDLESS:
+                node["threshold"] = float(thresholds[node["split_index"]])
+
+
+class _Tree(NamedTuple):
+    """The nodes of a tree, children behind their parents, and each as the dump has it."""
+
+    trees: Trees
+    nodes: list[dict[str, Any]]
+
+
+def _tree(root: dict[str, Any]) -> _Tree:
+    nodes: list[dict[str, Any]] = []
+    rows: list[tuple[int, float, bool]] = []
     members: dict[int, Any] = {}
     waiting = [(root, -1, False)]
     links: dict[tuple[int, bool], int] = {}
@@ -65,8 +80,9 @@ def _tree(root: dict[str, Any]) -> tuple[Trees, Any]:
         node, parent, on_left = waiting.pop()
         place = len(rows)
         links[parent, on_left] = place
+        nodes.append(node)
         if "leaf_value" in node:
-            rows.append((-1, 0.0, -1, -1, False, float(node["leaf_value"])))
+            rows.append((-1, 0.0, False))
             continue
         missing = node["default_left"]
         threshold = 0.0
@@ -75,19 +91,15 @@ def _tree(root: dict[str, Any]) -> tuple[Trees, Any]:
             missing = False
         else:
             threshold = float(node["threshold"])
-            if abs(threshold) >= ENDLESS:
-                threshold = np.copysign(np.inf, threshold)
             if node["missing_type"] == "None":
                 missing = threshold >= 0  # NaN is taken for zero
-        rows.append((int(node["split_feature"]), threshold, 0, 0, bool(missing), 0.0))
+        rows.append((int(node["split_feature"]), threshold, bool(missing)))
         waiting += [(node["right_child"], place, False), (node["left_child"], place, True)]
-    feature, threshold_, _, _, missing_, value = (np.array(part) for part in zip(*rows, strict=True))
-    left = np.array([links.get((place, True), -1) for place in range(len(rows))], np.int64)
-    right = np.array([links.get((place, False), -1) for place in range(len(rows))], np.int64)
-    trees = Trees(
-        np.array([0]), feature.astype(np.int64), threshold_.astype(float), left, right, missing_.astype(bool), members
+    feature, thresholds, missing_left = (np.array(part) for part in zip(*rows, strict=True))
+    left, right = (
+        np.array([links.get((place, side), -1) for place in range(len(rows))], np.int64) for side in (True, False)
     )
-    return trees, value.astype(np.float64)
+    return _Tree(Trees(np.array([0]), feature, thresholds, left, right, missing_left, members), nodes)
 
 
 def _walk(root: dict[str, Any]) -> list[dict[str, Any]]:
@@ -102,11 +114,7 @@ def _walk(root: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _seen(dump: _Dump, x: Matrix) -> Matrix:
     """The columns as nodes see them: tiny numbers are zero, zeros may be missing, categories are the whole part."""
-    x = placed(x, dump.categories) if dump.categories else x
-    flushed = op.where(
-        op.less_or_equal(op.abs(x.tensor), op.const(np.float64(ZERO))), op.const(np.float64(0)), x.tensor
-    )
-    x = x.map(flushed, [Monotone(_flush)] * x.width)
+    x = _flushed(dump, x)
     asked = [node for tree in dump.trees for node in _walk(tree)]
     zeros = {node["split_feature"] for node in asked if node["missing_type"] == "Zero"}
     sets = {node["split_feature"] for node in asked if node["decision_type"] == "=="}
@@ -122,6 +130,15 @@ def _seen(dump: _Dump, x: Matrix) -> Matrix:
     return columns[0].beside(*columns[1:]) if zeros or sets else x
 
 
+def _flushed(dump: _Dump, x: Matrix) -> Matrix:
+    """The columns as rows hold them: tiny numbers are zero, pandas' categories their places."""
+    x = placed(x, dump.categories) if dump.categories else x
+    flushed = op.where(
+        op.less_or_equal(op.abs(x.tensor), op.const(np.float64(ZERO))), op.const(np.float64(0)), x.tensor
+    )
+    return x.map(flushed, [Monotone(_flush)] * x.width)
+
+
 def _flush(values: Any) -> Any:
     return np.where(np.abs(values) <= ZERO, 0.0, values)
 
@@ -132,10 +149,17 @@ def _raw(model: Any, x: Matrix) -> tuple[_Dump, Var]:
     def make() -> tuple[_Dump, Var]:
         dump = _dump(model)
         parts = [_tree(tree) for tree in dump.trees]
+        trees, nodes = join([part.trees for part in parts]), [node for part in parts for node in part.nodes]
+        seen = _seen(dump, x)
+        if any(node.get("leaf_features") for node in nodes):
+            chosen = chosen_leaves(seen, trees, np.arange(len(nodes)), None)
+            terms = answers(_flushed(dump, x), chosen, Leaves.of(nodes, x.width))
+            stages = len(parts) // dump.width
+            by_stage = op.reshape(terms, op.const(np.array([-1, stages, dump.width])))
+            return dump, in_order(by_stage, stages)
         targets = np.concatenate([np.full(len(own), index % dump.width) for index, (_, own) in enumerate(parts)])
-        values = np.concatenate([own for _, own in parts])
-        raw = sum_of_leaves(_seen(dump, x), join([tree for tree, _ in parts]), targets, values, dump.width, None)
-        return dump, op.div(raw, op.const(np.float64(len(parts) // dump.width))) if dump.mean else raw
+        values = np.array([node.get("leaf_value", 0.0) for node in nodes], np.float64)
+        return dump, sum_of_leaves(seen, trees, targets, values, dump.width, None)
 
     found: tuple[_Dump, Var] = x.once(model, "raw", make)
     return found
@@ -143,6 +167,8 @@ def _raw(model: Any, x: Matrix) -> tuple[_Dump, Var]:
 
 def _answer(dump: _Dump, raw: Var) -> Var:
     """What the objective makes of the scores."""
+    if dump.mean:
+        raw = op.div(raw, op.const(np.float64(len(dump.trees) // dump.width)))
     match dump.objective:
         case "regression" | "regression_l2" if "sqrt" in dump.options:
             return op.mul(op.sign(raw), op.mul(raw, raw))
@@ -161,22 +187,32 @@ def _answer(dump: _Dump, raw: Var) -> Var:
     raise UnsupportedError(f"expected an objective of LightGBM's own, found {dump.objective!r}")
 
 
+def _column(scores: Var, dump: _Dump) -> Var:
+    """[N] where there is one score a row."""
+    return scalar(scores) if dump.width == 1 else scores
+
+
 @lowers(*REGRESSORS, method="predict")
 def regressor(model: Any, x: Matrix) -> Var:
-    return scalar(_answer(*_raw(model, x)))
+    dump, raw = _raw(model, x)
+    return _column(_answer(dump, raw), dump)
 
 
 @lowers(CLASSIFIER, method="predict_proba")
 def probabilities(model: Any, x: Matrix) -> Var:
-    return probabilities_of(_answer(*_raw(model, x)))
+    dump, raw = _raw(model, x)
+    if callable(model._objective):  # of which LightGBM knows no probabilities
+        return _column(_answer(dump, raw), dump)
+    return probabilities_of(_answer(dump, raw))
 
 
 @lowers(CLASSIFIER, method="decision_function")
 def decision(model: Any, x: Matrix) -> Var:
     dump, raw = _raw(model, x)
-    return scalar(raw) if dump.width == 1 else raw
+    return _column(raw, dump)
 
 
 @lowers(CLASSIFIER, method="predict")
-def labels(model: Any, x: Matrix) -> Labels:
-    return argmax(lower(model, "predict_proba", x), model.classes_)
+def labels(model: Any, x: Matrix) -> Labels | Var:
+    scores: Var = lower(model, "predict_proba", x)
+    return scores if callable(model._objective) else argmax(scores, model.classes_)

@@ -9,6 +9,7 @@ from . import lower, lowers
 from .labels import Labels, argmax, scalar
 from .matrix import Matrix
 from .meta import binary_score, binary_threshold, column, constant_rows, member, numbers, rank, total, upright
+from .precision import total_in_float32
 from .terms import hand_on, largest, same
 
 
@@ -46,14 +47,22 @@ def one_vs_rest_labels(model: OneVsRestClassifier, x: Matrix) -> Labels:
 def one_vs_rest_probabilities(model: OneVsRestClassifier, x: Matrix) -> Var:
     members = [member(model, index, "predict_proba", x) for index in range(len(model.estimators_))]
     seconds = [column(one, 1) for one in members]
-    if len(seconds) == 1:
+    single = x.scope.in_float32(members)
+    if len(seconds) == 1 and single:
+        first = op.sub(op.const(np.float32(1)), op.cast(seconds[0], to=np.float32))
+        seconds = [op.cast(first, to=np.float64), seconds[0]]
+    elif len(seconds) == 1:
         seconds = [op.sub(op.const(np.float64(1)), seconds[0]), seconds[0]]
     scores = op.concat(seconds, axis=1)
     if model.multilabel_:
         hand_on(x, scores, members, largest)
         return scores
-    sums = total(seconds)
+    sums = total_in_float32(seconds) if single else total(seconds)
     none = op.equal(sums, op.const(np.float64(0)))
+    if single:  # of two float32 numbers a float64 quotient, rounded again, is their float32 one
+        answer = op.where(none, scores, op.cast(op.cast(op.div(scores, sums), to=np.float32), to=np.float64))
+        x.scope.singles.append(answer)
+        return answer
     answer = op.where(none, scores, op.div(scores, sums))
     hand_on(x, answer, members, lambda sizes: op.where(none, largest(sizes), op.div(largest(sizes), sums)))
     return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,9 @@ class Scope:
     logarithms: answers that are logarithms of probabilities or densities, each with a thousandth of how large these may
         be.
     logged: the same by method.
+    singles: answers that the pipeline has in float32, and computes with in float32, though they are float64 here.
+    seen: by column of categories, those that the sample holds.
+    stored: the ids of the models that the pipeline gives sparse rows, of which they read what is stored.
     gauge: the graph that says how large they are, by method; None where no answer is such a sum.
     model: the twin's graph, with stand-ins for its tree ensembles; None until it is built.
     asked: the graph of the matrices that tree ensembles ask, by their Var's id; None where all ask the request's.
@@ -72,6 +75,9 @@ class Scope:
     rowwise: set[str] = field(default_factory=set)
     logarithms: list[tuple[Var, float]] = field(default_factory=list)
     logged: dict[str, float] = field(default_factory=dict)
+    singles: list[Var] = field(default_factory=list)
+    seen: Callable[[int], list[Any]] = lambda source: []
+    stored: frozenset[int] = frozenset()
     gauge: bytes | None = None
     model: onnx.ModelProto | None = None
     asked: bytes | None = None
@@ -99,6 +105,10 @@ class Scope:
     def terms_of(self, answer: Any) -> Var | None:
         """The size of the terms that cancel in an answer, [N, 1], as was said last; or None."""
         return next((terms for total, terms in reversed(self.sums) if total is answer), None)
+
+    def in_float32(self, answers: Iterable[Any]) -> bool:
+        """Whether the pipeline has all of the answers in float32."""
+        return all(any(answer is other for other in self.singles) for answer in answers)
 
     def held_alone(self, answers: Iterable[Any]) -> bool:
         """Whether the rows of one of the answers are held to their own terms alone."""

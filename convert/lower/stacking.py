@@ -8,9 +8,10 @@ from sklearn.ensemble import StackingClassifier, StackingRegressor
 from spox import Var
 
 from . import lower, lowers
-from .labels import Labels
+from .labels import Labels, scalar
 from .matrix import Matrix, concat
 from .meta import column, member, numbers, relabel, upright
+from .precision import check_precision
 from .terms import same
 
 FINAL = ".final_estimator_"
@@ -38,6 +39,11 @@ def _but_first(scores: Var) -> Var:
 
 
 def _final(stack: Any, method: str, x: Matrix) -> Any:
+    answers = [member(stack, index, own, x) for index, own in enumerate(stack.stack_method_)]
+    if not stack.passthrough and x.scope.in_float32(answers):
+        width = lower(stack, "transform", x).width
+        remedy = "with passthrough=True, or with a member that answers in float64"
+        check_precision(stack.final_estimator_, method, width, "a final estimator", remedy)
     return lower(stack.final_estimator_, method, lower(stack, "transform", x), FINAL)
 
 
@@ -49,6 +55,8 @@ def stacked_prediction(stack: StackingRegressor, x: Matrix) -> Any:
 @lowers(StackingClassifier, method="predict")
 def stacked_labels(stack: StackingClassifier, x: Matrix) -> Labels:
     labels = _final(stack, "predict", x)
+    if not isinstance(stack._label_encoder, list):  # it makes a row of the column that CatBoost answers
+        labels = Labels(scalar(labels.places), labels.classes)
     encoders = stack._label_encoder if isinstance(stack._label_encoder, list) else [stack._label_encoder]
     return relabel(labels, [encoder.classes_ for encoder in encoders])
 

@@ -24,6 +24,7 @@ from .labels import scalar
 from .links import expm1, log1p
 from .matrix import Matrix
 from .meta import column, numbers, upright
+from .precision import same_in_float32
 from .rounding import ROUNDING
 from .terms import hand_on, largest, same
 
@@ -50,6 +51,14 @@ FUNCTIONS: dict[Any, Callable[[Var], Var]] = {
 def back_in_the_target(model: TransformedTargetRegressor, x: Matrix) -> Var:
     answer = lower(model.regressor_, "predict", x, ".regressor_")
     prediction = same(x, upright(numbers(answer)), answer)
+    width = model.transformer_.n_features_in_
+    if x.scope.in_float32([answer]) and not same_in_float32(model.transformer_.inverse_transform, width=width):
+        name = type(model.regressor_).__name__
+        raise UnsupportedError(
+            f"expected a target in float64, found {name}'s in float32, in which scikit-learn computes the inverse too: "
+            "fit with transformer=make_pipeline(..., FunctionTransformer(inverse_func=np.float64))",
+            ".transformer_",
+        )
     try:
         inverted = inverse(model.transformer_, x.new(prediction))
     except UnsupportedError as error:

@@ -9,6 +9,7 @@ from . import lower, lowers
 from .labels import Labels, argmax
 from .matrix import Matrix
 from .meta import average, member, numbers, one_hot, total, upright
+from .precision import mean_in_float32
 from .terms import hand_on, largest
 
 
@@ -20,7 +21,12 @@ def _mean(voting: VotingClassifier | VotingRegressor, method: str, x: Matrix) ->
     """Of the members' answers; of what cancels in them as well."""
     weights = voting._weights_not_none
     members = [member(voting, index, method, x) for index in range(len(voting.estimators_))]
-    answer = average([numbers(one) for one in members], weights)
+    parts = [numbers(one) for one in members]
+    if weights is None and x.scope.in_float32(members):
+        answer = mean_in_float32(parts)
+        x.scope.singles.append(answer)
+        return answer
+    answer = average(parts, weights)
     hand_on(x, answer, members, lambda sizes: average(sizes, weights))
     return answer
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -70,6 +71,13 @@ def test_starts_of_classifiers(target: Any, loss: Any, init: Any) -> None:
     assert twin_of(model, X).proof.level in ("bit", "ulp")
 
 
+def test_a_start_that_is_drawn_is_refused() -> None:
+    """A stratified dummy answers to each row what it draws."""
+    init = DummyClassifier(strategy="stratified", random_state=0)
+    with pytest.raises(UnsupportedError, match="stratified"):
+        twin_of(GradientBoostingClassifier(init=init, n_estimators=3, random_state=0).fit(X, YES_NO), X)
+
+
 @pytest.mark.parametrize(
     ("boosting", "init", "target"),
     [
@@ -80,9 +88,13 @@ def test_starts_of_classifiers(target: Any, loss: Any, init: Any) -> None:
     ids=["regressor", "two classes", "three classes"],
 )
 def test_linear_starts(boosting: Any, init: Any, target: Any) -> None:
-    """scikit-learn computes them in float32, unless a step before makes float64 of the rows."""
-    with pytest.raises(UnsupportedError, match=r"pipeline.*computes in float64, found (Linear|Logistic)Regression"):
-        twin_of(boosting(init=init, n_estimators=5, random_state=0).fit(X, target), X)
+    """scikit-learn computes them in float32, and a scaler before a tree, unless a step before makes float64 of the
+    rows."""
+    tree = DecisionTreeClassifier if target is not NUMBER else DecisionTreeRegressor
+    for single in (init, make_pipeline(StandardScaler(), tree(max_depth=3))):
+        name = type(single).__name__
+        with pytest.raises(UnsupportedError, match=rf"an init estimator that computes in float64, found {name}"):
+            twin_of(boosting(init=single, n_estimators=5, random_state=0).fit(X, target), X)
     precise = make_pipeline(FunctionTransformer(np.float64), init)
     twin = twin_of(boosting(init=precise, n_estimators=5, random_state=0).fit(X, target), X)
     assert twin.proof.level in ("bit", "ulp")

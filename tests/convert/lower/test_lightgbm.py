@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
         {"objective": "huber"},
         {"objective": "quantile", "alpha": 0.3},
         {"extra_trees": True},
+        {"linear_tree": True},
     ],
     ids=str,
 )
@@ -59,6 +61,47 @@ def test_classifiers(target: Any, objective: Any) -> None:
         pytest.skip("the other number of classes")
     model = lightgbm.LGBMClassifier(**COMMON, objective=objective).fit(GAPS, target)
     assert levels(twin_of(model, GAPS))["predict"] == "bit"
+
+
+def test_a_random_forest_of_classes() -> None:
+    """Its decision is the sum of the trees, its probabilities come of their mean."""
+    model = lightgbm.LGBMClassifier(**COMMON, boosting_type="rf", subsample=0.7, subsample_freq=1).fit(GAPS, THREE)
+    found = levels(twin_of(model, GAPS))
+    assert (found["predict"], found["decision_function"]) == ("bit", "bit")
+
+
+def _squares(target: Any, scores: Any) -> tuple[Any, Any]:
+    """An objective of the user's own: the gradient and the curvature of squared errors."""
+    wanted = target if scores.ndim == 1 else target[:, np.newaxis] == np.arange(scores.shape[1])
+    return scores - wanted, np.ones_like(scores)
+
+
+@pytest.mark.parametrize("target", [YES_NO, THREE])
+def test_an_objective_of_ones_own(target: Any) -> None:
+    """Every method of a classifier answers scores then."""
+    twin = twin_of(lightgbm.LGBMClassifier(**COMMON, objective=_squares).fit(GAPS, target), GAPS)
+    assert levels(twin) == {"predict": "bit", "predict_proba": "bit", "decision_function": "bit"}
+    assert levels(twin_of(lightgbm.LGBMRegressor(**COMMON, objective=_squares).fit(X, NUMBER), X)) == {"predict": "bit"}
+
+
+def test_linear_leaves_of_classes() -> None:
+    """A number of each class; beside categories, which no leaf multiplies."""
+    model = lightgbm.LGBMClassifier(**COMMON, linear_tree=True).fit(CODES, THREE, categorical_feature=[1])
+    assert levels(twin_of(model, CODES))["decision_function"] == "bit"
+
+
+def test_thresholds_that_json_cannot_hold() -> None:
+    """It has 1e300 in their place."""
+    model = lightgbm.LGBMRegressor(**COMMON).fit(X * 1e300, NUMBER)
+    assert levels(twin_of(model, X * 1e300)) == {"predict": "bit"}
+
+
+def test_names_with_blanks() -> None:
+    """LightGBM says underscores, and takes the columns by their place."""
+    frame = pd.DataFrame(X, columns=["a b", "c", "d  e", "f", "g_h"])
+    twin = twin_of(lightgbm.LGBMRegressor(**COMMON).fit(frame, NUMBER), frame)
+    assert levels(twin) == {"predict": "bit"}
+    assert [feature.name for feature in twin.manifest.inputs] == list(frame.columns)
 
 
 def test_categories_that_are_codes() -> None:
