@@ -18,8 +18,9 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lowers
-from .distances import constant, euclidean, ordered_sum, squared_euclidean
+from .distances import constant, euclidean, ordered_sum, squared_euclidean, squared_norms
 from .matrix import Matrix
+from .rounding import ROUNDING, of_root
 
 POOLS: dict[Any, Callable[..., Var]] = {np.max: op.reduce_max, np.min: op.reduce_min}
 
@@ -56,9 +57,21 @@ def bisecting_labels(model: BisectingKMeans, x: Matrix) -> Var:
     return op.mul(_first_smallest(x.select([0]).tensor), op.const(np.int64(0)))
 
 
+def _distances(x: Matrix, centres: Any) -> Matrix:
+    """Of a row that lies on a centre a rounding is all that is left, which differs with how scikit-learn keeps them in
+    memory: by rows of an array, by columns of a frame."""
+    distances = euclidean(x.tensor, x.width, centres)
+    norms = np.einsum("ij,ij->i", centres, centres)
+    squares = op.add(squared_norms(x.tensor, x.width), constant(norms[np.newaxis]))
+    off = of_root(op.mul(squares, constant(ROUNDING)), distances)
+    most = op.reduce_max(off, op.const(np.array([1])), keepdims=1)
+    x.scope.adds_up(distances, op.div(most, constant(ROUNDING)), alone=True)
+    return x.new(distances)
+
+
 @lowers(KMeans, MiniBatchKMeans, BisectingKMeans, method="transform")
 def distances_to_centres(model: Any, x: Matrix) -> Matrix:
-    return x.new(euclidean(x.tensor, x.width, model.cluster_centers_))
+    return _distances(x, model.cluster_centers_)
 
 
 @lowers(AffinityPropagation, MeanShift, method="predict")
@@ -81,7 +94,7 @@ def birch_labels(model: Birch, x: Matrix) -> Var:
 
 @lowers(Birch, method="transform")
 def birch_distances(model: Birch, x: Matrix) -> Matrix:
-    return x.new(euclidean(x.tensor, x.width, model.subcluster_centers_))
+    return _distances(x, model.subcluster_centers_)
 
 
 @lowers(FeatureAgglomeration, method="transform")

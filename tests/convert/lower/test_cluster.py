@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.cluster import (
     AffinityPropagation,
     Birch,
@@ -14,7 +15,7 @@ from sklearn.cluster import (
     MeanShift,
     MiniBatchKMeans,
 )
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -46,6 +47,15 @@ def test_clusters(model: Any) -> None:
     found = levels(twin_of(model.fit(X), X))
     assert found["predict"] == "bit"
     assert ("transform" in found) == hasattr(model, "transform")
+
+
+@pytest.mark.parametrize("framed", [False, True])
+@pytest.mark.parametrize("model", [Birch(threshold=0.3), KMeans(80, n_init=1, random_state=0)], ids=repr)
+def test_distances_of_rows_that_are_centres(model: Any, framed: bool) -> None:
+    """They are what a rounding leaves, which differs with the memory's order; so does what is made of them."""
+    rows = pd.DataFrame(X, columns=list("abcd")) if framed else X
+    for pipeline in (model, make_pipeline(StandardScaler(), model), make_pipeline(model, Ridge())):
+        assert twin_of(clone(pipeline).fit(rows, X[:, 0]), rows).proof.level == "ulp"
 
 
 @pytest.mark.parametrize("pool", [np.mean, np.max, np.min])

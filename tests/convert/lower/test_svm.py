@@ -11,6 +11,7 @@ import pytest
 import spox
 from numpy.typing import NDArray
 from sklearn.datasets import make_classification
+from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -140,6 +141,32 @@ def test_a_kernel_that_is_not_of_the_row_is_refused(kernel: Any) -> None:
     model = SVC(kernel=kernel).fit(X @ X.T if kernel == "precomputed" else X, y)
     with pytest.raises(UnsupportedError, match="expected a kernel of linear, poly, rbf, sigmoid"):
         twin_of(model, X @ X.T if kernel == "precomputed" else X)
+
+
+@pytest.mark.parametrize("without", range(4))
+@pytest.mark.parametrize("shape", ["ovr", "ovo"])
+def test_a_class_whose_rows_have_no_weight_is_none_to_libsvm(without: int, shape: Any) -> None:
+    """It numbers the others from 0; of scores or probabilities there are fewer than scikit-learn needs."""
+    X, y = classes(4)
+    weights = np.where(y == np.unique(y)[without], 0.0, 1.0)
+    model = SVC(decision_function_shape=shape, probability=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        model.fit(X, y, sample_weight=weights)
+    twin = twin_of(model, X)
+    assert levels(twin)["predict"] == "bit"
+    assert model_of(twin).predict(X).tolist() == model.predict(X).tolist()
+    scores = {"decision_function"} if shape == "ovr" else set()
+    assert set(twin.proof.left_out) == {"predict_proba", "predict_log_proba"} | scores
+
+
+def test_a_bag_of_machines_some_of_which_saw_not_all_classes() -> None:
+    """A bag draws rows by giving the others no weight."""
+    X, y = classes(4)
+    y = np.where(np.arange(len(y)) < 3, "yew", y)
+    model = BaggingClassifier(SVC(), n_estimators=4, max_samples=30, random_state=0).fit(X, y)
+    assert {len(member.n_support_) for member in model.estimators_} == {4, 5}
+    assert levels(twin_of(model, X))["predict"] == "bit"
 
 
 def test_the_exponential_is_the_c_librarys() -> None:
