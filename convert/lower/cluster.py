@@ -18,11 +18,15 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lowers
-from .distances import constant, euclidean, ordered_sum, squared_euclidean, squared_norms
+from .distances import constant, euclidean, ordered_sum, squared_euclidean
 from .matrix import Matrix
 from .rounding import ROUNDING, of_root
 
 POOLS: dict[Any, Callable[..., Var]] = {np.max: op.reduce_max, np.min: op.reduce_min}
+
+
+def _axis(index: int) -> Var:
+    return op.const(np.array([index]))
 
 
 def _first_smallest(distances: Var) -> Var:
@@ -58,14 +62,15 @@ def bisecting_labels(model: BisectingKMeans, x: Matrix) -> Var:
 
 
 def _distances(x: Matrix, centres: Any) -> Matrix:
-    """Of a row that lies on a centre a rounding is all that is left, which differs with how scikit-learn keeps them in
-    memory: by rows of an array, by columns of a frame."""
+    """[N, centres], and the proof told that they are roots of squares that cancel: of a row near a centre and far from
+    the origin few digits are left, or none."""
     distances = euclidean(x.tensor, x.width, centres)
-    norms = np.einsum("ij,ij->i", centres, centres)
-    squares = op.add(squared_norms(x.tensor, x.width), constant(norms[np.newaxis]))
-    off = of_root(op.mul(squares, constant(ROUNDING)), distances)
-    most = op.reduce_max(off, op.const(np.array([1])), keepdims=1)
-    x.scope.adds_up(distances, op.div(most, constant(ROUNDING)), alone=True)
+    rows = op.reduce_sum_square(x.tensor, _axis(1), keepdims=1)
+    terms = op.add(rows, constant(np.square(centres).sum(axis=1).max()))
+    nearest = op.reduce_min(distances, _axis(1), keepdims=1)
+    x.scope.adds_up(
+        distances, op.div(of_root(op.mul(terms, constant(ROUNDING)), nearest), constant(ROUNDING)), alone=True
+    )
     return x.new(distances)
 
 
