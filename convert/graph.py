@@ -1,10 +1,12 @@
 """A pipeline's methods become one graph, and what is to be known of its answers."""
 
 import datetime
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+import onnx
 import spox
 import spox.opset.ai.onnx.v21 as op
 
@@ -48,8 +50,10 @@ def build_graph(
     outputs: list[Output] = []
     named: dict[str, spox.Var] = {}
     sizes: dict[str, spox.Var] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     classes: tuple[tuple[Category, ...], ...] = ()
-    example = signature.frame.iloc[:1]
+    # Twice, for of a single row SparsePCA forgets that it is one of N.
+    example = signature.frame.iloc[[0, 0]].reset_index(drop=True)
     for method, result in tensors.items():
         answer = signature.ask(pipeline, method, example)
         labels = isinstance(result, Labels)
@@ -61,7 +65,9 @@ def build_graph(
         parts = result if isinstance(result, list) else [result]
         names = tuple(method if len(parts) == 1 else f"{method}_{index}" for index in range(len(parts)))
         named.update(zip(names, parts, strict=True))
-        first = answer[0] if isinstance(answer, list) else answer
+        answers = answer if isinstance(answer, list) else [answer]
+        first = answers[0]
+        shapes.update(zip(names, (one.shape[1:] for one in answers), strict=False))
         _check_numbers(method, first)
         scope.logged.update((method, floor) for logarithm, floor in scope.logarithms if logarithm is parts[0])
         scope.rowwise.update([method] if scope.held_alone(parts) else [])
@@ -71,6 +77,7 @@ def build_graph(
     model = spox.build(scope.inputs, named, drop_unused_inputs=False)
     model.graph.name = "pipetwin"
     model.producer_name = "pipetwin"
+    _say_shapes(model, shapes)
     spread(model)
     note_rows(model, scope.ensembles)
     note_order(model, scope.ensembles)
@@ -81,6 +88,33 @@ def build_graph(
         scope.asked = serialize(spox.build(scope.inputs, asked, drop_unused_inputs=False), scope.ensembles)
     scope.model = model
     return serialize(model, scope.ensembles), scope, tuple(outputs), classes
+
+
+def _say_shapes(model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Say of each output what the pipeline's answer tells of a row's shape, where that cannot be inferred: the runtime
+    makes room for one row's answers before it has any.
+
+    Raises UnsupportedError where something else was inferred.
+    """
+    for output in model.graph.output:
+        dims = output.type.tensor_type.shape.dim
+        shape = shapes.get(output.name)
+        if shape is None or not output.type.tensor_type.HasField("shape"):
+            continue
+        inferred = [dim.dim_value or None for dim in dims[1:]]
+        if len(inferred) != len(shape) or any(
+            known not in (None, size) for known, size in zip(inferred, shape, strict=True)
+        ):
+            raise UnsupportedError(
+                f"expected {_shape(shape)} from the lowering of {output.name}, as the pipeline answers N rows, found "
+                f"{_shape(inferred)}: mend the lowering"
+            )
+        for dim, size in zip(dims[1:], shape, strict=True):
+            dim.dim_value = size
+
+
+def _shape(sizes: Sequence[int | None]) -> str:
+    return f"[{', '.join(['N', *('?' if size is None else str(size) for size in sizes)])}]"
 
 
 def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any]:

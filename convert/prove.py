@@ -254,7 +254,8 @@ def _failure(outputs: dict[str, OutputProof], largest: float, allowed: float, sc
     found = f"{labels:,} labels differ" if labels else f"they differ by up to {largest:.3g} of their magnitude"
     found += ", no more than roundings on their way come to" if rounding else ""
     through = f"; {', '.join(scope.fallbacks)} went through skl2onnx" if scope.fallbacks else ""
-    hint = "" if labels else f" (--tolerance {largest:.1g} would allow it, and the proof would say so)"
+    hint = f" (--tolerance {largest:.1g} would allow it, and the proof would say so)"
+    hint = hint if not labels and math.isfinite(largest) else ""
     return f"expected the twin's answers within {allowed:g} of the pipeline's, found that {found}{through}{hint}"
 
 

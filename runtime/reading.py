@@ -63,7 +63,8 @@ def reader(manifest: Manifest) -> Reader:
 
 def _several(classes: tuple[tuple[Category, ...], ...], proba: Output | None) -> Any:
     """Reads a classifier of several outputs: a list of predictions, and of probabilities where each output has its
-    own array of them."""
+    own array of them. A chain's array has a column for each output instead, also where that is a single one."""
+    own = proba is not None and len(proba.tensors) == len(classes) and proba.shape == (len(classes[0]),)
 
     def row(
         arrays: Sequence[NDArray[Any]], index: int, probabilities: bool
@@ -71,7 +72,7 @@ def _several(classes: tuple[tuple[Category, ...], ...], proba: Output | None) ->
         places = arrays[0][index].tolist()
         labels = [table[place] for table, place in zip(classes, places, strict=True)]
         answer: dict[str, Any] = {"prediction": labels}
-        if proba is not None and len(arrays) == 1 + len(classes):
+        if own:
             scores = [array[index].tolist() for array in arrays[1:]]
             answer["probability"] = [score[place] for score, place in zip(scores, places, strict=True)]
             if probabilities:

@@ -17,6 +17,8 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from spox import Var
+
 from runtime.manifest import STD
 
 from ..errors import UnsupportedError
@@ -62,7 +64,7 @@ def _lower(estimator: Any, method: str, x: Matrix, at: str) -> Any:
     function = _find(type(estimator), method)
     try:
         if function is not None:
-            return function(estimator, x)
+            return _answer(function(estimator, x), estimator, method)
         from .fallback import skl2onnx_lowering
 
         result = skl2onnx_lowering(estimator, method, x)
@@ -77,6 +79,18 @@ def _lower(estimator: Any, method: str, x: Matrix, at: str) -> Any:
             "report it with how the step was fitted",
             at,
         ) from error
+
+
+def _answer(found: Any, estimator: Any, method: str) -> Any:
+    """What a lowering returned, if it can be an answer. Raises UnsupportedError."""
+    from .labels import Labels
+
+    if all(isinstance(part, Var | Matrix | Labels) for part in (found if isinstance(found, list) else [found])):
+        return found
+    raise UnsupportedError(
+        f"expected a tensor, a Matrix or Labels from the lowering of {type(estimator).__name__}.{method}, found "
+        f"{type(found).__name__}: return what it computes"
+    )
 
 
 def lacks(*classes: type, method: str) -> Callable[[Callable[[Any], str | None]], Callable[[Any], str | None]]:

@@ -69,7 +69,7 @@ def _pairs(model: Any, coefficients: Floats) -> list[tuple[NDArray[np.int64] | N
     if not hasattr(model, "classes_"):
         return [(None, coefficients[0])]
     ends = np.concatenate([[0], np.cumsum(model._n_support)])
-    count = len(model.classes_)
+    count = len(model._n_support)  # not of classes whose rows all have no weight
     pairs = []
     for i in range(count):
         for j in range(i + 1, count):

@@ -13,6 +13,7 @@ from .labels import Labels, argmax
 from .linear import linear
 from .matrix import Matrix
 from .sums import log_sum_exp, running_sum
+from .terms import same
 
 KINDS = (GaussianNB, MultinomialNB, ComplementNB, BernoulliNB, CategoricalNB)
 
@@ -48,12 +49,33 @@ def _first_nan(scores: Var) -> Var:
 @lowers(*KINDS, method="predict_log_proba")
 def naive_bayes_log_probabilities(model: Any, x: Matrix) -> Var:
     joint = likelihood(model, x)
-    return op.sub(joint, log_sum_exp(joint))
+    answer = op.sub(joint, log_sum_exp(joint))
+    # A likelihood of many features is a long sum, of which the classes' differences are left: it moves these by a
+    # rounding of its own size, and those of n additions come to the root of n of one (N. J. Higham and T. Mary, SIAM
+    # Journal on Scientific Computing 41, 2019). Of classes further off the logarithm is as large as the likelihood.
+    likeliest = op.abs(op.reduce_max(joint, op.const(np.array([1])), keepdims=1))
+    terms = op.add(likeliest, op.const(np.float64(_opposed(model))))
+    x.scope.adds_up(answer, op.mul(terms, op.const(np.float64(max(1.0, x.width**0.5 / 4)))), alone=True)
+    return answer
+
+
+def _opposed(model: Any) -> float:
+    """How large the constants are that features' terms of the other sign are added to."""
+    match model:
+        case GaussianNB():
+            constants = np.log(2.0 * np.pi * model.var_[model.var_ > 0])
+            return float(np.abs(constants).sum() / len(model.classes_))
+        case BernoulliNB():
+            with np.errstate(all="ignore"):
+                absent = np.log(1 - np.exp(model.feature_log_prob_))
+            return float(np.abs(absent[np.isfinite(absent)]).sum() / len(model.classes_))
+    return 0.0
 
 
 @lowers(*KINDS, method="predict_proba")
 def naive_bayes_probabilities(model: Any, x: Matrix) -> Var:
-    return op.exp(lower(model, "predict_log_proba", x))
+    logarithms = lower(model, "predict_log_proba", x)
+    return same(x, op.exp(logarithms), logarithms)
 
 
 def likelihood(model: Any, x: Matrix) -> Var:

@@ -53,6 +53,14 @@ def mlp_probabilities(model: MLPClassifier, x: Matrix) -> Var:
 lowers(MLPClassifier, method="predict_log_proba")(log_probabilities)
 
 
+@lacks(MLPClassifier, method="predict_proba")
+@lacks(MLPClassifier, method="predict_log_proba")
+def probabilities_of_two_for_one(model: MLPClassifier) -> str | None:
+    if len(model.classes_) > 1:
+        return None
+    return "expected probabilities of one class, found those of two, one of which there is not: fit it on rows of both"
+
+
 @lowers(MLPClassifier, method="predict")
 def mlp_labels(model: MLPClassifier, x: Matrix) -> Labels:
     outputs = _outputs(model, x)
@@ -61,7 +69,9 @@ def mlp_labels(model: MLPClassifier, x: Matrix) -> Labels:
     above = op.cast(op.greater(outputs, op.const(np.float64(0.5))), to=np.int64)
     if model._label_binarizer.y_type_.startswith("multilabel"):
         return Labels(above, (BINARY,) * model.n_outputs_)
-    return Labels(scalar(above), (model.classes_,))
+    # Fitted to one class it computes as if there were a second.
+    places = op.mul(above, op.const(np.int64(0))) if len(model.classes_) == 1 else above
+    return Labels(scalar(places), (model.classes_,))
 
 
 @lowers(BernoulliRBM, method="transform")

@@ -7,7 +7,7 @@ import spox.opset.ai.onnx.v21 as op
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from spox import Var
 
-from . import lower, lowers
+from . import lacks, lower, lowers
 from .labels import Labels, argmax, log_probabilities, scalar
 from .libsvm import decisions
 from .linear import sides
@@ -75,6 +75,17 @@ def svm_labels(model: Any, x: Matrix) -> Labels:
 lowers(SVC, NuSVC, method="predict_log_proba")(log_probabilities)
 
 
+@lacks(SVC, NuSVC, method="predict_proba")
+@lacks(SVC, NuSVC, method="predict_log_proba")
+def fewer_columns_than_classes(model: Any) -> str | None:
+    if _known(model) == len(model.classes_):
+        return None
+    return (
+        f"expected probabilities of {len(model.classes_)} classes, found those of {_known(model)}, for no row of the "
+        "others had a weight: fit it on rows of each class"
+    )
+
+
 @lowers(SVC, NuSVC, method="predict_proba")
 def svm_probabilities(model: Any, x: Matrix) -> Var:
     """libsvm's svm_predict_probability: each pair's probability by Platt's sigmoid, then coupled."""
@@ -95,7 +106,7 @@ def _coupled(model: Any, first: Var) -> Var:
     An iteration of T.-F. Wu, C.-J. Lin and R. C. Weng, JMLR 5 (2004), algorithm 2; it stops at a coarse bound, each
     row by itself, so that its steps and not its limit are the answer.
     """
-    count = len(model.classes_)
+    count = _known(model)
     pairs = _pairs(model)
     # Columns: the first class's probabilities, the second's, and a zero for a class against itself.
     zero = op.mul(op.gather(first, op.const(np.array([0])), axis=1), _number(0))
@@ -140,8 +151,14 @@ def _coupled(model: Any, first: Var) -> Var:
     return probabilities
 
 
+def _known(model: Any) -> int:
+    """How many classes libsvm knows: it leaves out rows without weight, and so a class that has no others, as a bag's
+    drawn rows may. It numbers the rest from 0, and scikit-learn takes that for places among all classes."""
+    return len(model._n_support)
+
+
 def _pairs(model: Any) -> list[tuple[int, int]]:
-    count = len(model.classes_)
+    count = _known(model)
     return [(i, j) for i in range(count) for j in range(i + 1, count)]
 
 

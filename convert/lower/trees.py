@@ -32,7 +32,8 @@ def sklearn_tree(estimator: Any, columns: Any = None) -> Trees:
     """
     tree = estimator.tree_
     is_leaf = tree.children_left < 0
-    feature = tree.feature if columns is None else np.asarray(columns, np.int64)[tree.feature]
+    # A leaf asks none, which is written as a number below zero.
+    feature = tree.feature if columns is None else np.asarray(columns, np.int64)[np.where(is_leaf, 0, tree.feature)]
     return Trees(
         roots=np.array([0]),
         feature=np.where(is_leaf, -1, feature),

@@ -4,8 +4,7 @@ import spox.opset.ai.onnx.v21 as op
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 from spox import Var
 
-from ..errors import UnsupportedError
-from . import lower, lowers
+from . import lacks, lower, lowers
 from .labels import Labels, argmax
 from .matrix import Matrix
 from .meta import average, member, numbers, one_hot, total, upright
@@ -53,14 +52,19 @@ def mean_vote(voting: VotingRegressor, x: Matrix) -> Var:
     return _mean(voting, "predict", x)
 
 
+@lacks(VotingClassifier, method="transform")
+def members_before_rows(voting: VotingClassifier) -> str | None:
+    if voting.voting == "hard" or voting.flatten_transform:
+        return None
+    return (
+        "expected rows to come first in what transform answers, found flatten_transform=False, where members do: set "
+        "it to True"
+    )
+
+
 @lowers(VotingClassifier, VotingRegressor, method="transform")
 def votes(voting: VotingClassifier | VotingRegressor, x: Matrix) -> Matrix:
     soft = getattr(voting, "voting", "hard") == "soft"
-    if soft and not voting.flatten_transform:
-        raise UnsupportedError(
-            "expected rows to come first in what transform answers, found flatten_transform=False, where members do: "
-            "set it to True"
-        )
     members = [member(voting, i, "predict_proba" if soft else "predict", x) for i in range(len(voting.estimators_))]
     answer = op.concat([upright(numbers(one)) for one in members], axis=1)
     hand_on(x, answer, members, largest)

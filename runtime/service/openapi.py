@@ -172,7 +172,7 @@ def _answer(manifest: Manifest) -> dict[str, Any]:
         properties |= {"probability": share, "probabilities": _shares(tables[0])}
     if predict.shape:
         properties = {"prediction": _list([_labels(table) for table in tables])}
-        if proba is not None and len(proba.tensors) == len(tables):
+        if proba is not None and len(proba.tensors) == len(tables) and proba.shape == (len(tables[0]),):
             properties["probability"] = _list([share] * len(tables))
             properties["probabilities"] = _list([_shares(table) for table in tables])
     required = [name for name in properties if name != "probabilities"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -16,8 +16,8 @@ from convert import lowering
 from convert.culprit import overriding
 from convert.errors import ParityError, UnsupportedError
 from convert.extension import Labels, Matrix, argmax, lower
-from tests.convert.lower.samples import YES_NO, X
-from tests.convert.lower.twins import levels, twin_of
+from tests.convert.lower.samples import BINARY, YES_NO, X
+from tests.convert.lower.twins import levels, model_of, twin_of
 
 
 class Winsorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -100,6 +100,20 @@ def test_nobody_is_told_to_register_a_lowering_for_scikit_learns_own_classes() -
     assert "Doubled has its own predict" in overriding(make_pipeline(Doubled()))
 
 
+def test_no_tolerance_allows_what_is_no_number() -> None:
+    class Endless(Winsorizer):
+        pass
+
+    @lowering(Endless, method="transform")
+    def endless(step: Endless, x: Matrix) -> Matrix:
+        return x.new(op.div(x.tensor, op.const(np.float64(0))))
+
+    assert endless is not None
+    with pytest.raises(ParityError, match="differ by up to inf") as error:
+        twin_of(Endless().fit(X), X)
+    assert "--tolerance" not in str(error.value)
+
+
 def test_what_has_no_lowering_is_refused_with_its_path() -> None:
     """And with what to do."""
 
@@ -129,3 +143,58 @@ def test_a_lowering_that_raises_is_an_error_of_ours() -> None:
     with pytest.raises(UnsupportedError, match=r"pipeline\['odd'\]: expected Odd as its lowering knows it, found") as e:
         twin_of(make_pipeline(Odd(), DecisionTreeClassifier()).fit(X, YES_NO), X)
     assert e.value.__cause__ is not None
+
+
+def test_a_lowering_that_returns_nothing_is_told_so() -> None:
+    """Rather than that a graph cannot be built of None."""
+
+    class Silent(Winsorizer):
+        pass
+
+    @lowering(Silent, method="transform")
+    def silent(step: Silent, x: Matrix) -> Any:
+        winsorizer(step, x)
+
+    assert silent is not None
+    with pytest.raises(UnsupportedError, match=r"from the lowering of Silent.transform, found NoneType: return what"):
+        twin_of(Silent().fit(X), X)
+
+
+def test_a_lowering_of_another_shape_is_told_both() -> None:
+    """A column of answers is not a number a row."""
+
+    class Sum(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+        def fit(self, X: Any, y: Any) -> "Sum":
+            self.n_features_in_ = X.shape[1]
+            return self
+
+        def predict(self, X: Any) -> Any:
+            return np.asarray(X)[:, 0] + np.asarray(X)[:, 1]
+
+    @lowering(Sum, method="predict")
+    def column(model: Sum, x: Matrix) -> Any:
+        return op.add(x.select([0]).tensor, x.select([1]).tensor)
+
+    assert column is not None
+    with pytest.raises(UnsupportedError, match=r"expected \[N\] from the lowering of predict.*, found \[N, 1\]"):
+        twin_of(Sum().fit(X, BINARY), X)
+
+
+def test_a_lowering_whose_width_the_graph_cannot_tell_answers_one_row() -> None:
+    """The pipeline's own answer tells it."""
+
+    class Constant(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+        def fit(self, X: Any, y: Any = None) -> "Constant":
+            self.n_features_in_ = X.shape[1]
+            return self
+
+        def transform(self, X: Any) -> Any:
+            return np.ones((len(X), 3))
+
+    @lowering(Constant, method="transform")
+    def constant(step: Constant, x: Matrix) -> Matrix:
+        rows = op.shape(x.tensor, start=0, end=1)
+        return x.new(op.expand(op.const(np.ones(3)), op.concat([rows, op.const(np.array([3]))], axis=0)))
+
+    assert constant is not None
+    assert model_of(twin_of(Constant().fit(X), X)).transform(X[:1]).tolist() == [[1.0, 1.0, 1.0]]

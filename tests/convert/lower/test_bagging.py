@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from tests.convert.lower.samples import GAPS, NUMBER, THREE, TWO_NUMBERS, YES_NO, X
 from tests.convert.lower.twins import levels, twin_of
 
-COLUMNS = [{}, {"max_features": 0.6}, {"max_features": 1.0, "bootstrap_features": True}]
+COLUMNS = [{}, {"max_features": 0.6}, {"max_features": 1}, {"max_features": 1.0, "bootstrap_features": True}]
 SCALED = make_pipeline(MinMaxScaler(), DecisionTreeClassifier(max_depth=3, random_state=0))
 
 
@@ -25,6 +25,13 @@ def test_bags_of_trees_have_the_same_bits(columns: Any, target: Any, base: Any) 
     bagging = BaggingClassifier(base, n_estimators=5, random_state=0, **columns).fit(X, target)
     found = levels(twin_of(bagging, X))
     assert (found["predict"], found["predict_proba"]) == ("bit", "bit")
+
+
+def test_a_bag_of_trees_over_one_column() -> None:
+    """A leaf's feature is -2, which is no place among the columns."""
+    assert levels(twin_of(BaggingRegressor(n_estimators=3, random_state=0).fit(X[:, :1], NUMBER), X[:, :1])) == {
+        "predict": "bit"
+    }
 
 
 @pytest.mark.parametrize("base", [SCALED, make_pipeline(LogisticRegression()), make_pipeline(RidgeClassifier())])

@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tests.convert.lower.samples import FOUR, NUMBER, THREE, YES_NO, X
-from tests.convert.lower.twins import levels, twin_of
+from tests.convert.lower.twins import levels, model_of, twin_of
 
 
 @pytest.mark.parametrize("target", [YES_NO, THREE, FOUR])
@@ -46,3 +46,10 @@ def test_the_median_of_one_member() -> None:
     """Is its answer."""
     boosted = AdaBoostRegressor(LinearRegression(), n_estimators=1, random_state=0).fit(X, NUMBER)
     assert twin_of(boosted, X).proof.level == "ulp"
+
+
+def test_one_class_answers_one_row() -> None:
+    model = AdaBoostClassifier(n_estimators=2).fit(X, ["only"] * len(X))
+    found = model_of(twin_of(model, X))
+    assert found.predict(X[:1]).tolist() == ["only"]
+    assert found.decision_function(X[:1]).shape == model.decision_function(X[:1]).shape

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import spox.opset.ai.onnx.v21 as op
+from sklearn.base import clone
 from sklearn.cluster import (
     AffinityPropagation,
     Birch,
@@ -15,7 +16,7 @@ from sklearn.cluster import (
     MeanShift,
     MiniBatchKMeans,
 )
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -67,6 +68,15 @@ def test_a_wrong_distance_far_from_the_origin_is_found(monkeypatch: pytest.Monke
     years = X + 2000
     with pytest.raises(ParityError, match="within 1e-12 of the pipeline's"):
         twin_of(KMeans(3, n_init=1, random_state=0).fit(years), years)
+
+
+@pytest.mark.parametrize("framed", [False, True])
+@pytest.mark.parametrize("model", [Birch(threshold=0.3), KMeans(80, n_init=1, random_state=0)], ids=repr)
+def test_distances_of_rows_that_are_centres(model: Any, framed: bool) -> None:
+    """They are what a rounding leaves, which differs with the memory's order; so does what is made of them."""
+    rows = pd.DataFrame(X, columns=list("abcd")) if framed else X
+    for pipeline in (model, make_pipeline(StandardScaler(), model), make_pipeline(model, Ridge())):
+        assert twin_of(clone(pipeline).fit(rows, X[:, 0]), rows).proof.level == "ulp"
 
 
 @pytest.mark.parametrize("pool", [np.mean, np.max, np.min])

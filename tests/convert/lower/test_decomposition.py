@@ -54,6 +54,8 @@ def test_projections(model: Any) -> None:
     assert set(levels(twin)) == {m for m in ("score_samples", "transform") if hasattr(model, m)}
     assert twin.proof.level in ("bit", "ulp")
     assert not twin.scope.fallbacks
+    # Of one row SparsePCA answers [components], of more [N, components].
+    assert twin.manifest.outputs[-1].shape == model.transform(X).shape[1:]
 
 
 def test_ica_of_whitened_data() -> None:

@@ -72,3 +72,12 @@ def test_categories_are_no_obstacle() -> None:
 def test_a_model_whose_every_row_ties_can_be_loaded() -> None:
     model = DummyClassifier().fit(X, np.arange(60) % 2)
     assert model_of(twin_of(model, X)).predict(X[:2]).tolist() == [0, 0]
+
+
+def test_a_model_of_one_class_answers_one_row() -> None:
+    """The same row for all has a shape that the graph cannot tell beforehand."""
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    model = DummyClassifier().fit(X, np.full(30, "only"))
+    found = model_of(twin_of(model, X))
+    assert found.predict(X[:1]).tolist() == ["only"]
+    assert found.predict_proba(X[:1]).tolist() == [[1.0]]

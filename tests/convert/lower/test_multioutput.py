@@ -1,5 +1,6 @@
 """One member for each target, alone or in a chain."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.multioutput import ClassifierChain, MultiOutputClassifier, MultiOut
 from sklearn.tree import DecisionTreeClassifier
 
 from tests.convert.lower.samples import FOUR, MULTI_LABEL, THREE, TWO_NUMBERS, YES_NO, X
-from tests.convert.lower.twins import levels, twin_of
+from tests.convert.lower.twins import levels, model_of, twin_of
 
 FOREST = RandomForestClassifier(4, max_depth=3, random_state=0)
 
@@ -53,3 +54,14 @@ def test_chains_of_regressors(order: Any) -> None:
     trees = GradientBoostingRegressor(n_estimators=5, random_state=0)
     assert levels(twin_of(RegressorChain(trees, order=order).fit(X, TWO_NUMBERS), X)) == {"predict": "bit"}
     assert twin_of(RegressorChain(LinearRegression(), order=order).fit(X, TWO_NUMBERS), X).proof.level == "ulp"
+
+
+def test_a_chain_of_one() -> None:
+    """Its column of probabilities is no array of the classes' own."""
+    model = ClassifierChain(LogisticRegression()).fit(X, MULTI_LABEL[:, :1])
+    found = model_of(twin_of(model, X))
+    assert found.predict_proba(X[:2]).shape == (2, 1)
+    row = {f"x{place}": number for place, number in enumerate(X[0].tolist())}
+    answer = json.loads(found.predict_json(json.dumps(row).encode()))
+    assert answer["prediction"] == model.predict(X[:1])[0].tolist()
+    assert "probability" not in answer

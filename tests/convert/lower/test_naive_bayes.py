@@ -92,6 +92,18 @@ def test_likelihoods_that_are_no_numbers(model: Any, made: Any) -> None:
     assert model_of(twin).predict(X).tolist() == model.predict(X).tolist()
 
 
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("model", [GaussianNB(), BernoulliNB(), MultinomialNB(), ComplementNB()], ids=repr)
+def test_likelihoods_of_many_features_are_held_to_their_own_size(model: Any, count: int) -> None:
+    """Counts of 400 words: likelihoods of thousands, whose last bits decide the digits of what is left of them."""
+    rng = np.random.default_rng(0)
+    X = rng.poisson(6 * rng.random(400), size=(120, 400)).astype(float)
+    model.fit(X, WORDS[rng.integers(0, count, 120)])
+    twin = twin_of(model, X)
+    assert twin.proof.level == "ulp"
+    np.testing.assert_allclose(model_of(twin).predict_proba(X), model.predict_proba(X), rtol=0, atol=1e-11)
+
+
 def test_one_class_and_one_feature() -> None:
     X, y = rows(2)
     twin_of(GaussianNB().fit(X[:, :1], y), X[:, :1])

@@ -33,6 +33,15 @@ def test_a_classifier(activation: str, count: int) -> None:
     assert model_of(twin).predict(X).tolist() == model.predict(X).tolist()
 
 
+def test_a_classifier_of_one_class_has_no_probabilities() -> None:
+    """It computes those of a second one that there is not."""
+    X, y = rows(2)
+    model = MLPClassifier((3,), max_iter=20, random_state=0).fit(X, np.full(len(y), "only"))
+    twin = twin_of(model, X)
+    assert levels(twin) == {"predict": "bit"}
+    assert "one of which there is not" in twin.proof.left_out["predict_proba"]
+
+
 def test_a_classifier_of_several_labels() -> None:
     X, y = make_multilabel_classification(150, 5, n_classes=3, random_state=0)
     model = MLPClassifier((8,), max_iter=40, random_state=0).fit(X, y)

@@ -14,6 +14,7 @@ import spox
 from numpy.typing import NDArray
 from scipy.spatial import distance
 from sklearn.datasets import make_classification
+from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process.kernels import RBF, Matern
 from sklearn.metrics import pairwise, pairwise_distances
@@ -220,6 +221,32 @@ def _rows_of(X: Any) -> int:
         return len(X)
     except Exception:  # of a listener's too
         return 1
+
+
+@pytest.mark.parametrize("without", range(4))
+@pytest.mark.parametrize("shape", ["ovr", "ovo"])
+def test_a_class_whose_rows_have_no_weight_is_none_to_libsvm(without: int, shape: Any) -> None:
+    """It numbers the others from 0; of scores or probabilities there are fewer than scikit-learn needs."""
+    X, y = classes(4)
+    weights = np.where(y == np.unique(y)[without], 0.0, 1.0)
+    model = SVC(decision_function_shape=shape, probability=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        model.fit(X, y, sample_weight=weights)
+    twin = twin_of(model, X)
+    assert levels(twin)["predict"] == "bit"
+    assert model_of(twin).predict(X).tolist() == model.predict(X).tolist()
+    scores = {"decision_function"} if shape == "ovr" else set()
+    assert set(twin.proof.left_out) == {"predict_proba", "predict_log_proba"} | scores
+
+
+def test_a_bag_of_machines_some_of_which_saw_not_all_classes() -> None:
+    """A bag draws rows by giving the others no weight."""
+    X, y = classes(4)
+    y = np.where(np.arange(len(y)) < 3, "yew", y)
+    model = BaggingClassifier(SVC(), n_estimators=4, max_samples=30, random_state=0).fit(X, y)
+    assert {len(member.n_support_) for member in model.estimators_} == {4, 5}
+    assert levels(twin_of(model, X))["predict"] == "bit"
 
 
 def test_the_exponential_is_the_c_librarys() -> None:

@@ -63,11 +63,12 @@ def test_means_with_a_linear_model() -> None:
     assert twin_of(VotingRegressor(members).fit(X, NUMBER), X).proof.level == "ulp"
 
 
-def test_probabilities_by_member_first_are_refused() -> None:
-    """A bundle's outputs begin with the rows."""
+def test_probabilities_by_member_first_are_left_out() -> None:
+    """A bundle's outputs begin with the rows; the votes are not at issue."""
     voting = VotingClassifier(TREES, voting="soft", flatten_transform=False).fit(X, THREE)
-    with pytest.raises(UnsupportedError, match="flatten_transform"):
-        twin_of(voting, X)
+    twin = twin_of(voting, X)
+    assert levels(twin) == {"predict": "bit", "predict_proba": "bit"}
+    assert "flatten_transform" in twin.proof.left_out["transform"]
 
 
 def test_an_error_names_the_member() -> None:
