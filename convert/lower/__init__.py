@@ -121,11 +121,12 @@ def lacking(estimator: Any) -> dict[str, str]:
 
 
 def overridden(cls: type) -> list[str]:
-    """The inference methods that a class defines anew and that are lowered as its base's all the same."""
+    """The inference methods that a class of the user's defines anew and that are lowered as its base's all the same."""
     found = []
     for method in METHODS:
         place = next((place for place, base in enumerate(cls.__mro__) if _own(base, method)), 0)
-        if any(method in vars(base) for base in cls.__mro__[:place]):
+        own = [base for base in cls.__mro__[:place] if not base.__module__.startswith("sklearn.")]
+        if any(method in vars(base) for base in own):
             found.append(method)
     return found
 

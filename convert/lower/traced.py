@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from spox import Var
 
 from .labels import scalar
-from .matrix import Column, Date, Matrix, Time
+from .matrix import Categorical, Column, Date, Matrix, Time
 from .ufuncs import UFUNCS, is_bool, numeric
 
-__all__ = ["FRAMES", "FUNCTIONS", "PROPERTIES", "ROWS", "TIMES", "Traced", "Untraceable", "function", "lift"]
+__all__ = ["FRAMES", "FUNCTIONS", "PROPERTIES", "ROWS", "TIMES", "WORDS", "Traced", "Untraceable", "function", "lift"]
 
 
 class Untraceable(Exception):  # noqa: N818 (its words become an UnsupportedError's)
@@ -42,6 +42,9 @@ FRAMES: dict[str, Callable[..., Any]] = {}
 
 TIMES: dict[str, Callable[..., Any]] = {}
 """What is otherwise of columns of times (``times``): ``called``, ``astype`` and ``dtype``."""
+
+WORDS: dict[str, Callable[..., Any]] = {}
+"""What is otherwise of columns of categories and texts (``words``): ``called``."""
 
 PROPERTIES: dict[str, Callable[..., Any]] = {}
 """What a frame has without being called."""
@@ -114,10 +117,17 @@ class Traced(NDArrayOperatorsMixin):
         return self._matrix is not None and any(isinstance(column, Date | Time) for column in self._matrix.columns)
 
     @property
+    def of_words(self) -> bool:
+        """Whether it holds columns of categories or texts."""
+        return self._matrix is not None and any(isinstance(column, Categorical) for column in self._matrix.columns)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         if self.of_times:
             dtype: np.dtype[Any] = TIMES["dtype"](self)
             return dtype
+        if self.of_words:
+            return np.dtype(object)
         return np.dtype(bool if self._matrix is None and is_bool(self.tensor) else np.float64)
 
     def __len__(self) -> int:
@@ -132,6 +142,8 @@ class Traced(NDArrayOperatorsMixin):
     __int__ = __index__ = __float__
 
     def __iter__(self) -> Any:
+        if self.names is not None and not self.flat:
+            return iter(self.names)
         raise Untraceable("it goes through rows one by one")
 
     def __array__(self, *_: Any, **__: Any) -> Any:
@@ -156,6 +168,9 @@ class Traced(NDArrayOperatorsMixin):
         if any(isinstance(given, Traced) and given.of_times for given in inputs):
             found: Traced = TIMES["called"](name, inputs)
             return found
+        if any(isinstance(given, Traced) and given.of_words for given in inputs):
+            said: Traced = WORDS["called"](name, inputs)
+            return said
         ranks = {given.ndim for given in inputs if isinstance(given, Traced)}
         model = max((given for given in inputs if isinstance(given, Traced)), key=lambda given: given.ndim)
         if len(ranks) > 1 or (model.flat and any(np.ndim(g) for g in inputs if not isinstance(g, Traced))):
@@ -171,8 +186,11 @@ class Traced(NDArrayOperatorsMixin):
         return (named if named is not None and named.ndim == model.ndim else model).like(result)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        name = func.__name__
+        if name in SKIPPING and isinstance(args[0], Traced) and args[0].names is not None:
+            return getattr(args[0], name)(*args[1:], **kwargs)  # NumPy asks a frame for its own, too
         if func not in FUNCTIONS:
-            raise Untraceable(f"numpy.{func.__name__} is not known")
+            raise Untraceable(f"numpy.{name} is not known")
         return FUNCTIONS[func](*args, **kwargs)
 
     def __getitem__(self, key: Any) -> Traced:
@@ -239,13 +257,15 @@ class Traced(NDArrayOperatorsMixin):
 
     def _put(self, places: list[int], names: list[Any], value: Any) -> None:
         """Columns in the places, new ones (place -1) at the end."""
-        if isinstance(value, Traced) and value.of_times:
+        if isinstance(value, Traced) and value.width == len(places):
             self._place(places, names, value.matrix.columns)
             return
-        shape = op.mul(numeric(self.matrix.select([0] * len(places)).tensor), op.const(np.float64(0)))
-        zero = op.where(op.isnan(shape), op.const(np.float64(0)), shape)
-        filled = value.matrix.tensor if isinstance(value, Traced) else lift(value)
-        self._place(places, names, self.scope.new(op.add(zero, numeric(filled))).columns)
+        if isinstance(value, Traced):
+            raise Untraceable("it sets columns of another number")
+        some = op.gather(self.scope.scope.x, op.const(np.zeros(len(places), np.int64)), axis=1)
+        none = op.mul(some, op.const(np.float64(0)))
+        zero = op.where(op.isnan(none), op.const(np.float64(0)), none)
+        self._place(places, names, self.scope.new(op.add(zero, numeric(lift(value)))).columns)
 
     def _place(self, places: list[int], names: list[Any], new: Sequence[Column]) -> None:
         columns = list(self.matrix.columns)
@@ -277,19 +297,15 @@ class Traced(NDArrayOperatorsMixin):
         value = self._matrix if self._matrix is not None else self.tensor
         return Traced(value, self.scope, flat=self.flat, names=self.names)
 
+    def toarray(self, *_: Any, **__: Any) -> Traced:
+        """What was sparse, as an array."""
+        return Traced(self.tensor, self.scope, flat=self.flat)
+
+    todense = toarray
+
     def astype(self, dtype: Any, *_: Any, **__: Any) -> Traced:
-        if self.of_times:
-            found: Traced = TIMES["astype"](self, np.dtype(dtype))
-            return found
-        if np.dtype(dtype).kind == "b":
-            return self.like(UFUNCS["logical_not"](UFUNCS["logical_not"](self.tensor)))
-        if np.dtype(dtype) == np.float64:
-            return self.copy() if self._matrix is not None else self.like(numeric(self.tensor))
-        if np.dtype(dtype) == np.int64:
-            # What int64 cannot hold becomes the smallest of them, as on x86.
-            whole, limit = UFUNCS["trunc"](self.tensor), op.const(2.0**63)
-            return self.like(op.where(op.less(op.abs(whole), limit), whole, op.neg(limit)))
-        raise Untraceable(f"it computes in {np.dtype(dtype)}")
+        found: Traced = FRAMES["astype"](self, dtype)
+        return found
 
     def __getattr__(self, name: str) -> Any:
         """A frame's methods and columns, and an array's methods that are functions of NumPy's too."""

@@ -3,7 +3,10 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 
 from convert import UnsupportedError, canaries
@@ -35,3 +38,13 @@ def test_a_pipeline_that_takes_none_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(canaries, "taken", lambda *_: [])
     with pytest.raises(UnsupportedError, match=r"refuses 256 of 256: without any a model cannot be checked"):
         twin_of(MODEL, X)
+
+
+def test_numbers_in_an_array_of_objects_are_compared_as_numbers() -> None:
+    """As a ColumnTransformer gives them that passes booleans on beside numbers; some are missing."""
+    frame = pd.DataFrame({"size": X[:, 0], "floor": np.arange(60) % 3, "new": np.arange(60) % 2 == 0})
+    transformer = ColumnTransformer([("size", SimpleImputer(), ["size"])], remainder="passthrough").fit(frame)
+    assert transformer.transform(frame).dtype == object
+    twin = twin_of(transformer, frame)
+    assert any(None in row for row in twin.proof.canary.rows)
+    assert model_of(twin).transform(frame).tolist() == transformer.transform(frame).tolist()

@@ -8,12 +8,14 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from convert import lowering
 from convert.errors import ParityError, UnsupportedError
 from convert.extension import Labels, Matrix, argmax, lower
+from convert.lower import overridden
 from tests.convert.lower.samples import YES_NO, X
 from tests.convert.lower.twins import levels, twin_of
 
@@ -85,6 +87,11 @@ def test_a_wrong_lowering_is_found_out() -> None:
     for model in (Halved(), make_pipeline(Halved())):
         with pytest.raises(ParityError, match=hint):
             twin_of(model.fit(X), X)
+
+
+def test_classes_of_scikit_learns_are_no_ones_own() -> None:
+    """Though some define a method of their base's anew."""
+    assert overridden(LinearRegression) == []
 
 
 def test_what_has_no_lowering_is_refused_with_its_path() -> None:
