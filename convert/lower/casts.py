@@ -52,9 +52,11 @@ def _number(x: Traced, dtype: np.dtype[Any]) -> Traced:
         matrix = x.matrix
         rounded = op.cast(op.cast(matrix.tensor, to=np.float32), to=np.float64)
         return Traced(matrix.map(rounded, [FLOAT32] * matrix.width), x.scope, flat=x.flat, names=x.names)
-    if dtype == np.int64:
-        # What int64 cannot hold becomes the smallest of them, as on x86.
-        whole, limit = UFUNCS["trunc"](x.tensor), op.const(2.0**63)
+    if x.dtype == np.bool_ and dtype.kind in "iuf":
+        return x.like(numeric(x.tensor))
+    if dtype in (np.int64, np.int32):
+        # What an integer cannot hold becomes the smallest of them, as on x86.
+        whole, limit = UFUNCS["trunc"](x.tensor), op.const(2.0 ** (8 * dtype.itemsize - 1))
         return x.like(op.where(op.less(op.abs(whole), limit), whole, op.neg(limit)))
     raise Untraceable(f"it computes in {dtype}")
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from . import arrays, times
-from .traced import FRAMES, PROPERTIES, Traced, Untraceable
+from .branches import Row, branched
+from .traced import FRAMES, FUNCTIONS, PROPERTIES, Traced, Untraceable
 
-__all__ = ["Index", "method"]
+__all__ = ["Index", "method", "values_of"]
 
 
 def method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -28,7 +29,6 @@ def _unnamed(x: Traced) -> Traced:
 
 
 PROPERTIES["values"] = _unnamed
-PROPERTIES["columns"] = lambda x: list(x.names)
 
 
 class Index:
@@ -147,11 +147,13 @@ def drop(x: Traced, labels: Any = None, *, axis: Any = 0, columns: Any = None, *
 
 @method("apply")
 def apply(x: Traced, func: Any, axis: Any = 0, **_: Any) -> Any:
-    """Of a column a function of NumPy's; of a frame column by column."""
-    if x.flat or isinstance(func, np.ufunc):
+    """Of a column value by value; of a frame column by column, or row by row."""
+    if x.flat:
+        return values_of(x, func)
+    if isinstance(func, np.ufunc):
         return func(x)
-    if axis not in (0, "index"):
-        raise Untraceable("it goes through rows one by one")
+    if axis in (1, "columns"):
+        return branched(func, Row(x), x[:, 0])
     parts = [func(x[name]) for name in x.names or ()]
     if not all(isinstance(part, Traced) and part.flat for part in parts):
         raise Untraceable("it reduces over rows")
@@ -159,24 +161,32 @@ def apply(x: Traced, func: Any, axis: Any = 0, **_: Any) -> Any:
     return Traced(joined.matrix, x.scope, names=x.names)
 
 
+def values_of(x: Traced, function: Any) -> Traced:
+    """What a function answers to each value of a column."""
+    if function is len:
+        lengths: Traced = x.str.len()
+        return lengths
+    return branched(function, x, x)
+
+
 @method("sum")
 def total(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return (np.nansum if skipna else np.sum)(x, axis=_columns(axis))
+    return FUNCTIONS[np.nansum if skipna else np.sum](x, axis=_columns(axis))
 
 
 @method("mean")
 def mean(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return (np.nanmean if skipna else np.mean)(x, axis=_columns(axis))
+    return FUNCTIONS[np.nanmean if skipna else np.mean](x, axis=_columns(axis))
 
 
 @method("max")
 def largest(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return (np.nanmax if skipna else np.max)(x, axis=_columns(axis))
+    return FUNCTIONS[np.nanmax if skipna else np.max](x, axis=_columns(axis))
 
 
 @method("min")
 def smallest(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return (np.nanmin if skipna else np.min)(x, axis=_columns(axis))
+    return FUNCTIONS[np.nanmin if skipna else np.min](x, axis=_columns(axis))
 
 
 @method("cumsum")

@@ -89,6 +89,20 @@ def _to_numeric(arg: Any, *args: Any, **kwargs: Any) -> Any:
     return arg
 
 
+def _cut(x: Any, bins: Any, right: bool = True, labels: Any = None, *args: Any, **kwargs: Any) -> Any:
+    if not isinstance(x, Traced):
+        return _OWN["cut"](x, bins, right, labels, *args, **kwargs)
+    lowest = kwargs.pop("include_lowest", False)
+    numbered = labels is False or (labels is not None and all(isinstance(label, int | float) for label in labels))
+    if not x.flat or np.ndim(bins) != 1 or args or kwargs or not numbered:
+        raise Untraceable("it cuts into intervals that are no numbers: give the bins, and labels=False")
+    places: Any = np.searchsorted(np.asarray(bins), x, "left" if right else "right")
+    if lowest:
+        places = np.where(x == bins[0], 1, places)
+    inside = np.where((places >= 1) & (places < len(bins)), places - 1, np.nan)
+    return inside if labels is False else FRAMES["map"](inside, dict(enumerate(labels)))
+
+
 def _asked(name: str) -> Callable[..., Any]:
     def asked(obj: Any) -> Any:
         return FRAMES[name](obj) if isinstance(obj, Traced) else _OWN[name](obj)
@@ -99,6 +113,7 @@ def _asked(name: str) -> Callable[..., Any]:
 _FUNCTIONS: dict[str, Any] = {
     "DataFrame": _Frame,
     "Series": _Series,
+    "cut": _cut,
     "to_numeric": _to_numeric,
     "concat": _concat,
     "to_datetime": _to_datetime,

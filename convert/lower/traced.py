@@ -6,9 +6,9 @@ cannot follow, or what would make a row's answer depend on other rows, raises Un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -16,51 +16,24 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 from spox import Var
 
+from .hooks import DECIDING, FRAMES, FUNCTIONS, PROPERTIES, ROWS, TIMES, WORDS, Untraceable, function
 from .labels import scalar
 from .matrix import Categorical, Column, Date, Matrix, Time
 from .ufuncs import UFUNCS, is_bool, numeric
 
-__all__ = ["FRAMES", "FUNCTIONS", "PROPERTIES", "ROWS", "TIMES", "WORDS", "Traced", "Untraceable", "function", "lift"]
-
-
-class Untraceable(Exception):  # noqa: N818 (its words become an UnsupportedError's)
-    """The function did something that has no form as a graph."""
-
-
-class _Rows:
-    """The number of rows: it is not known, and may only be passed on to reshape."""
-
-
-ROWS = _Rows()
-
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}
-"""NumPy's functions that are no ufuncs, by themselves."""
-
-
-FRAMES: dict[str, Callable[..., Any]] = {}
-"""A frame's methods, and a series', by their names."""
-
-TIMES: dict[str, Callable[..., Any]] = {}
-"""What is otherwise of columns of times (``times``): ``called``, ``astype`` and ``dtype``."""
-
-WORDS: dict[str, Callable[..., Any]] = {}
-"""What is otherwise of columns of categories and texts (``words``): ``called``."""
-
-PROPERTIES: dict[str, Callable[..., Any]] = {}
-"""What a frame has without being called."""
-
-
-Own = TypeVar("Own", bound=Callable[..., Any])
-
-
-def function(*numpys: Any) -> Callable[[Own], Own]:
-    """Register what stands for functions of NumPy's."""
-
-    def register(own: Own) -> Own:
-        FUNCTIONS.update(dict.fromkeys(numpys, own))
-        return own
-
-    return register
+__all__ = [
+    "DECIDING",
+    "FRAMES",
+    "FUNCTIONS",
+    "PROPERTIES",
+    "ROWS",
+    "TIMES",
+    "WORDS",
+    "Traced",
+    "Untraceable",
+    "function",
+    "lift",
+]
 
 
 class Traced(NDArrayOperatorsMixin):
@@ -134,12 +107,20 @@ class Traced(NDArrayOperatorsMixin):
         raise Untraceable("it asks for the number of rows")
 
     def __bool__(self) -> bool:
+        if DECIDING:
+            return bool(DECIDING[-1].decide(self))
         raise Untraceable("it decides by the numbers' values")
+
+    def __contains__(self, other: Any) -> Any:
+        return WORDS["contains"](self, other) if self.of_words and self.flat else other in iter(self)
 
     def __float__(self) -> float:
         raise Untraceable("it takes single numbers")
 
-    __int__ = __index__ = __float__
+    __index__ = __float__
+
+    def __int__(self) -> int:
+        return int(bool(self) if DECIDING and is_bool(self.tensor) else float(self))
 
     def __iter__(self) -> Any:
         if self.names is not None and not self.flat:
@@ -165,12 +146,10 @@ class Traced(NDArrayOperatorsMixin):
         return target
 
     def _called(self, name: str, inputs: Sequence[Any]) -> Traced:
-        if any(isinstance(given, Traced) and given.of_times for given in inputs):
-            found: Traced = TIMES["called"](name, inputs)
-            return found
-        if any(isinstance(given, Traced) and given.of_words for given in inputs):
-            said: Traced = WORDS["called"](name, inputs)
-            return said
+        for held, hooks in (("of_times", TIMES), ("of_words", WORDS)):
+            if any(isinstance(given, Traced) and getattr(given, held) for given in inputs):
+                found: Traced = hooks["called"](name, inputs)
+                return found
         ranks = {given.ndim for given in inputs if isinstance(given, Traced)}
         model = max((given for given in inputs if isinstance(given, Traced)), key=lambda given: given.ndim)
         if len(ranks) > 1 or (model.flat and any(np.ndim(g) for g in inputs if not isinstance(g, Traced))):
@@ -277,6 +256,13 @@ class Traced(NDArrayOperatorsMixin):
                 columns[place] = new[index]
         self._matrix, self._tensor = Matrix(self.scope.scope, tuple(columns)), None
 
+    def hold(self, matrix: Matrix, names: Any) -> None:
+        """Become other columns."""
+        self._matrix, self._tensor, self.names = matrix, None, None if names is None else tuple(names)
+
+    def __delitem__(self, name: Any) -> None:
+        FRAMES["pop"](self, name)
+
     def _become(self, tensor: Var) -> None:
         self._matrix, self._tensor = None, tensor
 
@@ -306,6 +292,11 @@ class Traced(NDArrayOperatorsMixin):
     def astype(self, dtype: Any, *_: Any, **__: Any) -> Traced:
         found: Traced = FRAMES["astype"](self, dtype)
         return found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "columns":
+            name, value = "names", FRAMES["set_axis"](self, value, axis=1).names
+        object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         """A frame's methods and columns, and an array's methods that are functions of NumPy's too."""

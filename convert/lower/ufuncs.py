@@ -10,7 +10,7 @@ from spox import Var
 from .arcs import ARCS
 from .links import expit, expm1, log1p
 
-__all__ = ["UFUNCS", "is_bool", "numeric"]
+__all__ = ["TRUTHS", "UFUNCS", "is_bool", "numeric"]
 
 
 def is_bool(tensor: Var) -> bool:

@@ -9,7 +9,7 @@ import spox.opset.ai.onnx.v21 as op
 
 from . import arrays, times, words
 from .casts import each
-from .frames import method
+from .frames import method, values_of
 from .traced import FRAMES, Traced, Untraceable
 from .ufuncs import numeric
 
@@ -65,7 +65,7 @@ def between(x: Traced, left: Any, right: Any, inclusive: str = "both") -> Any:
 
 @method("map")
 def mapped(x: Traced, arg: Any = None, na_action: Any = None, *, func: Any = None) -> Any:
-    """By a dict, what it has not as NaN; by a function of numbers that takes whole columns as well."""
+    """By a dict, what it has not as NaN; by a function."""
     given = func if arg is None else arg
     if isinstance(given, pd.Series):
         given = given.to_dict()
@@ -73,9 +73,7 @@ def mapped(x: Traced, arg: Any = None, na_action: Any = None, *, func: Any = Non
         if not x.flat or hasattr(given, "__missing__"):
             raise Untraceable("it maps by a dict with an answer of its own for what it has not")
         return words.mapped(x, given) if x.of_words else _chosen(x, given, x.like(op.const(np.float64(np.nan))))
-    if x.of_words:
-        raise Untraceable("it maps categories by a function: use a dict")
-    return given(x)
+    return each(x, lambda column, _: values_of(column, given))
 
 
 @method("replace")

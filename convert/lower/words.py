@@ -67,6 +67,14 @@ def called(name: str, inputs: Any) -> Traced:
 WORDS["called"] = called
 
 
+def contains(x: Traced, part: Any) -> Traced:
+    """Whether a text has a string in it; Python raises where it is missing."""
+    return Str(x).contains(part, na=False, regex=False)
+
+
+WORDS["contains"] = contains
+
+
 def _numbers(name: str, column: Traced, other: Any) -> Traced:
     """The same of numbers: none is a string."""
     given = np.nan if isinstance(other, str) else other

@@ -220,6 +220,12 @@ def test_truths_stay_truths() -> None:
     assert model_of(twin_of(transformer, X)).transform(X[:4]).dtype == bool
 
 
+def test_whether_all_of_one_column_is_a_truth() -> None:
+    transformer = FunctionTransformer(lambda x: np.all(x[:, [0]], axis=1, keepdims=True) * 2).fit(X)
+    model = model_of(twin_of(transformer, X))
+    np.testing.assert_array_equal(model.transform(X[:4]), transformer.transform(X[:4]))
+
+
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "rows": (lambda x: x - x.mean(axis=0), "other"),
     "all": (lambda x: x / np.max(x), "axis=1"),

@@ -74,6 +74,28 @@ def put_in_place(frame: Any) -> Any:
     return frame
 
 
+def graded(number: Any) -> Any:
+    if pd.isna(number):
+        return None
+    if number < -0.5:
+        return 0
+    return 1 if number in (1.5, 0.25) or not number > 0 else number * 2
+
+
+def shared(row: Any) -> Any:
+    if row["floor"] == 0 or pd.isna(row["size"]):
+        return 0
+    return row["size"] / row["floor"] if row.size_class > 0 else max(row.floor, 2)
+
+
+def rearranged(frame: Any) -> Any:
+    frame = frame[["floor", "size", "city"]].copy()
+    frame.insert(0, "twice", frame.pop("floor") * 2)
+    del frame["city"]
+    frame.columns = ["twice", "size"]
+    return frame.join(frame.add_suffix(" more").set_axis(["a", "b"], axis=1))
+
+
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "equal": lambda df: (df["city"] == "Ulm").astype(int).to_frame(),
     "other": lambda df: df[["city", "title"]] != "hello",
@@ -94,6 +116,27 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "counted": lambda df: df["body"].str.count(r"[eo]+").astype(float).to_frame(),
     "contained": lambda df: df["body"].str.contains("now", na=False, regex=False).to_frame(),
     "missing texts have no length": lambda df: df["title"].str.len().fillna(-1).to_frame(),
+    "values": lambda df: pd.DataFrame({"g": df["size"].apply(graded), "h": df["floor"].map(graded)}),
+    "each cell": lambda df: df[["floor", "size"]].map(lambda number: number if number > 0 else 0.0),
+    "strings": lambda df: df["city"].apply(lambda s: 2 if s == "Ulm" else int(s in ("Bonn", "Köln"))).to_frame(),
+    "parts of strings": lambda df: df["body"].apply(lambda s: 1 if "free" in s else 0).to_frame(),
+    "rows of cells": lambda df: df.assign(size_class=df["floor"] - 1).apply(shared, axis=1).astype(float).to_frame(),
+    "sums of rows": lambda df: df[["floor", "size"]].apply(lambda row: row.sum() - row.min(), axis=1).to_frame(),
+    "one answer": lambda df: df[["floor"]].assign(one=df["size"].apply(lambda number: 1)),
+    "cut": lambda df: pd.cut(df["floor"], [0, 1, 2, 9], labels=False).to_frame(),
+    "cut with labels": lambda df: pd.DataFrame(
+        {
+            "a": pd.cut(df["floor"], [0, 2, 9], right=False, labels=[10, 20]).astype(float),
+            "b": pd.cut(df["size"], [-1, 0, 1], labels=False, include_lowest=True),
+        }
+    ),
+    "rearranged": rearranged,
+    "any and all": lambda df: pd.DataFrame(
+        {"a": (df[["size", "floor"]] > 0).any(axis=1), "b": df[["floor"]].all(axis=1)}
+    ),
+    "products": lambda df: df[["size", "floor"]].prod(axis=1).to_frame(),
+    "not skipped": lambda df: df[["size", "floor"]].sum(axis=1, skipna=False).to_frame(),
+    "small integers": lambda df: (df[["floor"]] > 1).astype("int8").assign(b=df["floor"].astype("int32") // 2),
     "filtered": lambda df: df.filter(like="o").reindex(columns=["floor"]).pipe(np.negative),
     "names": lambda df: pd.concat([df[name] * 2 for name in df if name == "floor"], axis=1),
     "joined": lambda df: np.c_[df["floor"], df[["floor"]].to_numpy() + 1],
@@ -192,6 +235,11 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a missing text": (lambda df: df["title"].str.contains("e").to_frame(), "say na=False"),
     "strings of numbers": (lambda df: df[["floor"]].astype(str), "it makes strings of numbers"),
     "numbers of strings": (lambda df: df["city"].astype(float), "it makes float of categories"),
+    "many ways": (
+        lambda df: df["floor"].apply(lambda v: sum(int(v > k) if v > -k else 0 for k in range(9))),
+        "64 ways",
+    ),
+    "intervals": (lambda df: pd.cut(df["floor"], [0, 1, 2]), "labels=False"),
     "a pattern": (lambda df: df["body"].str.count("(a+)+").to_frame(), "whose time is linear"),
 }
 
