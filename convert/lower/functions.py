@@ -49,7 +49,11 @@ def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Any:
 def _called(function: Any, given: Traced, arguments: dict[str, Any]) -> Any:
     if isinstance(function, type) and issubclass(function, np.generic):
         return given.astype(function)
-    return function(given, **arguments)
+    Untraceable.raised.clear()
+    found = function(given, **arguments)
+    if Untraceable.raised:  # and caught by the function, which then did something else
+        raise Untraceable.raised[0]
+    return found
 
 
 def _given(transformer: FunctionTransformer, x: Matrix) -> Traced:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 __all__ = ["DECIDING", "FRAMES", "FUNCTIONS", "PROPERTIES", "ROWS", "TIMES", "WORDS", "Untraceable", "function"]
 
 
 class Untraceable(Exception):  # noqa: N818 (its words become an UnsupportedError's)
-    """The function did something that has no form as a graph."""
+    """The function did something that has no form as a graph.
+
+    raised: all of late, for a function may catch what it does not know.
+    """
+
+    raised: ClassVar[list[Untraceable]] = []
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        Untraceable.raised.append(self)
 
 
 class _Rows:

@@ -122,6 +122,9 @@ class Traced(NDArrayOperatorsMixin):
     def __int__(self) -> int:
         return int(bool(self) if DECIDING and is_bool(self.tensor) else float(self))
 
+    def __str__(self) -> str:
+        raise Untraceable("it makes strings of what it is given")
+
     def __iter__(self) -> Any:
         if self.names is not None and not self.flat:
             return iter(self.names)

@@ -105,8 +105,9 @@ def _gaps(column: Traced) -> Traced:
 def is_in(x: Traced, values: Any) -> Traced:
     """Of a single column."""
     known = list(values)
-    gaps = float(any(map(pd.isna, known)))
-    return _truth(x, {value: 1.0 for value in known if not pd.isna(value)}, 0.0, gaps)
+    if any(map(pd.isna, known)):
+        raise Untraceable("it looks for a missing value among others: use isna")
+    return _truth(x, dict.fromkeys(known, 1.0), 0.0, 0.0)
 
 
 def filled(x: Traced, value: Any) -> Traced:

@@ -1,5 +1,6 @@
 """Functions of categories and texts, and of the single values of a frame, beside their twins."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +89,19 @@ def shared(row: Any) -> Any:
     return row["size"] / row["floor"] if row.size_class > 0 else max(row.floor, 2)
 
 
+def measured(number: Any) -> Any:
+    if math.isnan(number):
+        return 0.0
+    return math.exp(-abs(number)) + math.atan2(number, 2) if number < 1 else math.log(number + 1, 3)
+
+
+def tried(number: Any) -> Any:
+    try:
+        return float(number)
+    except Exception:
+        return -1.0
+
+
 def rearranged(frame: Any) -> Any:
     frame = frame[["floor", "size", "city"]].copy()
     frame.insert(0, "twice", frame.pop("floor") * 2)
@@ -130,6 +144,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
             "b": pd.cut(df["size"], [-1, 0, 1], labels=False, include_lowest=True),
         }
     ),
+    "mathematics": lambda df: df["size"].apply(measured).to_frame(),
     "rearranged": rearranged,
     "any and all": lambda df: pd.DataFrame(
         {"a": (df[["size", "floor"]] > 0).any(axis=1), "b": df[["floor"]].all(axis=1)}
@@ -239,6 +254,9 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda df: df["floor"].apply(lambda v: sum(int(v > k) if v > -k else 0 for k in range(9))),
         "64 ways",
     ),
+    "caught": (lambda df: df["floor"].apply(tried).to_frame(), "it takes single numbers"),
+    "strings of values": (lambda df: df["city"].apply(lambda s: len(f"{s}")).to_frame(), "it makes strings of what"),
+    "a missing one among others": (lambda df: df["city"].isin(["1", None]).to_frame(), "use isna"),
     "intervals": (lambda df: pd.cut(df["floor"], [0, 1, 2]), "labels=False"),
     "a pattern": (lambda df: df["body"].str.count("(a+)+").to_frame(), "whose time is linear"),
 }
