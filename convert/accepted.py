@@ -33,6 +33,9 @@ finite number (trees see float32), then less where a scaler divides first."""
 FURTHER = (1e12, 1e6, 1e3, 10.0, 2.0)
 """Then what was seen, so many times over: a scaler that divides by 1e-40 leaves none of the above."""
 
+NEXT_TO_ZERO = (5e-324, 1e-300, 1e-100, 1e-30, 1e-15, 1e-9, 1e-6, 1e-3, 0.1, 0.5)
+"""Times the smallest that was seen, where a pipeline takes positive numbers alone, as a logarithm does."""
+
 
 def accepted(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
     """The features with what the pipeline takes in each."""
@@ -58,6 +61,16 @@ def accepted(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
             values = {name: limit * sign_ for name, limit in limits.items() if name not in bounds}
             bounds.update({name: values[name] for name in ask(values)})
     low.update(dict.fromkeys(ask({name: 0.0 for name in narrow if name not in low}), 0.0))
+    for part in NEXT_TO_ZERO:
+        values = {name: max(seen[0] * part, 5e-324) for name, seen in narrow.items() if name not in low and seen[0] > 0}
+        low.update({name: values[name] for name in ask(values)})
+    for bounds, sign_, side in ((high, 1.0, 1), (low, -1.0, 0)):
+        edges = {
+            name: (bounds.get(name, seen[side]), max(map(abs, seen)) * sign_ * FURTHER[-1])
+            for name, seen in narrow.items()
+            if bounds.get(name, 0.0) == 0.0 and any(seen)
+        }
+        bounds.update(_edges(ask, edges))
 
     times = ends(ask, dates)
 
@@ -82,6 +95,31 @@ def accepted(pipeline: Any, signature: Signature) -> tuple[Feature, ...]:
         )
         for feature in signature.features
     )
+
+
+def _edges(
+    ask: Callable[[Mapping[str, float]], set[str]], between: Mapping[str, tuple[float, float]]
+) -> dict[str, float]:
+    """The last number that each feature takes, on the way from one that it takes to one that it does not: a root's or
+    an arcsine's domain ends somewhere, and so does a spline's range. By bisection over the bits of float64."""
+    inside = {name: _ordered(taken) for name, (taken, _) in between.items()}
+    outside = {name: _ordered(refused) for name, (_, refused) in between.items()}
+    while open_ := [name for name in between if abs(outside[name] - inside[name]) > 1]:
+        middle = {name: (inside[name] + outside[name]) // 2 for name in open_}
+        good = ask({name: _number(place) for name, place in middle.items()})
+        for name, place in middle.items():
+            (inside if name in good else outside)[name] = place
+    return {name: _number(place) for name, place in inside.items()}
+
+
+def _ordered(number: float) -> int:
+    """The place of a float64 among all of them."""
+    bits = int(np.float64(number).view(np.int64))
+    return bits if bits >= 0 else -(bits & (2**63 - 1))
+
+
+def _number(place: int) -> float:
+    return float(np.int64(abs(place)).view(np.float64)) * (1.0 if place >= 0 else -1.0)
 
 
 def _of_both_signs(ask: Callable[[Mapping[str, float]], set[str]], names: Sequence[str], number: float) -> set[str]:

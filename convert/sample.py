@@ -1,6 +1,7 @@
 """A sample becomes columns: what kind each is of, and its values as the pipeline is to see them."""
 
 import datetime
+import decimal
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -148,7 +149,8 @@ def texts_of(sample: Any) -> pd.Series | None:
     elif getattr(sample, "ndim", None) == 1 or (
         isinstance(sample, list | tuple) and type(next(iter(sample), 0)) is str
     ):
-        found = pd.Series(list(sample), dtype=object)
+        # An array's own strings are NumPy's, of which a list makes Python's.
+        found = pd.Series(sample.tolist() if hasattr(sample, "tolist") else list(sample), dtype=object)
     else:
         return None
     return found.rename(TEXT if found.name is None else str(found.name))
@@ -178,6 +180,8 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
         if any(abs(value) > EXACT for value in objects.dropna() if not isinstance(value, float | np.floating)):
             return "category", objects
         return "number", objects.astype(np.float64)
+    if kinds and all(issubclass(kind, decimal.Decimal | int | float) and kind is not bool for kind in kinds):
+        return "number", objects.astype(np.float64)  # as scikit-learn reads what a database calls decimal
     if kinds and kinds <= {bool, np.bool_}:
         return "boolean", objects.astype(np.float64) if objects.isna().any() else objects.astype(bool)
     if kinds and all(issubclass(kind, datetime.date) for kind in kinds):
@@ -185,7 +189,10 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
     if all(issubclass(kind, str | bool | int | float | np.generic) for kind in kinds):
         return "category", objects
     found = ", ".join(sorted(kind.__name__ for kind in kinds))
-    raise SampleError(f"expected numbers, strings or booleans, found {found} in column {name!r}")
+    raise SampleError(
+        f"expected numbers, strings or booleans, found {found} in column {name!r}: make it one of these before the "
+        "pipeline, and train on that"
+    )
 
 
 def _times_of_objects(objects: pd.Series, name: str) -> pd.Series:

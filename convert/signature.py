@@ -97,12 +97,18 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     _check_times(pipeline, signature, frame)
     refusal = _refusal(pipeline, signature, rows=len(frame))
     if refusal is not None:
-        path = culprit(pipeline, signature.given(signature.frame), _raises)
-        reason = (str(refusal).splitlines() or [repr(refusal)])[0].removesuffix(".")
         raise SampleError(
-            f"expected rows that the pipeline takes, found that {f'pipeline{path}' if path else 'it'} raises on the "
-            f"sample: {reason}: give rows it was trained on, of the same types, which .parquet keeps and .csv does not"
+            f"expected rows that the pipeline takes, found that {_who(pipeline, signature, len(frame))} raises on the "
+            f"sample: {_first_line(refusal)}: give rows it was trained on, of the same types, which .parquet keeps and "
+            ".csv does not"
         ) from refusal
+    alone = _refusal(pipeline, signature)
+    if alone is not None:
+        raise SampleError(
+            f"expected a pipeline that takes one row as it does many, found that {_who(pipeline, signature, 1)} raises "
+            f"on the sample's first row alone: {_first_line(alone)}: what makes something else of a single row has no "
+            "answer to it; use OneHotEncoder in place of pandas.get_dummies, numpy.ravel in place of squeeze"
+        ) from alone
     signature = _same_markers(pipeline, signature)
     return replace(signature, features=accepted(pipeline, signature))
 
@@ -208,6 +214,16 @@ def _refusal(pipeline: Any, signature: Signature, rows: int = 1) -> Exception | 
     except Exception as error:  # a pipeline raises whatever its steps do
         return error
     return None
+
+
+def _who(pipeline: Any, signature: Signature, rows: int) -> str:
+    """The step that raises on the first rows of the sample, by its path."""
+    path = culprit(pipeline, signature.given(signature.frame.iloc[:rows]), _raises)
+    return f"pipeline{path}" if path else "it"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [repr(error)])[0].rstrip(".:")
 
 
 def _raises(step: Any, X: Any) -> bool:

@@ -13,7 +13,7 @@ from .matrix import concat
 from .places import places
 from .quantile import interpolated
 from .traced import FUNCTIONS, Traced, Untraceable, function, lift
-from .ufuncs import UFUNCS, numeric
+from .ufuncs import TRUTHS, UFUNCS, numeric
 
 AXIS = np.array([1])
 
@@ -97,7 +97,7 @@ def deviation(x: Any, axis: Any = None, keepdims: Any = False, ddof: Any = 0, **
 def _folded(name: str, x: Traced) -> Var:
     """Column after column."""
     columns = op.split(x.tensor, num_outputs=x.width, axis=1) if x.width > 1 else (x.tensor,)
-    value = columns[0]
+    value = columns[0] if name not in TRUTHS else UFUNCS[name](columns[0], columns[0])
     for column in columns[1:]:
         value = UFUNCS[name](value, column)
     return value

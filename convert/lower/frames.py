@@ -1,17 +1,21 @@
 """What a function may do with a frame of pandas', or with one of its columns, while it is traced."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import spox.opset.ai.onnx.v21 as op
 
 from . import arrays, times
-from .traced import FRAMES, PROPERTIES, Traced, Untraceable
-from .ufuncs import numeric
+from .branches import Row, branched
+from .traced import FRAMES, FUNCTIONS, PROPERTIES, Traced, Untraceable
+
+__all__ = ["Index", "method", "values_of"]
 
 
-def _method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a method of a frame, or of a series."""
+
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         FRAMES[name] = function
         return function
@@ -25,7 +29,13 @@ def _unnamed(x: Traced) -> Traced:
 
 
 PROPERTIES["values"] = _unnamed
-PROPERTIES["columns"] = lambda x: list(x.names)
+
+
+class Index:
+    """A frame's index, for a frame beside it to be made with."""
+
+    def __init__(self, frame: Traced) -> None:
+        self.frame = frame
 
 
 class _Located:
@@ -42,23 +52,60 @@ class _Located:
             return self._frame[:, columns]
         return self._frame[columns]
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Of columns a value in the rows that a condition tells; all rows without one."""
+        rows, columns = key if isinstance(key, tuple) and len(key) == 2 else (key, slice(None))
+        if not self._named or columns == slice(None):
+            raise Untraceable("it sets cells otherwise than by the names of their columns")
+        for name in columns if isinstance(columns, list) else [columns]:
+            if isinstance(rows, Traced):
+                rest = self._frame[name] if name in (self._frame.names or ()) else np.nan
+                self._frame[name] = np.where(rows, value, rest)
+            elif rows == slice(None):
+                self._frame[name] = value
+            else:
+                raise Untraceable("it chooses rows")
 
+
+PROPERTIES["index"] = Index
 PROPERTIES["dt"] = times.Dt
 PROPERTIES["loc"] = lambda x: _Located(x, named=True)
 PROPERTIES["iloc"] = lambda x: _Located(x, named=False)
 
 
-@_method("to_numpy")
+@method("to_numpy")
 def to_numpy(x: Traced, *_: Any, **__: Any) -> Traced:
     return _unnamed(x)
 
 
-@_method("to_frame")
+@method("to_frame")
 def to_frame(x: Traced, name: Any = None) -> Traced:
     return Traced(x.matrix, x.scope, names=[name if name is not None else x.names[0] if x.names else 0])
 
 
-@_method("rename")
+@method("filter")
+def filter_columns(x: Traced, items: Any = None, like: Any = None, regex: Any = None, axis: Any = None) -> Traced:
+    if axis not in (None, 1, "columns"):
+        raise Untraceable("it chooses rows")
+    names = [str(name) for name in x.names or ()]
+    if items is not None:
+        return x[[name for name in items if name in names]]
+    return x[[name for name in names if (like in name if like is not None else re.search(regex, name))]]
+
+
+@method("reindex")
+def reindex(x: Traced, *, columns: Any = None, **rest: Any) -> Traced:
+    if columns is None or rest or not set(columns) <= set(x.names or ()):
+        raise Untraceable("it chooses rows, or makes empty columns")
+    return x[list(columns)]
+
+
+@method("pipe")
+def pipe(x: Traced, func: Any, *args: Any, **kwargs: Any) -> Any:
+    return func(x, *args, **kwargs)
+
+
+@method("rename")
 def rename(x: Traced, index: Any = None, *, columns: Any = None, **_: Any) -> Traced:
     """A column by another name, or a frame's columns by others."""
     x = x.copy()
@@ -71,44 +118,25 @@ def rename(x: Traced, index: Any = None, *, columns: Any = None, **_: Any) -> Tr
     return x
 
 
-@_method("abs")
+@method("abs")
 def absolute(x: Traced) -> Any:
     return np.abs(x)
 
 
-@_method("clip")
+@method("clip")
 def clip(x: Traced, lower: Any = None, upper: Any = None, **_: Any) -> Any:
     return np.clip(x, lower, upper)
 
 
-@_method("fillna")
-def fillna(x: Traced, value: Any = None, **_: Any) -> Traced:
-    if x.of_times:
-        return times.filled(x, value)
-    if isinstance(value, dict):
-        value = np.array([value.get(name, np.nan) for name in x.names or ()], np.float64)
-    return arrays.filled(x, value)
-
-
-def _missing(x: Traced) -> Traced:
-    if x.of_times:
-        return x.like(times.missing(x))
-    return x.like(op.isnan(numeric(x.tensor)))
-
-
-FRAMES["isna"] = FRAMES["isnull"] = _missing
-FRAMES["notna"] = FRAMES["notnull"] = lambda x: ~_missing(x)
-
-
-@_method("assign")
-def assign(x: Traced, **columns: Any) -> Traced:
+@method("assign")
+def assign(x: Traced, /, **columns: Any) -> Traced:
     x = x.copy()
     for name, value in columns.items():
         x[name] = value(x) if callable(value) else value
     return x
 
 
-@_method("drop")
+@method("drop")
 def drop(x: Traced, labels: Any = None, *, axis: Any = 0, columns: Any = None, **_: Any) -> Traced:
     if columns is None and axis not in (1, "columns"):
         raise Untraceable("it drops rows")
@@ -117,23 +145,15 @@ def drop(x: Traced, labels: Any = None, *, axis: Any = 0, columns: Any = None, *
     return x[[name for name in x.names or () if name not in gone]]
 
 
-@_method("where")
-def where(x: Traced, cond: Any, other: Any = np.nan) -> Any:
-    return np.where(cond(x) if callable(cond) else cond, x, other)
-
-
-@_method("mask")
-def mask(x: Traced, cond: Any, other: Any = np.nan) -> Any:
-    return np.where(cond(x) if callable(cond) else cond, other, x)
-
-
-@_method("apply")
+@method("apply")
 def apply(x: Traced, func: Any, axis: Any = 0, **_: Any) -> Any:
-    """Of a column a function of NumPy's; of a frame column by column."""
-    if x.flat or isinstance(func, np.ufunc):
+    """Of a column value by value; of a frame column by column, or row by row."""
+    if x.flat:
+        return values_of(x, func)
+    if isinstance(func, np.ufunc):
         return func(x)
-    if axis not in (0, "index"):
-        raise Untraceable("it goes through rows one by one")
+    if axis in (1, "columns"):
+        return branched(func, Row(x), x[:, 0])
     parts = [func(x[name]) for name in x.names or ()]
     if not all(isinstance(part, Traced) and part.flat for part in parts):
         raise Untraceable("it reduces over rows")
@@ -141,29 +161,38 @@ def apply(x: Traced, func: Any, axis: Any = 0, **_: Any) -> Any:
     return Traced(joined.matrix, x.scope, names=x.names)
 
 
-@_method("isin")
-def isin(x: Traced, values: Any) -> Any:
-    return np.isin(x, values)
+def values_of(x: Traced, function: Any) -> Traced:
+    """What a function answers to each value of a column."""
+    if function is len:
+        lengths: Traced = x.str.len()
+        return lengths
+    return branched(function, x, x)
 
 
-@_method("sum")
+@method("sum")
 def total(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return (np.nansum if skipna else np.sum)(x, axis=_columns(axis))
+    return FUNCTIONS[np.nansum if skipna else np.sum](x, axis=_columns(axis))
 
 
-@_method("mean")
+@method("mean")
 def mean(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return (np.nanmean if skipna else np.mean)(x, axis=_columns(axis))
+    return FUNCTIONS[np.nanmean if skipna else np.mean](x, axis=_columns(axis))
 
 
-@_method("max")
+@method("max")
 def largest(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return (np.nanmax if skipna else np.max)(x, axis=_columns(axis))
+    return FUNCTIONS[np.nanmax if skipna else np.max](x, axis=_columns(axis))
 
 
-@_method("min")
+@method("min")
 def smallest(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return (np.nanmin if skipna else np.min)(x, axis=_columns(axis))
+    return FUNCTIONS[np.nanmin if skipna else np.min](x, axis=_columns(axis))
+
+
+@method("cumsum")
+def running(x: Traced, axis: Any = 0, **_: Any) -> Any:
+    gaps = FRAMES["isna"](x)
+    return np.where(gaps, np.nan, x.like(arrays.running(arrays.filled(x, 0.0), axis=_columns(axis)).tensor))
 
 
 def _columns(axis: Any) -> Any:

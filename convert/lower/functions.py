@@ -8,7 +8,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ..errors import UnsupportedError
 from . import lowers
-from .matrix import Matrix
+from .matrix import Categorical, Matrix
+from .numpy_functions import listening as numpy_listening
 from .pandas_functions import listening
 from .times import check_clock
 from .traced import Traced, Untraceable
@@ -27,12 +28,11 @@ def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Any:
     if transformer.func in (None, np.float64):  # a Matrix holds float64
         return x
     name = getattr(transformer.func, "__name__", repr(transformer.func))
-    named = not transformer.validate and hasattr(transformer, "feature_names_in_")
-    given = Traced(x, x, names=transformer.feature_names_in_ if named else None)
+    given = _given(transformer, x)
     try:
         check_clock(transformer.func)
-        with listening():
-            found = transformer.func(given, **(transformer.kw_args or {}))
+        with listening(), numpy_listening():
+            found = _called(transformer.func, given, transformer.kw_args or {})
         if not isinstance(found, Traced):
             raise Untraceable(f"it answers {type(found).__name__}")  # noqa: TRY301 (one place words it)
     except UnsupportedError:
@@ -40,7 +40,27 @@ def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Any:
     except Exception as error:  # a function of anybody's
         said = str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
         raise UnsupportedError(f"expected a function that can be traced, found {name}: {said}; {ADVICE}") from error
-    if found.flat:
+    if found.flat and not found.of_words:
         return numeric(found.tensor)
-    # A frame that was only cut and joined still holds its categories.
+    # What was only cut and joined still holds its categories, and a text alone is for a vectoriser.
     return found.matrix
+
+
+def _called(function: Any, given: Traced, arguments: dict[str, Any]) -> Any:
+    if isinstance(function, type) and issubclass(function, np.generic):
+        return given.astype(function)
+    Untraceable.raised.clear()
+    found = function(given, **arguments)
+    if Untraceable.raised:  # and caught by the function, which then did something else
+        raise Untraceable.raised[0]
+    return found
+
+
+def _given(transformer: FunctionTransformer, x: Matrix) -> Traced:
+    """What the function was given in training: a frame, an array, or, of which scikit-learn notes no width, a
+    column."""
+    if transformer.validate or hasattr(transformer, "n_features_in_") or x.width != 1:
+        named = not transformer.validate and hasattr(transformer, "feature_names_in_")
+        return Traced(x, x, names=transformer.feature_names_in_ if named else None)
+    (column,) = x.columns
+    return Traced(x, x, flat=True, names=[column.name if isinstance(column, Categorical) else None])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from . import arrays
+from .frames import Index
 from .traced import FRAMES, Traced, Untraceable
 
 __all__ = ["listening"]
@@ -19,6 +20,8 @@ class _Frame(pd.DataFrame):  # type: ignore[misc]
     """A class, for functions ask whether something is a frame."""
 
     def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if data is None and isinstance(index := kwargs.pop("index", None), Index):
+            return Traced(index.frame.matrix.select([]), index.frame.scope, names=[])
         columns = list(data.values()) if isinstance(data, Mapping) else [data]
         if not any(isinstance(column, Traced) for column in columns):
             return _OWN["DataFrame"](data, *args, **kwargs)
@@ -29,6 +32,15 @@ class _Frame(pd.DataFrame):  # type: ignore[misc]
         if "columns" in kwargs:
             raise Untraceable("it makes a frame of a dict with other columns")
         return _beside(columns, list(data))
+
+
+class _Series(pd.Series):  # type: ignore[misc]
+    def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(data, Traced):
+            return _OWN["Series"](data, *args, **kwargs)
+        if not data.flat or args or kwargs.keys() - {"index", "name"}:
+            raise Untraceable("it makes a series with more than data, index and name")
+        return Traced(data.matrix, data.scope, flat=True, names=[kwargs.get("name", (data.names or [None])[0])])
 
 
 def _beside(columns: list[Any], names: list[Any]) -> Traced:
@@ -69,6 +81,28 @@ def _to_datetime(arg: Any, *args: Any, **kwargs: Any) -> Any:
     return arg
 
 
+def _to_numeric(arg: Any, *args: Any, **kwargs: Any) -> Any:
+    if not isinstance(arg, Traced):
+        return _OWN["to_numeric"](arg, *args, **kwargs)
+    if arg.of_words or arg.of_times:
+        raise Untraceable("it makes numbers of what is none")
+    return arg
+
+
+def _cut(x: Any, bins: Any, right: bool = True, labels: Any = None, *args: Any, **kwargs: Any) -> Any:
+    if not isinstance(x, Traced):
+        return _OWN["cut"](x, bins, right, labels, *args, **kwargs)
+    lowest = kwargs.pop("include_lowest", False)
+    numbered = labels is False or (labels is not None and all(isinstance(label, int | float) for label in labels))
+    if not x.flat or np.ndim(bins) != 1 or args or kwargs or not numbered:
+        raise Untraceable("it cuts into intervals that are no numbers: give the bins, and labels=False")
+    places: Any = np.searchsorted(np.asarray(bins), x, "left" if right else "right")
+    if lowest:
+        places = np.where(x == bins[0], 1, places)
+    inside = np.where((places >= 1) & (places < len(bins)), places - 1, np.nan)
+    return inside if labels is False else FRAMES["map"](inside, dict(enumerate(labels)))
+
+
 def _asked(name: str) -> Callable[..., Any]:
     def asked(obj: Any) -> Any:
         return FRAMES[name](obj) if isinstance(obj, Traced) else _OWN[name](obj)
@@ -78,6 +112,9 @@ def _asked(name: str) -> Callable[..., Any]:
 
 _FUNCTIONS: dict[str, Any] = {
     "DataFrame": _Frame,
+    "Series": _Series,
+    "cut": _cut,
+    "to_numeric": _to_numeric,
     "concat": _concat,
     "to_datetime": _to_datetime,
     **{name: _asked(name) for name in ("isna", "isnull", "notna", "notnull")},

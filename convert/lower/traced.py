@@ -6,9 +6,9 @@ cannot follow, or what would make a row's answer depend on other rows, raises Un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -16,58 +16,24 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 from spox import Var
 
+from .hooks import DECIDING, FRAMES, FUNCTIONS, PROPERTIES, ROWS, TIMES, WORDS, Untraceable, function
 from .labels import scalar
-from .matrix import Column, Date, Matrix, Time
+from .matrix import Categorical, Column, Date, Matrix, Time
 from .ufuncs import UFUNCS, is_bool, numeric
 
-__all__ = ["FRAMES", "FUNCTIONS", "PROPERTIES", "ROWS", "TIMES", "Traced", "Untraceable", "function", "lift"]
-
-
-class Untraceable(Exception):  # noqa: N818 (its words become an UnsupportedError's)
-    """The function did something that has no form as a graph."""
-
-
-class _Rows:
-    """The number of rows: it is not known, and may only be passed on to reshape."""
-
-    def __eq__(self, other: object) -> bool:
-        if other is self:
-            return True
-        raise Untraceable("it decides by the number of rows")
-
-    __hash__ = object.__hash__
-
-    def __index__(self) -> int:
-        raise Untraceable("it asks for the number of rows")
-
-
-ROWS = _Rows()
-
-FUNCTIONS: dict[Any, Callable[..., Any]] = {}
-"""NumPy's functions that are no ufuncs, by themselves."""
-
-
-FRAMES: dict[str, Callable[..., Any]] = {}
-"""A frame's methods, and a series', by their names."""
-
-TIMES: dict[str, Callable[..., Any]] = {}
-"""What is otherwise of columns of times (``times``): ``called``, ``astype`` and ``dtype``."""
-
-PROPERTIES: dict[str, Callable[..., Any]] = {}
-"""What a frame has without being called."""
-
-
-Own = TypeVar("Own", bound=Callable[..., Any])
-
-
-def function(*numpys: Any) -> Callable[[Own], Own]:
-    """Register what stands for functions of NumPy's."""
-
-    def register(own: Own) -> Own:
-        FUNCTIONS.update(dict.fromkeys(numpys, own))
-        return own
-
-    return register
+__all__ = [
+    "DECIDING",
+    "FRAMES",
+    "FUNCTIONS",
+    "PROPERTIES",
+    "ROWS",
+    "TIMES",
+    "WORDS",
+    "Traced",
+    "Untraceable",
+    "function",
+    "lift",
+]
 
 
 class Traced(NDArrayOperatorsMixin):
@@ -124,24 +90,44 @@ class Traced(NDArrayOperatorsMixin):
         return self._matrix is not None and any(isinstance(column, Date | Time) for column in self._matrix.columns)
 
     @property
+    def of_words(self) -> bool:
+        """Whether it holds columns of categories or texts."""
+        return self._matrix is not None and any(isinstance(column, Categorical) for column in self._matrix.columns)
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         if self.of_times:
             dtype: np.dtype[Any] = TIMES["dtype"](self)
             return dtype
+        if self.of_words:
+            return np.dtype(object)
         return np.dtype(bool if self._matrix is None and is_bool(self.tensor) else np.float64)
 
     def __len__(self) -> int:
         raise Untraceable("it asks for the number of rows")
 
     def __bool__(self) -> bool:
+        if DECIDING:
+            return bool(DECIDING[-1].decide(self))
         raise Untraceable("it decides by the numbers' values")
+
+    def __contains__(self, other: Any) -> Any:
+        return WORDS["contains"](self, other) if self.of_words and self.flat else other in iter(self)
 
     def __float__(self) -> float:
         raise Untraceable("it takes single numbers")
 
-    __int__ = __index__ = __float__
+    __index__ = __float__
+
+    def __int__(self) -> int:
+        return int(bool(self) if DECIDING and is_bool(self.tensor) else float(self))
+
+    def __str__(self) -> str:
+        raise Untraceable("it makes strings of what it is given")
 
     def __iter__(self) -> Any:
+        if self.names is not None and not self.flat:
+            return iter(self.names)
         raise Untraceable("it goes through rows one by one")
 
     def __array__(self, *_: Any, **__: Any) -> Any:
@@ -163,9 +149,10 @@ class Traced(NDArrayOperatorsMixin):
         return target
 
     def _called(self, name: str, inputs: Sequence[Any]) -> Traced:
-        if any(isinstance(given, Traced) and given.of_times for given in inputs):
-            found: Traced = TIMES["called"](name, inputs)
-            return found
+        for held, hooks in (("of_times", TIMES), ("of_words", WORDS)):
+            if any(isinstance(given, Traced) and getattr(given, held) for given in inputs):
+                found: Traced = hooks["called"](name, inputs)
+                return found
         ranks = {given.ndim for given in inputs if isinstance(given, Traced)}
         model = max((given for given in inputs if isinstance(given, Traced)), key=lambda given: given.ndim)
         if len(ranks) > 1 or (model.flat and any(np.ndim(g) for g in inputs if not isinstance(g, Traced))):
@@ -181,8 +168,11 @@ class Traced(NDArrayOperatorsMixin):
         return (named if named is not None and named.ndim == model.ndim else model).like(result)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        name = func.__name__
+        if name in SKIPPING and isinstance(args[0], Traced) and args[0].names is not None:
+            return getattr(args[0], name)(*args[1:], **kwargs)  # NumPy asks a frame for its own, too
         if func not in FUNCTIONS:
-            raise Untraceable(f"numpy.{func.__name__} is not known")
+            raise Untraceable(f"numpy.{name} is not known")
         return FUNCTIONS[func](*args, **kwargs)
 
     def __getitem__(self, key: Any) -> Traced:
@@ -249,13 +239,15 @@ class Traced(NDArrayOperatorsMixin):
 
     def _put(self, places: list[int], names: list[Any], value: Any) -> None:
         """Columns in the places, new ones (place -1) at the end."""
-        if isinstance(value, Traced) and value.of_times:
+        if isinstance(value, Traced) and value.width == len(places):
             self._place(places, names, value.matrix.columns)
             return
-        shape = op.mul(numeric(self.matrix.select([0] * len(places)).tensor), op.const(np.float64(0)))
-        zero = op.where(op.isnan(shape), op.const(np.float64(0)), shape)
-        filled = value.matrix.tensor if isinstance(value, Traced) else lift(value)
-        self._place(places, names, self.scope.new(op.add(zero, numeric(filled))).columns)
+        if isinstance(value, Traced):
+            raise Untraceable("it sets columns of another number")
+        some = op.gather(self.scope.scope.x, op.const(np.zeros(len(places), np.int64)), axis=1)
+        none = op.mul(some, op.const(np.float64(0)))
+        zero = op.where(op.isnan(none), op.const(np.float64(0)), none)
+        self._place(places, names, self.scope.new(op.add(zero, numeric(lift(value)))).columns)
 
     def _place(self, places: list[int], names: list[Any], new: Sequence[Column]) -> None:
         columns = list(self.matrix.columns)
@@ -266,6 +258,13 @@ class Traced(NDArrayOperatorsMixin):
             else:
                 columns[place] = new[index]
         self._matrix, self._tensor = Matrix(self.scope.scope, tuple(columns)), None
+
+    def hold(self, matrix: Matrix, names: Any) -> None:
+        """Become other columns."""
+        self._matrix, self._tensor, self.names = matrix, None, None if names is None else tuple(names)
+
+    def __delitem__(self, name: Any) -> None:
+        FRAMES["pop"](self, name)
 
     def _become(self, tensor: Var) -> None:
         self._matrix, self._tensor = None, tensor
@@ -287,19 +286,20 @@ class Traced(NDArrayOperatorsMixin):
         value = self._matrix if self._matrix is not None else self.tensor
         return Traced(value, self.scope, flat=self.flat, names=self.names)
 
+    def toarray(self, *_: Any, **__: Any) -> Traced:
+        """What was sparse, as an array."""
+        return Traced(self.tensor, self.scope, flat=self.flat)
+
+    todense = toarray
+
     def astype(self, dtype: Any, *_: Any, **__: Any) -> Traced:
-        if self.of_times:
-            found: Traced = TIMES["astype"](self, np.dtype(dtype))
-            return found
-        if np.dtype(dtype).kind == "b":
-            return self.like(UFUNCS["logical_not"](UFUNCS["logical_not"](self.tensor)))
-        if np.dtype(dtype) == np.float64:
-            return self.copy() if self._matrix is not None else self.like(numeric(self.tensor))
-        if np.dtype(dtype) == np.int64:
-            # What int64 cannot hold becomes the smallest of them, as on x86.
-            whole, limit = UFUNCS["trunc"](self.tensor), op.const(2.0**63)
-            return self.like(op.where(op.less(op.abs(whole), limit), whole, op.neg(limit)))
-        raise Untraceable(f"it computes in {np.dtype(dtype)}")
+        found: Traced = FRAMES["astype"](self, dtype)
+        return found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "columns":
+            name, value = "names", FRAMES["set_axis"](self, value, axis=1).names
+        object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         """A frame's methods and columns, and an array's methods that are functions of NumPy's too."""

@@ -7,9 +7,10 @@ import numpy as np
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from .links import expm1, log1p
+from .arcs import ARCS
+from .links import expit, expm1, log1p
 
-__all__ = ["UFUNCS", "is_bool", "numeric"]
+__all__ = ["TRUTHS", "UFUNCS", "is_bool", "numeric"]
 
 
 def is_bool(tensor: Var) -> bool:
@@ -152,6 +153,7 @@ NUMBERS: dict[str, Any] = {
     "exp": op.exp,
     "exp2": lambda x: op.pow(_number(2), x),
     "expm1": expm1,
+    "expit": expit,
     "log": op.log,
     "log1p": log1p,
     "log2": _base(2),
@@ -190,6 +192,7 @@ NUMBERS: dict[str, Any] = {
     "signbit": lambda x: op.or_(op.less(x, _number(0)), op.less(op.div(_number(1), x), _number(0))),
     "heaviside": _heaviside,
     "matmul": op.matmul,
+    **ARCS,
 }
 TRUTHS: dict[str, Any] = {
     "logical_and": op.and_,

@@ -3,7 +3,10 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -55,3 +58,13 @@ def test_those_that_roundings_move_by_more_than_the_bound_are_left_out() -> None
     moved = bounds.moved(output, twin.proof.outputs["transform"].floor, np.ones(len(kept), bool))
     assert 0 < len(kept) < len(twin_of(MODEL, X).proof.canary.rows)
     assert moved.max() <= ULP
+
+
+def test_numbers_in_an_array_of_objects_are_compared_as_numbers() -> None:
+    """As a ColumnTransformer gives them that passes booleans on beside numbers; some are missing."""
+    frame = pd.DataFrame({"size": X[:, 0], "floor": np.arange(60) % 3, "new": np.arange(60) % 2 == 0})
+    transformer = ColumnTransformer([("size", SimpleImputer(), ["size"])], remainder="passthrough").fit(frame)
+    assert transformer.transform(frame).dtype == object
+    twin = twin_of(transformer, frame)
+    assert any(None in row for row in twin.proof.canary.rows)
+    assert model_of(twin).transform(frame).tolist() == transformer.transform(frame).tolist()

@@ -1,5 +1,6 @@
 """What a pipeline takes is found by asking it, and a sample that does not fit is one sentence."""
 
+import decimal
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, PowerTransformer, StandardScaler
 
 from convert import SampleError
 from convert.signature import sign
@@ -185,6 +187,57 @@ def test_a_dict_is_a_row_or_columns() -> None:
     row = FRAME.dropna().iloc[0].to_dict()
     assert len(sign(fitted(), row).frame) == 1
     assert len(sign(fitted(), FRAME.to_dict("list")).frame) == ROWS
+
+
+def test_a_pipeline_that_takes_no_single_row_is_refused() -> None:
+    """With the step, and what its functions should not do."""
+    pipeline = make_pipeline(FunctionTransformer(pd.get_dummies), SimpleImputer(), LinearRegression())
+    X = FRAME[["city", "age"]]
+    pipeline.fit(X, LABELS)
+    words = r"takes one row as it does many, found that pipeline\['simpleimputer'\] raises on the sample's first row"
+    with pytest.raises(SampleError, match=words):
+        sign(pipeline, X)
+
+
+def test_texts_in_an_array_of_numpys_strings() -> None:
+    texts = np.array(["a bc", "bc de", "fg"] * 9)
+    pipeline = make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, texts == "fg")
+    signature = sign(pipeline, texts)
+    assert signature.flat
+    assert {type(value) for value in signature.frame.iloc[:, 0]} == {str}
+
+
+def test_decimals_are_numbers() -> None:
+    X = pd.DataFrame({"price": [decimal.Decimal("1.10"), decimal.Decimal("2.35"), None] * 20})
+    model = HistGradientBoostingRegressor(max_iter=2).fit(X, np.arange(ROWS))
+    (feature,) = sign(model, X).features
+    assert (feature.kind, feature.seen, feature.missing) == ("number", (1.1, 2.35), True)
+
+
+@pytest.mark.parametrize(
+    ("function", "sample", "bounds"),
+    [
+        (np.arcsin, [[-0.5], [0.25], [0.9]], (-1.0, 1.0)),
+        (np.sqrt, [[0.5], [2.0], [3.0]], (0.0, None)),
+        (np.log1p, [[0.5], [2.0], [3.0]], (np.nextafter(-1, 0), None)),
+        (lambda x: np.sqrt(x - 3), [[4.0], [5.0], [7.0]], (3.0, None)),
+    ],
+)
+def test_a_domain_is_known_to_its_last_number(function: Any, sample: Any, bounds: tuple[float, float | None]) -> None:
+    """Though the sample does not come near it."""
+    X = np.array(sample)
+    (feature,) = sign(make_pipeline(FunctionTransformer(function), LinearRegression()).fit(X, X[:, 0]), X).features
+    assert feature.range or feature.limit
+    low, high = feature.range or (-(feature.limit or 0), feature.limit or 0)
+    assert low == bounds[0]
+    assert high == bounds[1] or (bounds[1] is None and high > 1e30)
+
+
+def test_a_power_takes_positive_numbers_next_to_zero() -> None:
+    X = RNG.uniform(1, 5, (ROWS, 1))
+    (feature,) = sign(PowerTransformer(method="box-cox").fit(X), X).features
+    assert feature.range is not None
+    assert 0 < feature.range[0] < 1e-300
 
 
 def test_an_array_of_another_width_is_refused() -> None:

@@ -1,0 +1,70 @@
+"""What others register for arrays that are traced: functions, methods and properties by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+__all__ = ["DECIDING", "FRAMES", "FUNCTIONS", "PROPERTIES", "ROWS", "TIMES", "WORDS", "Untraceable", "function"]
+
+
+class Untraceable(Exception):  # noqa: N818 (its words become an UnsupportedError's)
+    """The function did something that has no form as a graph.
+
+    raised: all of late, for a function may catch what it does not know.
+    """
+
+    raised: ClassVar[list[Untraceable]] = []
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        Untraceable.raised.append(self)
+
+
+class _Rows:
+    """The number of rows: it is not known, and may only be passed on to reshape."""
+
+    def __eq__(self, other: object) -> bool:
+        if other is self:
+            return True
+        raise Untraceable("it decides by the number of rows")
+
+    __hash__ = object.__hash__
+
+    def __index__(self) -> int:
+        raise Untraceable("it asks for the number of rows")
+
+
+ROWS = _Rows()
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""NumPy's functions that are no ufuncs, by themselves."""
+
+
+FRAMES: dict[str, Callable[..., Any]] = {}
+"""A frame's methods, and a series', by their names."""
+
+TIMES: dict[str, Callable[..., Any]] = {}
+"""What is otherwise of columns of times (``times``): ``called``, ``astype`` and ``dtype``."""
+
+WORDS: dict[str, Callable[..., Any]] = {}
+"""What is otherwise of columns of categories and texts (``words``): ``called`` and ``contains``."""
+
+DECIDING: list[Any] = []
+"""What answers where a function of single values decides by one (``branches``), the innermost last."""
+
+PROPERTIES: dict[str, Callable[..., Any]] = {}
+"""What a frame has without being called."""
+
+
+Own = TypeVar("Own", bound=Callable[..., Any])
+
+
+def function(*numpys: Any) -> Callable[[Own], Own]:
+    """Register what stands for functions of NumPy's."""
+
+    def register(own: Own) -> Own:
+        FUNCTIONS.update(dict.fromkeys(numpys, own))
+        return own
+
+    return register

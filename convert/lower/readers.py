@@ -1,0 +1,68 @@
+"""What a vectoriser's own functions do with a text, where that is small letters, accents and a split.
+
+A function is called once, with a text that listens, and what it does to that becomes part of the rule; the proof then
+compares with what it does to texts.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sklearn.feature_extraction.text import strip_accents_ascii, strip_accents_unicode
+
+__all__ = ["ACCENTS", "Read", "read"]
+
+Accents = Literal["ascii", "unicode"]
+ACCENTS: dict[Any, Accents] = {strip_accents_ascii: "ascii", strip_accents_unicode: "unicode"}
+"""scikit-learn's own functions, by what they are called as a parameter."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """lowercase, accents: what is done to the whole text first, as in a rule.
+    pattern: of the tokens that it is then taken apart into; None where it stays whole.
+    empty: whether there are empty tokens besides, which the pattern does not find.
+    """
+
+    lowercase: bool = False
+    accents: Accents | None = None
+    pattern: str | None = None
+    empty: bool = False
+
+
+def read(function: Any) -> Read | None:
+    """What a function does; None where it does anything else."""
+    if function in ACCENTS:
+        return Read(accents=ACCENTS[function])
+    pattern = getattr(function, "__self__", None)
+    if isinstance(pattern, re.Pattern):
+        plain = function.__name__ == "findall" and not pattern.groups and pattern.flags == re.UNICODE
+        return Read(pattern=str(pattern.pattern)) if plain else None
+    unbound = {str.split: _Text.split, str.lower: _Text.lower, str: lambda text: text}.get(function, function)
+    try:
+        found = unbound(_Text(Read()))
+    except Exception:  # a function of anybody's
+        return None
+    return found.said if isinstance(found, _Text | _Tokens) else None
+
+
+class _Text:
+    def __init__(self, said: Read) -> None:
+        self.said = said
+
+    def lower(self) -> "_Text":
+        if self.said.accents is not None:
+            raise TypeError("a rule makes small letters first")
+        return _Text(Read(lowercase=True))
+
+    def split(self, sep: str | None = None) -> "_Tokens":
+        if sep is None:
+            return _Tokens(Read(self.said.lowercase, self.said.accents, r"\S+"))
+        if len(sep) != 1:
+            raise TypeError("a rule has no longer separator")
+        return _Tokens(Read(self.said.lowercase, self.said.accents, f"[^{re.escape(sep)}]+", empty=True))
+
+
+class _Tokens:
+    def __init__(self, said: Read) -> None:
+        self.said = said
