@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runtime.dates import STEPS, span
+from runtime.dates import said, span, step
 from runtime.manifest import Feature
+from runtime.written import ISO, ISO_UTC
 
-__all__ = ["between", "cells", "ends", "near", "odd", "taken", "written"]
+__all__ = ["as_said", "as_strings", "between", "cells", "ends", "near", "odd", "taken"]
 
 Floats = NDArray[np.float64]
 
@@ -53,42 +54,56 @@ def cells(column: pd.Series, microseconds: Floats) -> NDArray[np.datetime64]:
 
 def near(feature: Feature, thresholds: Floats) -> Floats:
     """Of each threshold the last time up to it, of each the one before that, and of each the first past it."""
-    step = STEPS[str(feature.unit)]
-    last = np.floor(thresholds / step) * step
-    return np.concatenate([last, last - step, last + step])
+    least = step(feature)
+    last = np.floor(thresholds / least) * least
+    return np.concatenate([last, last - least, last + least])
 
 
 def odd(feature: Feature) -> Floats:
     """Midnights and what lies beside them, of days where a calendar turns over, and the times beside the epoch."""
-    step = STEPS[str(feature.unit)]
+    least = step(feature)
     days = [_microseconds(datetime(year, *day)) for year, day in product(YEARS, DAYS) if day != (2, 29) or isleap(year)]
     midnights = np.array(days)
     hours = midnights[::7] + np.arange(len(midnights[::7])) % 24 * 3_600_000_000 + 59 * 60_000_000 + 59_000_001
     low, high = span(feature)
     seen = feature.seen or (0.0, 0.0)
-    ends_ = np.array([low, high, low + step, high - step, *seen, seen[0] - step, seen[1] + step])
-    beside = np.array([0.0, step, -step, 1.0, -1.0, 999_999.0, -999_999.0, 1e6, -1e6, 86_399_999_999.0])
-    return np.unique(np.concatenate([midnights, midnights - step, midnights + step, hours, ends_, beside]))
+    ends_ = np.array([low, high, low + least, high - least, *seen, seen[0] - least, seen[1] + least])
+    beside = np.array([0.0, least, -least, 1.0, -1.0, 999_999.0, -999_999.0, 1e6, -1e6, 86_399_999_999.0])
+    return np.unique(np.concatenate([midnights, midnights - least, midnights + least, hours, ends_, beside]))
 
 
-def _microseconds(time: datetime) -> float:
+def _microseconds(time: Any) -> float:
     return float(np.datetime64(time, "us").astype(np.int64))
 
 
 def taken(feature: Feature, microseconds: Floats) -> NDArray[np.bool_]:
     """Which times a feature takes."""
     low, high = span(feature)
-    found: NDArray[np.bool_] = microseconds % STEPS[str(feature.unit)] == 0
+    found: NDArray[np.bool_] = microseconds % step(feature) == 0
     found &= (microseconds >= low) & (microseconds <= high)
     return found
 
 
 def between(feature: Feature, rng: np.random.Generator) -> float:
     """A time by chance, among those that the sample has."""
-    (low, high), step = feature.seen or (0.0, 0.0), STEPS[str(feature.unit)]
-    return float(np.floor(rng.uniform(low, high) / step) * step)
+    (low, high), least = feature.seen or (0.0, 0.0), step(feature)
+    return float(np.floor(rng.uniform(low, high) / least) * least)
 
 
-def written(value: Any) -> str | None:
+def as_strings(feature: Feature, column: pd.Series, missing: Any) -> pd.Series:
+    """Times as the strings that the pipeline reads, all in one form, for pandas refuses a mixture; a marker for those
+    that are missing."""
+    gaps = column.isna().to_numpy()
+    whole = column.to_numpy().astype("M8[us]")
+    if feature.format in (ISO, ISO_UTC):
+        texts = np.datetime_as_string(whole, "us", timezone="UTC" if feature.format == ISO_UTC else "naive")
+    else:
+        texts = [None if gap else said(feature, time) for gap, time in zip(gaps, whole.view(np.int64), strict=True)]
+    strings = np.array(texts, object)
+    strings[gaps] = None if missing is None else np.nan
+    return pd.Series(strings, index=column.index, dtype=object)
+
+
+def as_said(feature: Feature, value: Any) -> str | None:
     """A cell as JSON has it."""
-    return None if pd.isna(value) else pd.Timestamp(value).isoformat()
+    return None if pd.isna(value) else said(feature, _microseconds(value))

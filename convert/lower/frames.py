@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 
-from . import arrays, times
+from . import arrays, dt, times
 from .traced import FRAMES, PROPERTIES, Traced, Untraceable
 from .ufuncs import numeric
 
@@ -43,7 +43,7 @@ class _Located:
         return self._frame[columns]
 
 
-PROPERTIES["dt"] = times.Dt
+PROPERTIES["dt"] = dt.Dt
 PROPERTIES["loc"] = lambda x: _Located(x, named=True)
 PROPERTIES["iloc"] = lambda x: _Located(x, named=False)
 

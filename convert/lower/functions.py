@@ -8,7 +8,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ..errors import UnsupportedError
 from . import lowers
-from .matrix import Matrix
+from .matrix import Categorical, Matrix
 from .pandas_functions import listening
 from .times import check_clock
 from .traced import Traced, Untraceable
@@ -28,13 +28,17 @@ def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Any:
         return x
     name = getattr(transformer.func, "__name__", repr(transformer.func))
     named = not transformer.validate and hasattr(transformer, "feature_names_in_")
-    given = Traced(x, x, names=transformer.feature_names_in_ if named else None)
+    # A ColumnTransformer gives a series where a column is chosen by its name alone; that has no number of features.
+    series = not named and not hasattr(transformer, "n_features_in_") and x.width == 1
+    given = Traced(x, x, flat=series, names=transformer.feature_names_in_ if named else [0] if series else None)
     try:
         check_clock(transformer.func)
         with listening():
             found = transformer.func(given, **(transformer.kw_args or {}))
         if not isinstance(found, Traced):
             raise Untraceable(f"it answers {type(found).__name__}")  # noqa: TRY301 (one place words it)
+        if any(isinstance(c, Categorical) and c.source in x.scope.written and c.date is None for c in x.columns):
+            raise UnsupportedError("expected strings that the runtime reads as dates")  # noqa: TRY301 (``dates`` knows)
     except UnsupportedError:
         raise
     except Exception as error:  # a function of anybody's

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
@@ -41,7 +41,8 @@ FRAMES: dict[str, Callable[..., Any]] = {}
 """A frame's methods, and a series', by their names."""
 
 TIMES: dict[str, Callable[..., Any]] = {}
-"""What is otherwise of columns of times (``times``): ``called``, ``astype`` and ``dtype``."""
+"""What is otherwise of columns of times (``times``): ``called``, ``astype``, ``dtype``, ``filled``, and of those of
+strings ``read``."""
 
 PROPERTIES: dict[str, Callable[..., Any]] = {}
 """What a frame has without being called."""
@@ -281,6 +282,8 @@ class Traced(NDArrayOperatorsMixin):
         if self.of_times:
             found: Traced = TIMES["astype"](self, np.dtype(dtype))
             return found
+        if np.dtype(dtype).kind == "M" and self.names is not None:
+            return cast(Traced, TIMES["read"](self)).astype(dtype)
         if np.dtype(dtype).kind == "b":
             return self.like(UFUNCS["logical_not"](UFUNCS["logical_not"](self.tensor)))
         if np.dtype(dtype) == np.float64:

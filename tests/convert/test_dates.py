@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
@@ -24,11 +25,12 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeRegressor
 
 from convert import SampleError, UnsupportedError, convert
+from convert.build import assemble
 from convert.registry import show
 from convert.signature import sign
 from runtime import InputError, load
-from runtime.dates import iso
-from tests.convert.lower.twins import levels, model_of, twin_of
+from runtime.written import iso
+from tests.convert.lower.twins import CREATED, levels, model_of, twin_of
 
 ROWS = 120
 RNG = np.random.default_rng(28)
@@ -137,14 +139,6 @@ def test_beside_numbers_and_categories() -> None:
     assert levels(twin)["predict"] == "bit"
 
 
-def test_a_zone_is_refused_with_what_to_do() -> None:
-    frame = times("us")
-    frame["when"] = frame["when"].dt.tz_localize("UTC")
-    model = make_pipeline(StandardScaler(), Ridge()).fit(times("us"), Y)
-    with pytest.raises(SampleError, match=r"found some with one in column 'when': train it on column.dt.tz_convert\("):
-        sign(model, frame)
-
-
 def test_what_a_microsecond_cannot_hold_is_refused_with_what_to_do() -> None:
     frame = times("ns")
     model = make_pipeline(StandardScaler(), Ridge()).fit(frame, Y)
@@ -153,13 +147,16 @@ def test_what_a_microsecond_cannot_hold_is_refused_with_what_to_do() -> None:
         sign(model, frame)
 
 
-def test_no_portable_graph() -> None:
-    from convert.portable import portable
-
-    frame = times("us")
-    twin = twin_of(make_pipeline(StandardScaler(), Ridge()).fit(frame, Y), frame)
-    with pytest.raises(UnsupportedError, match="expected no dates in a portable graph, found those of column 'when'"):
-        portable(twin.graph, twin.manifest)
+def test_the_portable_graph_takes_int64_microseconds() -> None:
+    frame = times("s").assign(then=times("ns")["when"].dt.tz_localize("UTC"))
+    frame.iloc[::9] = pd.NaT
+    hours = FunctionTransformer(lambda X: pd.DataFrame({"a": X["when"].dt.day, "b": X["then"].dt.hour}).fillna(-1))
+    model = make_pipeline(hours, DecisionTreeRegressor(max_depth=5)).fit(frame, Y)
+    twin = assemble(model, frame, version="test", created=CREATED, portable=True)  # proven on the proof's rows
+    session = onnxruntime.InferenceSession(twin.portable, providers=["CPUExecutionProvider"])
+    assert [given.type for given in session.get_inputs()] == ["tensor(int64)", "tensor(int64)"]
+    whole = {name: np.asarray(column, "M8[us]").view(np.int64).reshape(-1, 1) for name, column in frame.items()}
+    np.testing.assert_array_equal(session.run(None, whole)[0].ravel(), model.predict(frame))
 
 
 def test_pythons_own_dates() -> None:
@@ -181,7 +178,9 @@ def test_pythons_own_dates_that_are_categories_are_refused() -> None:
     ):
         sign(model, frame)
     frame.iloc[0, 0] = pd.Timestamp("2026-11-28", tz="UTC")
-    with pytest.raises(SampleError, match="expected dates and times without a zone, found some with one in column 'wh"):
+    with pytest.raises(
+        SampleError, match="without a zone, found Python's own with one in column 'when': train it on pd"
+    ):
         sign(model, frame)
 
 
