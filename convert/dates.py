@@ -21,29 +21,36 @@ Floats = NDArray[np.float64]
 YEARS = (1, 1600, 1678, 1684, 1752, 1900, 1969, 1970, 1999, 2000, 2001, 2023, 2024, 2038, 2100, 2255, 2261, 9999)
 """Leap years and others, of each rule, and the ends of what clocks and float64 can count."""
 DAYS = ((1, 1), (1, 31), (2, 28), (2, 29), (3, 1), (6, 30), (7, 1), (12, 31))
-ENDS = ((datetime(1684, 1, 1), datetime(2255, 1, 1)), (datetime(1900, 1, 1), datetime(2100, 1, 1)))
-"""The first and the last time that are tried in turn, where a pipeline refuses what the unit can hold."""
 
 
 def ends(ask: Callable[[Mapping[str, Any]], set[str]], columns: Mapping[str, tuple[Feature, pd.Series]]) -> Any:
     """For each column of times the first and the last that is taken, in microseconds: by feature, (first, last).
 
+    They are searched for between what was seen and what the unit can hold, for a difference may be more than int64 can
+    count.
+
     ask: which features take a value, each by itself. columns: by name, with the sample's own times.
     """
     found: dict[str, list[float]] = {name: [] for name in columns}
-    for place, further in ((0, min), (1, max)):
-        for times in (None, *ENDS):
-            tried = {}
-            for name, (feature, _) in columns.items():
-                if len(found[name]) == place:
-                    end = span(feature)[place] if times is None else _microseconds(times[place])
-                    tried[name] = further(end, (feature.seen or span(feature))[place])
-            values = {name: cells(columns[name][1], np.array([end]))[0] for name, end in tried.items()}
-            for name in ask(values):
-                found[name].append(tried[name])
-        for name, (feature, _) in columns.items():  # what was seen is taken in any case
-            found[name] += [] if len(found[name]) > place else [(feature.seen or span(feature))[place]]
+    for place in (0, 1):
+        refused = {name: span(feature)[place] for name, (feature, _) in columns.items()}
+        taken = {name: (feature.seen or span(feature))[place] for name, (feature, _) in columns.items()}
+        tried = refused
+        while tried:
+            good = ask({name: cells(columns[name][1], np.array([end]))[0] for name, end in tried.items()})
+            taken |= {name: end for name, end in tried.items() if name in good}
+            refused |= {name: end for name, end in tried.items() if name not in good}
+            tried = {name: _middle(columns[name][0], refused[name], taken[name]) for name in columns}
+            tried = {name: end for name, end in tried.items() if end not in (refused[name], taken[name])}
+        for name, end in taken.items():
+            found[name].append(end)
     return {name: tuple(own) for name, own in found.items()}
+
+
+def _middle(feature: Feature, one: float, other: float) -> float:
+    """A time halfway between two, such as the feature takes; one of them where there is none."""
+    least = step(feature)
+    return float((one / 2 + other / 2) // least * least)
 
 
 def cells(column: pd.Series, microseconds: Floats) -> NDArray[np.datetime64]:
