@@ -43,10 +43,11 @@ def build_graph(
     try:
         tensors = _lowered(pipeline, signature, scope)
     except UnsupportedError as error:
-        strings = {f.position for f in columns if f.kind == "category"}
-        if not strings.intersection(scope.written):
+        strings = {feature.position for feature in columns if feature.kind == "category"}
+        readings = {position: reading for position, reading in scope.written.items() if position in strings}
+        if not readings:
             raise
-        raise Reread(scope.written) from error
+        raise Reread(readings) from error
     if scope.regrown:
         # An encoder met categories after another had built its table of the column: now all are known beforehand.
         scope = Scope(x, scope.missing, names, tables=scope.tables, fold=fold)

@@ -172,7 +172,7 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
         return "category", values.astype(object)
     if pd.api.types.is_numeric_dtype(dtype):
         if pd.api.types.is_complex_dtype(dtype):
-            raise SampleError(f"expected numbers, strings or booleans, found complex numbers in column {name!r}")
+            raise SampleError(f"expected numbers, strings, booleans or dates, found complex numbers in column {name!r}")
         return "number", pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
     objects = objects_of(values)
     kinds = {type(value) for value in objects[~objects.isna()]}

@@ -128,14 +128,19 @@ def test_other_ways_of_reading_them(step: Any) -> None:
 
 
 def test_several_columns_beside_categories() -> None:
-    frame = pd.DataFrame({"city": RNG.choice(["Ulm", "Köln"], ROWS), "when": WHEN.dt.strftime(SECONDS)})
+    """Each as its own step finds it, one after the other."""
+    frame = pd.DataFrame({"city": RNG.choice(["Ulm", "Köln"], ROWS), "when": WHEN.dt.strftime(f"{SECONDS}Z")})
     frame["born"] = (WHEN - pd.Timedelta(days=3000)).dt.strftime("%d.%m.%Y")
+    frame["seen"] = WHEN.dt.strftime("%Y-%m-%d")
     days = FunctionTransformer(
-        lambda X: (pd.to_datetime(X["when"]) - pd.to_datetime(X["born"], format="%d.%m.%Y")).dt.days.to_frame()
+        lambda X: (pd.to_datetime(X["seen"]) - pd.to_datetime(X["born"], format="%d.%m.%Y")).dt.days.to_frame()
     )
-    columns = make_column_transformer((OneHotEncoder(), ["city"]), (days, ["when", "born"]))
-    twin = twin_of(make_pipeline(columns, DecisionTreeRegressor()).fit(frame, Y), frame)
-    assert [feature.kind for feature in twin.manifest.inputs] == ["category", "date", "date"]
+    columns = make_column_transformer((OneHotEncoder(), ["city"]), (reading(), ["when"]), (days, ["seen", "born"]))
+    model = make_pipeline(columns, DecisionTreeRegressor()).fit(frame, Y)
+    twin = model_of(twin_of(model, frame))
+    assert [feature.kind for feature in twin.manifest.inputs] == ["category", "date", "date", "date"]
+    assert [feature.format for feature in twin.manifest.inputs] == [None, "ISO8601Z", "%d.%m.%Y", "ISO8601"]
+    np.testing.assert_array_equal(twin.predict(frame), model.predict(frame))
 
 
 @pytest.mark.parametrize(
