@@ -14,6 +14,7 @@ from pyarrow.interchange import from_dataframe
 from runtime.dates import name_of, span, times, zone_of
 from runtime.errors import InputError
 from runtime.manifest import Feature
+from runtime.written import check_zone
 
 from .errors import SampleError
 
@@ -213,8 +214,16 @@ def _times(values: pd.Series, name: str) -> pd.Series:
         values = values.astype(f"datetime64[{unit}]" if zone is None else pd.DatetimeTZDtype(unit, zone))
     elif zone is not None:
         zone = values.dtype.tz
+    called = None if zone is None else name_of(zone)
     try:
-        microseconds(without_zone(values), None if zone is None else name_of(zone))
+        check_zone("UTC" if called is None else called)
+    except ValueError as error:
+        raise SampleError(
+            f"expected times in UTC, at an offset or in a zone by its name in column {name!r}, found {called!r}: train "
+            "it on column.dt.tz_convert of such a name"
+        ) from error
+    try:
+        microseconds(without_zone(values), called)
     except InputError as error:
         raise SampleError(
             f"{error.message.replace('expected a ', f'expected in column {name!r} a ')}: give a sample with "

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timezone, tzinfo
 from typing import Any
 
 import numpy as np
@@ -183,8 +183,11 @@ def zone_of(values: Any) -> Any:
 
 
 def name_of(zone: Any) -> str:
-    """What a zone is called in a manifest."""
-    return re.sub(r"^UTC(?=[+-])", "", str(zone))
+    """What a zone is called in a manifest, whichever library it is of."""
+    offset = zone.utcoffset(None) if isinstance(zone, tzinfo) else None
+    if offset is None:
+        return str(zone)
+    return timezone(offset).tzname(None).removeprefix("UTC") or "UTC"
 
 
 def _check_zone(zone: str, feature: Feature) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
-from runtime.dates import RULED
+from runtime.dates import RULED, name_of
 from runtime.written import STEPS
 
 from .calendar import Calendar, number, remainder
@@ -90,7 +90,7 @@ def _time(x: Traced, column: Any) -> Time:
         case Time():
             return column
         case Date(source, unit, zone):
-            memo, key = x.scope.scope.memo, ("time", source, zone)
+            memo, key = x.scope.scope.memo, ("time", source, zone and name_of(zone))
             if key not in memo:
                 tensor = op.gather(x.scope.scope.x, op.const(np.array([source])), axis=1)
                 gaps = op.isnan(tensor)
@@ -111,7 +111,7 @@ def shown(x: Traced, time: Time) -> Time:
 
 def calendar_of(x: Traced, time: Time) -> Calendar:
     """One for each column of times, so that what is asked of it twice is computed once."""
-    memo, key = x.scope.scope.memo, ("calendar", id(time.whole), time.zone)
+    memo, key = x.scope.scope.memo, ("calendar", id(time.whole), time.zone and name_of(time.zone))
     if key not in memo:
         memo[key] = Calendar(shown(x, time).whole), time  # while it is kept nobody else can have its id
     calendar: Calendar = memo[key][0]

@@ -1,12 +1,15 @@
 """Pipelines of dates and times: proven, and answered from JSON as from frames."""
 
+import datetime
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingRegressor, RandomForestRegressor
@@ -217,3 +220,32 @@ def test_answers_that_are_times_are_refused(passed: Any) -> None:
     columns = make_column_transformer((passed, ["when"])).set_output(transform="pandas").fit(frame)
     with pytest.raises(UnsupportedError, match="expected numbers or labels as answers, found that transform answers"):
         twin_of(columns, frame)
+
+
+def test_an_encoder_of_days_in_an_array() -> None:
+    """pandas counts no days."""
+    array = times("D").to_numpy().astype("M8[D]")[np.arange(ROWS) % 7]
+    model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge()).fit(array, Y)
+    np.testing.assert_allclose(model_of(twin_of(model, array)).predict(array), model.predict(array), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["Date", "Datetime", "Duration", "Time"])
+def test_times_of_polars(kind: str) -> None:
+    """Of days scikit-learn makes another number than of what pandas keeps them in."""
+    frame = pl.DataFrame({"when": times("us")["when"].tolist()})
+    frame = {
+        "Date": frame.select(pl.col("when").cast(pl.Date)),
+        "Datetime": frame,
+        "Duration": frame.select(pl.col("when") - datetime.datetime(2000, 1, 1)),
+        "Time": frame.select(pl.col("when").dt.time()),
+    }[kind]
+    if kind == "Time":
+        model = make_pipeline(OrdinalEncoder(), Ridge()).fit(frame, Y)
+    else:
+        model = make_pipeline(StandardScaler(), Ridge()).fit(frame, Y)
+    if kind == "Datetime":
+        np.testing.assert_allclose(model_of(twin_of(model, frame)).predict(frame), model.predict(frame), rtol=1e-12)
+        return
+    said = {"Date": "takes as pandas' datetime64, found others in column 'when'", "Duration": "dt.total_seconds()"}
+    with pytest.raises(SampleError, match=re.escape(said.get(kind, "say the seconds since midnight"))):
+        sign(model, frame)

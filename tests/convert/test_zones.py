@@ -1,7 +1,9 @@
 """Times with a zone: what the pipeline makes of its clocks, of instants however they are written."""
 
 import json
+from datetime import timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from sklearn.tree import DecisionTreeRegressor
 from convert import SampleError, UnsupportedError
 from convert.lower.zones import transitions
 from runtime import InputError
+from runtime.dates import RULED
 from tests.convert.lower.twins import levels, model_of, twin_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt")
@@ -143,3 +146,28 @@ def test_beyond_what_is_known_of_a_zone() -> None:
         SampleError, match="in column 'when' a date or time from 1900-01-01 to 2100-01-01, got one outside"
     ):
         twin_of(FunctionTransformer(lambda X: X["when"].dt.hour.to_frame()).fit(frame), frame)
+
+
+def test_zones_of_other_libraries_and_pythons_own_times() -> None:
+    hours = FunctionTransformer(lambda X: pd.to_datetime(X["when"]).dt.hour.to_frame())
+    utc = instants("UTC")["when"]
+    for column, zone in (
+        (utc.dt.tz_convert(timezone(timedelta(minutes=330), "home")), "+05:30"),
+        (utc.dt.tz_convert(ZoneInfo("UTC")), "UTC"),
+        (pd.Series([time.to_pydatetime() for time in utc], dtype=object), "UTC"),
+        (utc.astype("timestamp[us, tz=UTC][pyarrow]"), "UTC"),
+    ):
+        frame = pd.DataFrame({"when": column})
+        twin = twin_of(hours.fit(frame), frame)
+        assert (twin.manifest.inputs[0].zone, levels(twin)) == (zone, {"transform": "bit"})
+
+
+def test_times_in_utc_may_be_shown_on_the_clocks_of_a_zone() -> None:
+    """As far as these are known."""
+    frame = instants("UTC")
+    local = FunctionTransformer(lambda X: X["when"].dt.tz_convert("Europe/Berlin").dt.hour.to_frame())
+    twin = twin_of(local.fit(frame), frame)
+    assert (twin.manifest.inputs[0].range, levels(twin)) == (RULED, {"transform": "bit"})
+    frame.iloc[0, 0] = pd.Timestamp("1850-01-01", tz="UTC")
+    with pytest.raises(SampleError, match=r"from 1900-01-01T00:00:00Z to 2100-.*'when', found some from 1850-01-01T00"):
+        twin_of(local.fit(frame), frame)
