@@ -12,7 +12,7 @@ from runtime.reading import plain
 from runtime.rows import Rows
 
 from . import probes
-from .dates import written
+from .dates import as_said
 from .errors import ParityError
 from .reference import Signature
 
@@ -54,7 +54,7 @@ def _nulls(value: Any) -> Any:
 
 def _cell(feature: Feature, value: Any) -> Any:
     if feature.kind == "date":
-        return written(value)
+        return as_said(feature, value)
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or value != value:
         return None

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from runtime.dates import NANOSECONDS, span
+from runtime.dates import NANOSECONDS, RULED, said, span
 from runtime.drift import RANGED
 from runtime.manifest import Feature, Manifest, protocol_of
 from runtime.proof import Proof
 
 from .budget import held
 from .culprit import culprit, overriding
-from .errors import ConvertError, ParityError, UnsupportedError
+from .errors import ConvertError, ParityError, SampleError, UnsupportedError
 from .graph import build_graph, plain
 from .lower import gives_std
 from .lower.scope import Scope
@@ -24,6 +24,7 @@ from .portable import portable as portable_graph
 from .progress import Progress, unseen
 from .prove import prove
 from .reference import Signature
+from .reread import Reread, reread
 from .signature import kind_of, sign
 from .source import check_fitted
 from .versions import CONVERTED_WITH, TRAINED_WITH, versions_of
@@ -174,7 +175,13 @@ def _assembled(
     progress: Progress = unseen,
 ) -> Twin:
     report(f"signature: {len(signature.features)} features, {len(signature.frame):,} rows of sample")
-    graph, scope, outputs, classes = build_graph(pipeline, signature, fold=fold)
+    try:
+        graph, scope, outputs, classes = build_graph(pipeline, signature, fold=fold)
+    except Reread as found:
+        signature = reread(pipeline, signature, found.readings)
+        return _assembled(
+            pipeline, signature, version, created, tolerance, enforce_range, fold, portable, report, progress
+        )
     signature = replace(signature, features=tuple(_with_rules(feature, scope) for feature in signature.features))
     report(f"graph: {len(graph):,} bytes" + "".join(f"; folded {line}" for line in scope.folded))
     inputs = tuple(_with_table(feature, scope) for feature in signature.features)
@@ -214,14 +221,26 @@ def _with_table(feature: Feature, scope: Scope) -> Feature:
 
 def _with_rules(feature: Feature, scope: Scope) -> Feature:
     """A column that a vectoriser reads is no category, or not only one. Of times an encoder may take only those that it
-    knows, and where they become nanoseconds they are within what these can count."""
+    knows, and where they become nanoseconds, or a named zone's clocks are asked, they are within what is known."""
     if feature.position in scope.known_only:
         return msgspec.structs.replace(feature, unknown=False, range=None)
-    if feature.position in scope.nanoseconds:
-        low, high = span(feature)
-        return msgspec.structs.replace(feature, range=(max(low, NANOSECONDS[0]), min(high, NANOSECONDS[1])))
+    for columns, known in ((scope.nanoseconds, NANOSECONDS), (scope.ruled, RULED)):
+        if feature.position in columns:
+            feature = _within(feature, known)
     rules = tuple(rule for rule, _ in scope.texts.get(feature.position, ())) if feature.position is not None else ()
     return msgspec.structs.replace(feature, kind="text", rules=rules) if rules else feature
+
+
+def _within(feature: Feature, known: tuple[float, float]) -> Feature:
+    """A feature of times that takes none beyond what is known."""
+    low, high = span(feature)
+    within = max(low, known[0]), min(high, known[1])
+    if feature.seen is not None and not within[0] <= feature.seen[0] <= feature.seen[1] <= within[1]:
+        raise SampleError(
+            f"expected times from {said(feature, within[0])} to {said(feature, within[1])} in column {feature.name!r}, "
+            f"found some from {said(feature, feature.seen[0])} to {said(feature, feature.seen[1])}: leave them out"
+        )
+    return feature if within == (low, high) else msgspec.structs.replace(feature, range=within)
 
 
 def _within_seen(feature: Feature) -> Feature:

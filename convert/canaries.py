@@ -6,14 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import replace as replace_feature
 from numpy.typing import NDArray
 
+from runtime.dates import times
 from runtime.model import Model
 from runtime.proof import Canary
 from runtime.reading import plain
 
 from .asked import some, taken
 from .bounds import Bounds
+from .dates import cells as time_cells
 from .errors import UnsupportedError
 from .lower.scope import Scope
 from .parity import ULP
@@ -111,8 +114,8 @@ def _framed(signature: Signature, rows: tuple[tuple[Any, ...], ...]) -> pd.DataF
         if feature.kind in ("category", "text"):
             cells[cells.isna()] = signature.marker(feature)
         elif feature.kind == "date":
-            cells = pd.Series(np.array([cell or "NaT" for cell in cells], "M8[us]"))
-            cells = cells.astype(frame.dtypes[by_name[feature.name]])
+            found = times(list(cells), replace_feature(feature, unknown=True))  # its table is the manifest's
+            cells = pd.Series(time_cells(frame[by_name[feature.name]], found))
         elif feature.kind == "number" or cells.isna().any():
             cells = cells.astype(np.float64)
         else:

@@ -10,39 +10,47 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runtime.dates import STEPS, span
+from runtime.dates import said, span, step
 from runtime.manifest import Feature
+from runtime.written import ISO, ISO_UTC
 
-__all__ = ["between", "cells", "ends", "near", "odd", "taken", "written"]
+__all__ = ["as_said", "as_strings", "between", "cells", "ends", "near", "odd", "taken"]
 
 Floats = NDArray[np.float64]
 
 YEARS = (1, 1600, 1678, 1684, 1752, 1900, 1969, 1970, 1999, 2000, 2001, 2023, 2024, 2038, 2100, 2255, 2261, 9999)
 """Leap years and others, of each rule, and the ends of what clocks and float64 can count."""
 DAYS = ((1, 1), (1, 31), (2, 28), (2, 29), (3, 1), (6, 30), (7, 1), (12, 31))
-ENDS = ((datetime(1684, 1, 1), datetime(2255, 1, 1)), (datetime(1900, 1, 1), datetime(2100, 1, 1)))
-"""The first and the last time that are tried in turn, where a pipeline refuses what the unit can hold."""
 
 
 def ends(ask: Callable[[Mapping[str, Any]], set[str]], columns: Mapping[str, tuple[Feature, pd.Series]]) -> Any:
     """For each column of times the first and the last that is taken, in microseconds: by feature, (first, last).
 
+    They are searched for between what was seen and what the unit can hold, for a difference may be more than int64 can
+    count.
+
     ask: which features take a value, each by itself. columns: by name, with the sample's own times.
     """
     found: dict[str, list[float]] = {name: [] for name in columns}
-    for place, further in ((0, min), (1, max)):
-        for times in (None, *ENDS):
-            tried = {}
-            for name, (feature, _) in columns.items():
-                if len(found[name]) == place:
-                    end = span(feature)[place] if times is None else _microseconds(times[place])
-                    tried[name] = further(end, (feature.seen or span(feature))[place])
-            values = {name: cells(columns[name][1], np.array([end]))[0] for name, end in tried.items()}
-            for name in ask(values):
-                found[name].append(tried[name])
-        for name, (feature, _) in columns.items():  # what was seen is taken in any case
-            found[name] += [] if len(found[name]) > place else [(feature.seen or span(feature))[place]]
+    for place in (0, 1):
+        refused = {name: span(feature)[place] for name, (feature, _) in columns.items()}
+        taken = {name: (feature.seen or span(feature))[place] for name, (feature, _) in columns.items()}
+        tried = refused
+        while tried:
+            good = ask({name: cells(columns[name][1], np.array([end]))[0] for name, end in tried.items()})
+            taken |= {name: end for name, end in tried.items() if name in good}
+            refused |= {name: end for name, end in tried.items() if name not in good}
+            tried = {name: _middle(columns[name][0], refused[name], taken[name]) for name in columns}
+            tried = {name: end for name, end in tried.items() if end not in (refused[name], taken[name])}
+        for name, end in taken.items():
+            found[name].append(end)
     return {name: tuple(own) for name, own in found.items()}
+
+
+def _middle(feature: Feature, one: float, other: float) -> float:
+    """A time halfway between two, such as the feature takes; one of them where there is none."""
+    least = step(feature)
+    return float((one / 2 + other / 2) // least * least)
 
 
 def cells(column: pd.Series, microseconds: Floats) -> NDArray[np.datetime64]:
@@ -53,42 +61,56 @@ def cells(column: pd.Series, microseconds: Floats) -> NDArray[np.datetime64]:
 
 def near(feature: Feature, thresholds: Floats) -> Floats:
     """Of each threshold the last time up to it, of each the one before that, and of each the first past it."""
-    step = STEPS[str(feature.unit)]
-    last = np.floor(thresholds / step) * step
-    return np.concatenate([last, last - step, last + step])
+    least = step(feature)
+    last = np.floor(thresholds / least) * least
+    return np.concatenate([last, last - least, last + least])
 
 
 def odd(feature: Feature) -> Floats:
     """Midnights and what lies beside them, of days where a calendar turns over, and the times beside the epoch."""
-    step = STEPS[str(feature.unit)]
+    least = step(feature)
     days = [_microseconds(datetime(year, *day)) for year, day in product(YEARS, DAYS) if day != (2, 29) or isleap(year)]
     midnights = np.array(days)
     hours = midnights[::7] + np.arange(len(midnights[::7])) % 24 * 3_600_000_000 + 59 * 60_000_000 + 59_000_001
     low, high = span(feature)
     seen = feature.seen or (0.0, 0.0)
-    ends_ = np.array([low, high, low + step, high - step, *seen, seen[0] - step, seen[1] + step])
-    beside = np.array([0.0, step, -step, 1.0, -1.0, 999_999.0, -999_999.0, 1e6, -1e6, 86_399_999_999.0])
-    return np.unique(np.concatenate([midnights, midnights - step, midnights + step, hours, ends_, beside]))
+    ends_ = np.array([low, high, low + least, high - least, *seen, seen[0] - least, seen[1] + least])
+    beside = np.array([0.0, least, -least, 1.0, -1.0, 999_999.0, -999_999.0, 1e6, -1e6, 86_399_999_999.0])
+    return np.unique(np.concatenate([midnights, midnights - least, midnights + least, hours, ends_, beside]))
 
 
-def _microseconds(time: datetime) -> float:
+def _microseconds(time: Any) -> float:
     return float(np.datetime64(time, "us").astype(np.int64))
 
 
 def taken(feature: Feature, microseconds: Floats) -> NDArray[np.bool_]:
     """Which times a feature takes."""
     low, high = span(feature)
-    found: NDArray[np.bool_] = microseconds % STEPS[str(feature.unit)] == 0
+    found: NDArray[np.bool_] = microseconds % step(feature) == 0
     found &= (microseconds >= low) & (microseconds <= high)
     return found
 
 
 def between(feature: Feature, rng: np.random.Generator) -> float:
     """A time by chance, among those that the sample has."""
-    (low, high), step = feature.seen or (0.0, 0.0), STEPS[str(feature.unit)]
-    return float(np.floor(rng.uniform(low, high) / step) * step)
+    (low, high), least = feature.seen or (0.0, 0.0), step(feature)
+    return float(np.floor(rng.uniform(low, high) / least) * least)
 
 
-def written(value: Any) -> str | None:
+def as_strings(feature: Feature, column: pd.Series, missing: Any) -> pd.Series:
+    """Times as the strings that the pipeline reads, all in one form, for pandas refuses a mixture; a marker for those
+    that are missing."""
+    gaps = column.isna().to_numpy()
+    whole = column.to_numpy().astype("M8[us]")
+    if feature.format in (ISO, ISO_UTC):
+        texts = np.datetime_as_string(whole, "us", timezone="UTC" if feature.format == ISO_UTC else "naive")
+    else:
+        texts = [None if gap else said(feature, time) for gap, time in zip(gaps, whole.view(np.int64), strict=True)]
+    strings = np.array(texts, object)
+    strings[gaps] = None if missing is None else np.nan
+    return pd.Series(strings, index=column.index, dtype=object)
+
+
+def as_said(feature: Feature, value: Any) -> str | None:
     """A cell as JSON has it."""
-    return None if pd.isna(value) else pd.Timestamp(value).isoformat()
+    return None if pd.isna(value) else said(feature, _microseconds(value))

@@ -2,15 +2,17 @@
 
 import datetime
 from collections.abc import Sequence
+from datetime import UTC
 from functools import partial
 from typing import Any
 
 import numpy as np
 import onnx
+import pandas as pd
 import spox
 import spox.opset.ai.onnx.v21 as op
 
-from runtime.manifest import STD, Category, Output
+from runtime.manifest import STD, Category, Feature, Output
 
 from .bounds import gauge
 from .errors import UnsupportedError
@@ -22,6 +24,7 @@ from .lower.scope import Scope
 from .lower.terms import side_by_side
 from .order import note_order
 from .reference import RAISED, Signature
+from .reread import Reread
 from .rows import note_rows
 from .single import spread
 from .stored import given_sparse
@@ -34,7 +37,7 @@ def build_graph(
 ) -> tuple[bytes, Scope, tuple[Output, ...], tuple[tuple[Category, ...], ...]]:
     """The graph's bytes, what was learnt on the way, its outputs and the tables of labels.
 
-    Raises UnsupportedError for a step that cannot be expressed.
+    Raises UnsupportedError for a step that cannot be expressed, Reread where strings are dates.
     """
     columns = [feature for feature in signature.features if feature.position is not None]
     x = spox.argument(spox.Tensor(np.float64, ("N", len(columns))))
@@ -42,11 +45,19 @@ def build_graph(
     stored = given_sparse(pipeline, signature)
     seen = partial(_seen, signature)
     scope = Scope(x, tuple(feature.missing for feature in columns), names, fold=fold, seen=seen, stored=stored)
-    tensors = _lowered(pipeline, signature, scope)
+    try:
+        tensors = _lowered(pipeline, signature, scope)
+    except UnsupportedError as error:
+        strings = {feature.position for feature in columns if feature.kind == "category"}
+        readings = {position: reading for position, reading in scope.written.items() if position in strings}
+        if not readings:
+            raise
+        raise Reread(readings) from error
     if scope.regrown:
         # An encoder met categories after another had built its table of the column: now all are known beforehand.
         scope = Scope(x, scope.missing, names, tables=scope.tables, fold=fold, seen=seen, stored=stored)
         tensors = _lowered(pipeline, signature, scope)
+    _check_dates(columns, scope)
     outputs: list[Output] = []
     named: dict[str, spox.Var] = {}
     sizes: dict[str, spox.Var] = {}
@@ -68,6 +79,7 @@ def build_graph(
         answers = answer if isinstance(answer, list) else [answer]
         first = answers[0]
         shapes.update(zip(names, (one.shape[1:] for one in answers), strict=False))
+        first = first if labels or first.dtype.kind not in "iub" else _with_gaps(pipeline, signature, method, first)
         _check_numbers(method, first)
         scope.logged.update((method, floor) for logarithm, floor in scope.logarithms if logarithm is parts[0])
         scope.rowwise.update([method] if scope.held_alone(parts) else [])
@@ -117,13 +129,26 @@ def _shape(sizes: Sequence[int | None]) -> str:
     return f"[{', '.join(['N', *('?' if size is None else str(size) for size in sizes)])}]"
 
 
+def _check_dates(columns: Sequence[Feature], scope: Scope) -> None:
+    """Raise UnsupportedError for strings that are read as dates and otherwise as well."""
+    for feature in columns:
+        if feature.format is not None and (feature.position in scope.tables or feature.position in scope.texts):
+            raise UnsupportedError(
+                f"expected strings in column {feature.name!r} that are read as dates alone, found that they are "
+                "categories or texts as well: give the pipeline a copy of the column for these"
+            )
+
+
 def _lowered(pipeline: Any, signature: Signature, scope: Scope) -> dict[str, Any]:
     columns: list[Column] = []
-    for feature in signature.features:
+    for feature, name, marker in zip(signature.features, signature.frame.columns, signature.markers, strict=True):
         if feature.position is None:
             columns.append(Categorical(-1, feature.name))  # dropped before anybody can look at it
         elif feature.kind == "date":
-            columns.append(Date(feature.position, str(feature.unit)))
+            zone = signature.zones.get(name, UTC if feature.zone is not None else None)
+            date = Date(feature.position, str(feature.unit), zone)
+            written = feature.format is not None
+            columns.append(Categorical(feature.position, feature.name, marker, date=date) if written else date)
         elif feature.kind == "category":
             columns.append(Categorical(feature.position, feature.name, signature.marker(feature)))
         else:
@@ -150,6 +175,26 @@ def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
         except RAISED as error:
             reasons[method] = f"the pipeline raises on its own sample: {(str(error).splitlines() or [repr(error)])[0]}"
     return reasons
+
+
+def _with_gaps(pipeline: Any, signature: Signature, method: str, answer: Any) -> Any:
+    """The answer to the sample's first row, so many times, or the one to it without its times where that is of floats:
+    of a missing time there is no integer."""
+    gaps = {
+        name: pd.Series([np.datetime64("NaT", "us")] * len(answer)).astype(signature.frame.dtypes[name])
+        for feature, name in zip(signature.features, signature.frame.columns, strict=True)
+        if feature.kind == "date" and feature.missing
+    }
+    if not gaps:
+        return answer
+    example = signature.frame.iloc[[0] * len(answer)].reset_index(drop=True)
+    for name, gap in gaps.items():
+        example[name] = gap
+    try:
+        without = signature.ask(pipeline, method, example)
+    except Exception:  # a pipeline raises whatever its steps do
+        return answer
+    return without if without.dtype.kind == "f" and without.shape == answer.shape else answer
 
 
 def _check_numbers(method: str, answer: Any) -> None:

@@ -1,8 +1,10 @@
 """The same graph for other ONNX runtimes: an input for each feature, and the encoding of categories inside.
 
 Categories are strings there: a text as it is, anything else as JSON writes it (``3``, ``true``). A missing one is the
-empty string, or ``null`` where that is a category itself; a missing number is NaN, a boolean is 0 or 1. An unseen
-category is whatever no table has. What the pipeline would refuse is not refused by a graph: that is the runtime's.
+empty string, or ``null`` where that is a category itself; a missing number is NaN, a boolean is 0 or 1. A date or time
+is int64 microseconds since 1970-01-01, in UTC where it has a zone; a missing one is NumPy's NaT, the smallest int64. An
+unseen category is whatever no table has. What the pipeline would refuse is not refused by a graph: that is the
+runtime's.
 """
 
 from typing import Any
@@ -29,13 +31,14 @@ from .errors import ParityError, UnsupportedError
 __all__ = ["check", "feed", "portable"]
 
 MISSING = ("", "null")
+NAT = -(2**63)
 
 
 def portable(graph: bytes, manifest: Manifest) -> bytes:
-    """The graph's bytes with a named input a feature, [N, 1], strings for categories and float64 for all others; its
-    outputs are named as the pipeline's methods, and a classifier's labels are the labels themselves.
+    """The graph's bytes with a named input a feature, [N, 1], strings for categories, int64 for dates and float64 for
+    all others; its outputs are named as the pipeline's methods, and a classifier's labels are the labels themselves.
 
-    Raises UnsupportedError for texts, whose terms no graph counts as scikit-learn does, and for dates.
+    Raises UnsupportedError for texts, whose terms no graph counts as scikit-learn does.
     """
     inputs: dict[str, Var] = {}
     columns: list[Var] = []
@@ -45,14 +48,9 @@ def portable(graph: bytes, manifest: Manifest) -> bytes:
                 f"expected no texts in a portable graph, found those of column {feature.name!r}, whose terms the "
                 "runtime counts: convert it without --portable"
             )
-        if feature.kind == "date":
-            raise UnsupportedError(
-                f"expected no dates in a portable graph, found those of column {feature.name!r}, which ONNX has no "
-                "type for: convert it without --portable"
-            )
-        kind = str if feature.kind == "category" else np.float64
+        kind = {"category": str, "date": np.int64}.get(feature.kind, np.float64)
         inputs[feature.name] = x = spox.argument(spox.Tensor(kind, ("N", 1)))
-        columns.append(_codes(feature, x) if feature.kind == "category" else x)
+        columns.append(_codes(feature, x) if feature.kind == "category" else _time(x) if kind is np.int64 else x)
     joined = op.concat(columns, axis=1)
     found = spox.inline(onnx.load_from_string(graph))(**{INPUT: joined})
     outputs = {
@@ -65,6 +63,11 @@ def portable(graph: bytes, manifest: Manifest) -> bytes:
     model.producer_name = "pipetwin"
     written: bytes = model.SerializeToString(deterministic=True)
     return written
+
+
+def _time(x: Var) -> Var:
+    """A column of int64 microseconds as float64, NaN where one is missing."""
+    return op.where(op.equal(x, op.const(np.int64(NAT))), op.const(np.nan), op.cast(x, to=np.float64))
 
 
 def _codes(feature: Feature, x: Var) -> Var:
@@ -149,6 +152,9 @@ def feed(frame: pd.DataFrame, manifest: Manifest) -> tuple[dict[str, NDArray[Any
     places = [place for place, feature in enumerate(manifest.inputs) if feature.position is not None]
     for place in places:
         feature, values = manifest.inputs[place], frame.iloc[:, place]
+        if feature.kind == "date":
+            fed[feature.name] = values.to_numpy().astype("M8[us]").view(np.int64).reshape(-1, 1)
+            continue
         if feature.kind != "category":
             fed[feature.name] = values.to_numpy(np.float64).reshape(-1, 1)
             continue

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from runtime.dates import iso
+from runtime.dates import said
 from runtime.drift import RANGED
 from runtime.manifest import Feature
 
@@ -252,7 +252,8 @@ def canary_rows(
             elif feature.kind in ("category", "text"):
                 row.append(table[rng.integers(len(table))] if table else "")
             elif feature.kind == "date":
-                row.append(iso(table[rng.integers(len(table))] if table else between(feature, rng)))
+                time = table[rng.integers(len(table))] if table else between(feature, rng)
+                row.append(said(feature, time))
             else:
                 low, high = feature.seen or (0.0, 1.0)
                 row.append(float(rng.uniform(low, high)) if np.isfinite(high - low) else float(low))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -21,12 +22,13 @@ from threadpoolctl import ThreadpoolController
 
 from runtime.manifest import STD, Feature
 
+from .dates import as_strings
 from .errors import SampleError, UnsupportedError
 from .lower import lacking, offered
 from .progress import Progress, unseen
 from .sample import dicts_of
 
-__all__ = ["RAISED", "Signature", "dense", "joined", "methods_of", "reference", "strictest"]
+__all__ = ["RAISED", "Signature", "dense", "equal", "joined", "methods_of", "reference", "strictest"]
 
 RAISED = (ValueError, TypeError, AttributeError, IndexError, NotImplementedError)
 """What a method raises on its own sample that is not to be answered."""
@@ -49,6 +51,7 @@ class Signature:
     boxed: whether an array of numbers alone is given as objects too, as it was fitted.
     categories: by column, pandas' categories of it, where the pipeline reads these rather than their values.
     std: whether the twin answers ``predict(X, return_std=True)`` too.
+    zones: by column of times, the zone that the pipeline has them in; the frame has them in UTC, without it.
     """
 
     features: tuple[Feature, ...]
@@ -61,6 +64,7 @@ class Signature:
     boxed: bool = False
     categories: Mapping[Any, pd.Index] = field(default_factory=dict)
     std: bool = False
+    zones: Mapping[Any, tzinfo] = field(default_factory=dict)
 
     def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
         """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
@@ -98,6 +102,7 @@ class Signature:
 
     def given(self, frame: pd.DataFrame) -> Any:
         """Rows in the form that the pipeline was fitted with."""
+        frame = self._as_fitted(frame)
         if self.framed:
             for name, known in self.categories.items():
                 frame = frame.assign(**{name: _categorical(frame[name], known)})
@@ -112,6 +117,16 @@ class Signature:
             # Rows one after the other and writable, as a caller's own array is; a frame gives neither.
             return np.array(frame.to_numpy(np.float64), order="C")
         return _typed(frame.astype(object)).to_numpy()
+
+    def _as_fitted(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Times in their zones, and those that the pipeline reads from strings as such."""
+        changed = {}
+        for name, feature, marker in zip(frame.columns, self.features, self.markers, strict=True):
+            if feature.format is not None:
+                changed[name] = as_strings(feature, frame[name], marker)
+            elif feature.zone is not None:
+                changed[name] = frame[name].dt.tz_localize("UTC").dt.tz_convert(self.zones[name])
+        return frame.assign(**changed) if changed else frame
 
 
 def _answer(pipeline: Any, method: str, given: Any) -> Any:
@@ -128,6 +143,13 @@ def _answers(pipeline: Any, methods: Sequence[str], given: Callable[[], Any]) ->
     for method in methods:
         # What the last step is given is its own, for a step inside may write into it; a deep copy keeps the layout.
         yield _answer(pipeline.steps[-1][1], method, deepcopy(X))
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two answers are the same; NaN is NaN."""
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return bool(((one == other) | ((one != one) & (other != other))).all())
 
 
 def joined(blocks: Sequence[Any]) -> Any:

@@ -12,12 +12,13 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from runtime import BundleError, ModelNotFoundError
 from runtime.bundle import MANIFEST, find, read_bundle, versions
-from runtime.dates import iso
+from runtime.dates import said
 from runtime.manifest import NAME
 
 from .errors import WriteError
@@ -155,7 +156,7 @@ def show(where: str | Path) -> list[str]:
         known = "dates" if feature.kind == "date" else "categories"
         more = [f"{len(feature.categories):,} {known}"] if feature.categories else []
         more += ["may be missing"] if feature.missing else []
-        written = iso if feature.kind == "date" else "{:g}".format
+        written = partial(said, feature) if feature.kind == "date" else "{:g}".format
         more += ["from {} to {} in the sample".format(*map(written, feature.seen))] if feature.seen else []
         more += ["refused outside {} to {}".format(*map(written, feature.range))] if feature.range else []
         lines.append("  " + ", ".join([f"{feature.name}: {feature.kind}", *more]))

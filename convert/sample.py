@@ -12,9 +12,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow.interchange import from_dataframe
 
-from runtime.dates import times, zone_of
+from runtime.dates import name_of, span, times, zone_of
 from runtime.errors import InputError
 from runtime.manifest import Feature
+from runtime.written import check_zone
 
 from .errors import SampleError
 
@@ -30,6 +31,8 @@ __all__ = [
     "seen_in",
     "texts_of",
     "unit_of",
+    "without_zone",
+    "zone_of",
 ]
 
 EXACT = 2**53
@@ -39,9 +42,17 @@ TEXT = "text"
 """The name of the only column of a sample of texts that has no name."""
 
 ZONE = (
-    "expected dates and times without a zone, found some with one in column {name!r}: train it on "
-    'column.dt.tz_convert("UTC").dt.tz_localize(None), and give times in UTC'
+    "expected dates and times of one zone, found Python's own of several in column {name!r}: train it on "
+    "pd.to_datetime(column, utc=True)"
 )
+INSTEAD = {
+    "Timedelta": "train it on column.dt.total_seconds()",
+    "timedelta": "train it on pd.to_timedelta(column).dt.total_seconds()",
+    "Period": "train it on column.dt.to_timestamp()",
+    "time": "train it on numbers, say the seconds since midnight",
+    "Interval": "train it on strings, column.astype(str)",
+}
+"""What to do with what JSON has no form for, by its type."""
 PADDED = (
     "give each row as many cells as the longest has, in an array of objects; where they are labels fill the rest with "
     "one that is no class, say ''"
@@ -172,7 +183,7 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
         return "category", values.astype(object)
     if pd.api.types.is_numeric_dtype(dtype):
         if pd.api.types.is_complex_dtype(dtype):
-            raise SampleError(f"expected numbers, strings or booleans, found complex numbers in column {name!r}")
+            raise SampleError(f"expected numbers, strings, booleans or dates, found complex numbers in column {name!r}")
         return "number", pd.Series(values.to_numpy(np.float64, na_value=np.nan), name=values.name)
     objects = objects_of(values)
     kinds = {type(value) for value in objects[~objects.isna()]}
@@ -188,34 +199,57 @@ def column_of(values: pd.Series, name: str) -> tuple[Any, pd.Series]:
         return "date", _times_of_objects(objects, name)
     if all(issubclass(kind, str | bool | int | float | np.generic) for kind in kinds):
         return "category", objects
-    found = ", ".join(sorted(kind.__name__ for kind in kinds))
+    found = sorted(kind.__name__ for kind in kinds)
+    advice = next(
+        (INSTEAD[kind] for kind in found if kind in INSTEAD),
+        "make it one of these before the pipeline, and train on that",
+    )
     raise SampleError(
-        f"expected numbers, strings or booleans, found {found} in column {name!r}: make it one of these before the "
-        "pipeline, and train on that"
+        f"expected numbers, strings, booleans or dates, found {', '.join(found)} in column {name!r}: {advice}"
     )
 
 
 def _times_of_objects(objects: pd.Series, name: str) -> pd.Series:
     """Python's own dates and times as datetime64."""
-    known = objects.dropna()
-    if any(getattr(value, "tzinfo", None) is not None for value in known):
-        raise SampleError(ZONE.format(name=name))
-    return _times(objects.mask(objects.isna(), pd.NaT).astype("datetime64[us]"), name)
+    plain = objects.mask(objects.isna(), pd.NaT)
+    if all(getattr(value, "tzinfo", None) is None for value in objects.dropna()):
+        return _times(plain.astype("datetime64[us]"), name)
+    try:
+        found = pd.to_datetime(plain)
+    except ValueError as error:  # of several zones, or with one and without
+        raise SampleError(ZONE.format(name=name)) from error
+    return _times(found, name)
 
 
 def _times(values: pd.Series, name: str) -> pd.Series:
-    """A column of times as datetime64, if the runtime can say each of them exactly."""
-    if zone_of(values) is not None:
-        raise SampleError(ZONE.format(name=name))
-    plain = values.astype(f"datetime64[{getattr(values.dtype, 'unit', 's')}]") if _is_arrow(values) else values
+    """A column of times as datetime64, with its zone, if the runtime can say each of them exactly."""
+    zone, unit = zone_of(values), getattr(values.dtype, "unit", "s")
+    if _is_arrow(values):
+        unit = getattr(values.dtype.pyarrow_dtype, "unit", "s")
+        values = values.astype(f"datetime64[{unit}]" if zone is None else pd.DatetimeTZDtype(unit, zone))
+    elif zone is not None:
+        zone = values.dtype.tz
+    called = None if zone is None else name_of(zone)
     try:
-        microseconds(plain)
+        check_zone("UTC" if called is None else called)
+    except ValueError as error:
+        raise SampleError(
+            f"expected times in UTC, at an offset or in a zone by its name in column {name!r}, found {called!r}: train "
+            "it on column.dt.tz_convert of such a name"
+        ) from error
+    try:
+        microseconds(without_zone(values), called)
     except InputError as error:
         raise SampleError(
             f"{error.message.replace('expected a ', f'expected in column {name!r} a ')}: give a sample with "
             'column.dt.floor("us"), of years before 1684 or after 2255 with column.dt.floor("s")'
         ) from error
-    return plain
+    return values
+
+
+def without_zone(values: pd.Series) -> pd.Series:
+    """The same; times with a zone as those of UTC, without it."""
+    return values if zone_of(values) is None else values.dt.tz_convert("UTC").dt.tz_localize(None)
 
 
 def _is_arrow(values: pd.Series) -> bool:
@@ -227,9 +261,11 @@ def unit_of(values: pd.Series) -> Any:
     return np.datetime_data(values.dtype)[0]
 
 
-def microseconds(values: pd.Series) -> NDArray[np.float64]:
-    """A column of datetime64 as the graph's matrix has it. Raises InputError where that cannot hold it."""
-    return times(values, Feature("", "date", unit=unit_of(values)))
+def microseconds(values: pd.Series, zone: str | None = None) -> NDArray[np.float64]:
+    """A column of datetime64 as the graph's matrix has it. Raises InputError where that cannot hold it, or where it is
+    beyond what is known of a zone."""
+    end = span(Feature("", "date", unit=unit_of(values), zone=zone))
+    return times(values, Feature("", "date", unit=unit_of(values), range=end))
 
 
 def objects_of(values: pd.Series) -> pd.Series:

@@ -15,9 +15,10 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from runtime.dates import STEPS
+from runtime.dates import name_of
 from runtime.drift import RANGED
 from runtime.manifest import Feature
+from runtime.written import STEPS
 
 from .accepted import ASKED, accepted
 from .changed import taken_in
@@ -25,8 +26,20 @@ from .culprit import culprit
 from .errors import SampleError
 from .lower import offered
 from .members import reads_cells
-from .reference import Signature, methods_of, reference
-from .sample import between, column_of, frame_of, listed, marker_of, objects_of, seen_in, texts_of, unit_of
+from .reference import Signature, dense, equal, methods_of, reference
+from .sample import (
+    between,
+    column_of,
+    frame_of,
+    listed,
+    marker_of,
+    objects_of,
+    seen_in,
+    texts_of,
+    unit_of,
+    without_zone,
+    zone_of,
+)
 from .search import search
 
 __all__ = ["kind_of", "sign"]
@@ -94,7 +107,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         refusal = _refusal(pipeline, dicts)
         signature = dicts if refusal is None else signature
     signature = _in_unit_of(signature, sample)
-    _check_times(pipeline, signature, frame)
+    _check_times(pipeline, signature, frame, sample)
     refusal = _refusal(pipeline, signature, rows=len(frame))
     if refusal is not None:
         raise SampleError(
@@ -124,22 +137,29 @@ def _column(values: pd.Series, name: str, *, dropped: bool) -> tuple[Any, pd.Ser
     return ("category", values.astype(str)) if dropped and found[0] == "date" else found
 
 
-def _check_times(pipeline: Any, signature: Signature, frame: pd.DataFrame) -> None:
-    """Raise SampleError where Python's own dates, in columns of objects, are not to the pipeline what datetime64 is."""
-    columns = [
-        name for name in frame.columns if frame[name].dtype == object and signature.frame[name].dtype.kind == "M"
-    ]
-    if not columns:
-        return
+def _check_times(pipeline: Any, signature: Signature, frame: pd.DataFrame, sample: Any) -> None:
+    """Raise SampleError where dates and times of Python's, pyarrow's or polars' are not to the pipeline what datetime64
+    is."""
+    dates = [name for name in frame.columns if signature.frame[name].dtype.kind == "M"]
+    columns = [name for name in dates if not isinstance(frame[name].dtype, np.dtype | pd.DatetimeTZDtype)]
+    columns += [name for name in dates if frame[name].dtype == object]
     few = signature.frame.iloc[:ASKED]
+    if columns:
+        given = signature.given(few)
+        own: Any = _with(given, frame.iloc[:ASKED], columns) if isinstance(given, pd.DataFrame) else None
+    elif dates and not isinstance(sample, pd.DataFrame) and hasattr(sample, "head"):
+        own, columns = sample.head(ASKED), dates
+    else:
+        return
     for method in methods_of(pipeline):
         try:
-            own = signature.ask(pipeline, method, _with(few, frame.iloc[:ASKED], columns))
+            with reference():
+                answer = dense(getattr(pipeline, method)(own))
         except Exception:  # it takes datetime64 alone, or a method is without an answer
             return
-        if _refusal(pipeline, signature) or not _equal(own, signature.ask(pipeline, method, few)):
+        if _refusal(pipeline, signature) or not equal(answer, signature.ask(pipeline, method, few)):
             raise SampleError(
-                f"expected dates and times that the pipeline takes as datetime64, found Python's own in column "
+                f"expected dates and times that the pipeline takes as pandas' datetime64, found others in column "
                 f"{str(columns[0])!r}, of which it makes something else: train it on pd.to_datetime(column)"
             )
 
@@ -157,6 +177,8 @@ def _in_unit_of(signature: Signature, sample: Any) -> Signature:
 def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], framed: bool) -> Signature:
     """The signature so far: nothing asked yet."""
     ignored = _ignored(pipeline)
+    zones = {name: zone for name, (_, values) in columns.items() if (zone := zone_of(values)) is not None}
+    columns = {name: (kind, without_zone(values)) for name, (kind, values) in columns.items()}
     frame = pd.DataFrame({name: values for name, (_, values) in columns.items()})
     markers = {name: marker_of(values) for name, (kind, values) in columns.items() if kind == "category"}
     usual = next((marker for marker in markers.values() if marker is not ...), np.nan)
@@ -169,6 +191,7 @@ def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], fram
             position=None if place in ignored else next(positions),
             seen=seen_in(values) if kind in RANGED and place not in ignored else None,
             unit=unit_of(values) if kind == "date" and place not in ignored else None,
+            zone=name_of(zones[name]) if name in zones and place not in ignored else None,
         )
         for place, (name, (kind, values)) in enumerate(columns.items())
     ]
@@ -177,7 +200,8 @@ def _signature(pipeline: Any, columns: Mapping[Any, tuple[Any, pd.Series]], fram
     flat = not named and getattr(pipeline, "n_features_in_", None) is None
     flat = flat and len(columns) == 1 and not reads_cells(pipeline)
     flat = flat and {type(value) for value in frame.iloc[:, 0].dropna()} == {str}
-    return Signature(tuple(features), frame, named, tuple(chosen), named or (framed and not flat), flat)
+    framed = named or (framed and not flat)
+    return Signature(tuple(features), frame, named, tuple(chosen), framed, flat, zones=zones)
 
 
 def _with_categories(
@@ -200,7 +224,7 @@ def _with_categories(
     for method in methods_of(pipeline):
         expected = kept.ask(pipeline, method, kept.frame.iloc[few])
         try:
-            if not _equal(signature.ask(pipeline, method, signature.frame.iloc[few]), expected):
+            if not equal(signature.ask(pipeline, method, signature.frame.iloc[few]), expected):
                 return kept
         except Exception:  # a pipeline raises whatever its steps do
             return kept
@@ -258,7 +282,7 @@ def _as_numbers(pipeline: Any, asis: Signature, numbers: pd.DataFrame, names: Se
 
     def same(chosen: Sequence[Any]) -> bool:
         try:
-            return _equal(answers(_with(few, numbers, chosen)), expected)
+            return equal(answers(_with(few, numbers, chosen)), expected)
         except Exception:
             return False
 
@@ -302,18 +326,12 @@ def _same_markers(pipeline: Any, signature: Signature) -> Signature:
         rows = other[other].index[:100]
         for method in methods_of(pipeline):
             given = [signature.ask(pipeline, method, part.loc[rows]) for part in (signature.frame, frame)]
-            if not _equal(*given):
+            if not equal(*given):
                 raise SampleError(
                     f"expected one kind of missing value in column {str(name)!r}, found None and NaN, which the "
                     "pipeline tells apart: train it with one of them"
                 )
     return replace(signature, frame=frame)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_equal, one, other))
-    return bool(((one == other) | ((one != one) & (other != other))).all())
 
 
 def _ignored(pipeline: Any) -> set[int]:

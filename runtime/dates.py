@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timezone, tzinfo
 from typing import Any
 
 import numpy as np
@@ -11,20 +11,19 @@ from numpy.typing import NDArray
 from .cells import KINDS, is_missing, objects
 from .errors import InputError
 from .manifest import YEARS, Feature
+from .written import ISO, STEPS, described, offset_of, reader, step_of, written
 
-__all__ = ["PATTERN", "STEPS", "iso", "middle_time", "span", "time_of", "times", "words", "zone_of"]
+__all__ = ["middle_time", "name_of", "said", "span", "step", "time_of", "times", "words", "zone_of"]
 
 Floats = NDArray[np.float64]
-
-STEPS = {"D": 86_400_000_000, "s": 1_000_000, "ms": 1_000, "us": 1, "ns": 1}
-"""Microseconds from one time that a unit of datetime64 can hold to the next, as far as microseconds can say it."""
-
-PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$"
-"""How a date or time is best written; ``datetime.fromisoformat`` reads some more forms of ISO 8601."""
 
 EPOCH = datetime(1970, 1, 1)
 NANOSECONDS = (-9_223_372_036_854_774.0, 9_223_372_036_854_774.0)
 """What int64 can count in nanoseconds: from 1677-09-21 to 2262-04-11."""
+TWO_DIGITS = (-31_536_000_000_000.0, 3_124_223_999_999_999.0)
+"""The years 1969 to 2068, which two digits say."""
+RULED = (-2_208_988_800_000_000.0, 4_102_444_800_000_000.0)
+"""From 1900 to 2100: so far is known of a named zone when its clocks change."""
 EXACT = 2**53
 
 TOO_FINE = re.compile(r"[.,]\d{6}\d*[1-9]").search
@@ -34,6 +33,10 @@ FINER = {"ns": 1_000, "ps": 1_000_000, "fs": 10**9, "as": 10**12}
 ZONE = (
     "expected a date or time without a zone, as in training, got one with a zone or offset: give it in the zone of the "
     "training data, and without the offset"
+)
+NO_ZONE = (
+    "expected a date or time with Z or an offset, for in training they have a zone, got one without: give it as "
+    "2026-11-28T15:16:17Z, or with the offset that it has"
 )
 INEXACT = (
     "expected a time that float64 holds in microseconds (each of the years 1684 to 2255, each second of others), got a "
@@ -46,13 +49,20 @@ def span(feature: Feature) -> tuple[float, float]:
     """The first and the last time that a feature takes."""
     if feature.range is not None:
         return feature.range
-    return NANOSECONDS if feature.unit == "ns" else YEARS
+    bounds = [NANOSECONDS if feature.unit == "ns" else YEARS]
+    bounds += [TWO_DIGITS] if feature.format is not None and "%y" in feature.format else []
+    bounds += [RULED] if feature.zone is not None and offset_of(feature.zone) is None else []
+    return max(low for low, _ in bounds), min(high for _, high in bounds)
 
 
-def iso(microseconds: float) -> str:
-    """A time in ISO 8601; a date alone at midnight."""
-    found = EPOCH + timedelta(microseconds=int(microseconds))
-    return found.isoformat().removesuffix("T00:00:00")
+def step(feature: Feature) -> int:
+    """Microseconds from one time that a feature takes to the next."""
+    return step_of(str(feature.unit), feature.format)
+
+
+def said(feature: Feature, microseconds: float) -> str:
+    """A time as a request has it."""
+    return written(microseconds, feature.format, feature.zone)
 
 
 def middle_time(feature: Feature) -> float:
@@ -70,7 +80,7 @@ def words(feature: Feature) -> str:
 def _outside(feature: Feature) -> str:
     """The words for a time that a feature does not take."""
     low, high = span(feature)
-    return f"expected a date or time from {iso(low)} to {iso(high)}, got one outside"
+    return f"expected a date or time from {said(feature, low)} to {said(feature, high)}, got one outside"
 
 
 def time_of(feature: Feature) -> Callable[[object], float]:
@@ -78,8 +88,9 @@ def time_of(feature: Feature) -> Callable[[object], float]:
     microseconds; a missing one is NaN. It raises InputError for any other, and for a time that the pipeline does not
     take, that its unit cannot hold, or that is not exact in float64."""
     path = f"$.{feature.name}"
-    step, (low, high) = STEPS[str(feature.unit)], span(feature)
-    read = datetime.fromisoformat
+    least, (low, high) = step(feature), span(feature)
+    read, expected = reader(feature.format, feature.zone), _expected(feature)
+    epoch = EPOCH if feature.zone is None else EPOCH.replace(tzinfo=UTC)
     known = None if feature.unknown else frozenset(feature.categories)
 
     def time(value: Any) -> float:
@@ -87,13 +98,15 @@ def time_of(feature: Feature) -> Callable[[object], float]:
             try:
                 found = read(value)
             except ValueError as error:
-                raise InputError(path, "expected a date or time in ISO 8601, got another string") from error
+                raise InputError(path, f"{expected}, got another string") from error
             # It would be cut to microseconds; as it is mostly written there is no room for more.
             if len(value) > 21 and not (len(value) < 27 and value[19] == ".") and TOO_FINE(value):
                 raise InputError(path, FINE)
         elif value is None:
             return np.nan
         elif isinstance(value, np.datetime64):
+            if feature.zone is not None and feature.format != ISO and not np.isnat(value):
+                raise InputError(path, NO_ZONE)
             return float(_counted(np.array([value]), feature)[0])
         elif isinstance(value, str):  # one of NumPy's
             return time(str(value))
@@ -101,14 +114,16 @@ def time_of(feature: Feature) -> Callable[[object], float]:
             return np.nan
         else:
             found = _python(value, path)
-        if found.tzinfo is not None:
-            raise InputError(path, ZONE)
-        since = found - EPOCH
+            if feature.format == ISO and feature.zone is not None and found.tzinfo is None:
+                found = found.replace(tzinfo=UTC)
+        if (found.tzinfo is None) != (feature.zone is None):
+            raise InputError(path, ZONE if feature.zone is None else NO_ZONE)
+        since = found - epoch
         count = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
         exact = float(count)
         if not low <= exact <= high:
             raise InputError(path, _outside(feature), fault="range")
-        if step > 1 and count % step:
+        if least > 1 and count % least:
             raise InputError(path, _uneven(feature))
         if not -EXACT <= count <= EXACT and int(exact) != count:
             raise InputError(path, INEXACT)
@@ -122,10 +137,15 @@ def time_of(feature: Feature) -> Callable[[object], float]:
 def times(values: Any, feature: Feature, time: Callable[[object], float] | None = None) -> Floats:
     """A column of times [N]: an array of datetime64, a column of pandas', polars' or pyarrow's, or a list of what
     ``time`` (of that feature) takes. Raises InputError with the row of the first that is not taken."""
-    if zone_of(values) is not None:
-        raise InputError(f"$.{feature.name}", ZONE)
+    zone = zone_of(values)
+    if zone is not None:
+        _check_zone(name_of(zone), feature)
+        kind = _type_of(values)
+        values = np.asarray(values, f"M8[{getattr(kind, 'unit', None) or kind.time_unit}]")
     array = np.asarray(values) if hasattr(values, "__array__") else values
     if isinstance(array, np.ndarray) and array.dtype.kind == "M":
+        if zone is None and feature.zone is not None and feature.format != ISO and not np.isnat(array).all():
+            raise InputError(f"$.{feature.name}", NO_ZONE)
         return _counted(array, feature)
     time = time or time_of(feature)
     found = np.empty(len(array))
@@ -149,12 +169,44 @@ def _python(value: Any, path: str) -> datetime:
     raise InputError(path, f"expected a date or time in ISO 8601, got {KINDS.get(type(value), 'another type')}")
 
 
-def zone_of(values: Any) -> Any:
-    """The zone of a column, as pandas, polars or pyarrow keeps it with its type; None where there is none."""
+def _type_of(values: Any) -> Any:
+    """The type of a column of pandas', polars' or pyarrow's."""
     kind = getattr(values, "dtype", None)
     kind = getattr(values, "type", None) if kind is None else kind
-    kind = getattr(kind, "pyarrow_dtype", kind)
+    return getattr(kind, "pyarrow_dtype", kind)
+
+
+def zone_of(values: Any) -> Any:
+    """The zone of a column, as pandas, polars or pyarrow keeps it with its type; None where there is none."""
+    kind = _type_of(values)
     return getattr(kind, "tz", None) or getattr(kind, "time_zone", None)
+
+
+def name_of(zone: Any) -> str:
+    """What a zone is called in a manifest, whichever library it is of."""
+    offset = zone.utcoffset(None) if isinstance(zone, tzinfo) else None
+    if offset is None:
+        return str(zone)
+    return timezone(offset).tzname(None).removeprefix("UTC") or "UTC"
+
+
+def _check_zone(zone: str, feature: Feature) -> None:
+    """That a column's zone is the pipeline's: of the same instants it would make something else in another."""
+    if feature.zone is None:
+        raise InputError(f"$.{feature.name}", ZONE)
+    if zone != feature.zone and feature.format != ISO:
+        raise InputError(
+            f"$.{feature.name}",
+            f"expected times in the zone {feature.zone}, as in training, got ones in {zone[:64]}: give them by "
+            f'column.dt.tz_convert("{feature.zone}")',
+        )
+
+
+def _expected(feature: Feature) -> str:
+    """What is said of a string that is no time."""
+    if feature.format is None:
+        return "expected a date or time in ISO 8601"
+    return f"expected a date or time {described(feature.format, feature.zone)}"
 
 
 def _counted(array: NDArray[np.datetime64], feature: Feature) -> Floats:
@@ -182,7 +234,7 @@ def _counted(array: NDArray[np.datetime64], feature: Feature) -> Floats:
     exact = count.astype(np.float64)
     low_, high_ = span(feature)
     refuse((exact < low_) | (exact > high_), _outside(feature), "range")
-    refuse(count % STEPS[str(feature.unit)] != 0, _uneven(feature))
+    refuse(count % step(feature) != 0, _uneven(feature))
     refuse(exact.astype(np.int64) != count, INEXACT)
     if not feature.unknown:
         refuse(~np.isin(exact, np.array(feature.categories, np.float64)), _unseen(feature))

@@ -13,6 +13,7 @@ import msgspec
 
 from .errors import BundleError, ProtocolError
 from .pattern import DEFAULT, check_pattern
+from .written import ISO, check_format, check_zone
 
 __all__ = [
     "NAME",
@@ -28,8 +29,9 @@ __all__ = [
     "protocol_of",
 ]
 
-PROTOCOL = 4
-"""The newest protocol that this runtime reads: 1, 2 with texts, 3 where rows must stay together, and 4 with dates."""
+PROTOCOL = 5
+"""The newest protocol that this runtime reads: 1, 2 with texts, 3 where rows must stay together, 4 with dates, and 5
+with dates that have a zone or that the pipeline reads from strings."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 """The grammar of a model's name and of an alias."""
@@ -96,8 +98,8 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
     name: as the pipeline was fitted with it, or ``x0``, ``x1``, ... where it was fitted with positions.
     kind: ``number``, ``boolean``, ``category`` (its value becomes a code), ``text`` (its terms are counted), ``date``
-        (a date or time without a zone, which becomes microseconds since 1970; NaN is a missing one) or ``ignored`` (the
-        pipeline drops it).
+        (a date or time, which becomes microseconds since 1970, in UTC where it has a zone; NaN is a missing one) or
+        ``ignored`` (the pipeline drops it).
     position: the column of the graph's matrix; None for an ignored feature.
     missing: whether the pipeline takes a missing value here.
     infinite: whether it takes an infinite one.
@@ -113,6 +115,11 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         the pipeline takes no other.
     rules: for a text, how it becomes counts of terms; one for each vectoriser that reads it.
     unit: for a date, of the pipeline's own datetime64, which must hold each of its times exactly.
+    format: for a date that the pipeline reads from strings, what these look like: a format of strptime's, ``ISO8601``,
+        or ``ISO8601Z`` where each ends with Z; None for one that is a date to the pipeline.
+    zone: for a date with a zone its name: ``UTC``, an offset as ``+02:00``, or a name of the time zone database. A
+        request's time then has Z or an offset; with the format ``ISO8601`` it may have none, and with one of strptime's
+        it has none: those are in UTC.
     """
 
     name: str
@@ -127,6 +134,8 @@ class Feature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     range: tuple[float, float] | None = None
     rules: tuple[TextRule, ...] = ()
     unit: Literal["D", "s", "ms", "us", "ns"] | None = None
+    format: str | None = None
+    zone: str | None = None
 
     @property
     def all_times(self) -> tuple[Category, ...]:
@@ -201,6 +210,8 @@ def protocol_of(inputs: Iterable[Feature], whole: bool) -> int:
     """The oldest protocol whose readers understand such inputs, or rows that stay together: a bundle says that one,
     so that a runtime which is not updated yet refuses what it could not answer, and nothing else."""
     inputs = tuple(inputs)
+    if any(feature.format is not None or feature.zone is not None for feature in inputs):
+        return 5
     if any(feature.kind == "date" for feature in inputs):
         return 4
     return 3 if whole else 2 if any(feature.rules for feature in inputs) else 1
@@ -246,6 +257,13 @@ def read_manifest(text: bytes, where: str) -> Manifest:
             raise BundleError(
                 f"expected times of the years 1 to 9999 in {where}, found others of {feature.name[:64]!r}"
             )
+        if feature.kind != "date" and not feature.format is feature.zone is None:
+            raise BundleError(f"expected formats and zones of dates alone in {where}, found {feature.name[:64]!r}")
+        try:
+            check_format(ISO if feature.format is None else feature.format)
+            check_zone("UTC" if feature.zone is None else feature.zone)
+        except ValueError as error:
+            raise BundleError(f"{where}: {error}") from error
         for rule in feature.rules:
             try:
                 rule.check()

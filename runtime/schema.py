@@ -8,11 +8,12 @@ from typing import Annotated, Any, Optional
 import msgspec
 from msgspec import Meta, defstruct
 
-from .dates import PATTERN, iso, middle_time, words
+from .dates import middle_time, said, words
 from .errors import InputError
 from .manifest import Feature, Manifest
 from .ranges import between
 from .tensors import Limits
+from .written import described, pattern_of
 
 __all__ = ["Request", "example", "json_schema", "value_type"]
 
@@ -156,7 +157,8 @@ def example(manifest: Manifest) -> dict[str, Any]:
             case "text":
                 row[feature.name] = " ".join(feature.rules[0].terms[:3]) or "text"
             case "date":
-                row[feature.name] = iso(float(feature.categories[0]) if feature.categories else middle_time(feature))
+                time = float(feature.categories[0]) if feature.categories else middle_time(feature)
+                row[feature.name] = said(feature, time)
             case "category":
                 row[feature.name] = feature.categories[0] if feature.categories else None if feature.missing else "a"
             case _:
@@ -167,10 +169,15 @@ def example(manifest: Manifest) -> dict[str, Any]:
 
 
 def _date(feature: Feature) -> str:
-    whole = "without a zone" if feature.unit in ("us", "ns") else f"without a zone, of whole {words(feature)}"
-    seen = f"; seen in training from {iso(feature.seen[0])} to {iso(feature.seen[1])}" if feature.seen else ""
-    limits = f"; from {iso(feature.range[0])} to {iso(feature.range[1])}" if feature.range else ""
-    return f"a date, or a date and time, in ISO 8601, {whole}{seen}{limits}"
+    form = described(feature.format, feature.zone)
+    form += "" if feature.unit in ("us", "ns") else f", of whole {words(feature)}"
+
+    def ends(times: tuple[float, float]) -> str:
+        return " to ".join(said(feature, time) for time in times)
+
+    seen = f"; seen in training from {ends(feature.seen)}" if feature.seen else ""
+    limits = f"; from {ends(feature.range)}" if feature.range else ""
+    return f"a date, or a date and time, {form}{seen}{limits}"
 
 
 def json_schema(manifest: Manifest) -> dict[str, Any]:
@@ -211,8 +218,9 @@ def _schema(feature: Feature) -> dict[str, Any]:
             return {"type": "string"}
         case "date":
             # Not the format date-time, which is of RFC 3339 and asks for an offset.
-            known = None if feature.unknown else [iso(float(time)) for time in feature.categories]
-            return {"type": "string", "pattern": PATTERN, "enum": known, "description": _date(feature)}
+            known = None if feature.unknown else [said(feature, float(time)) for time in feature.categories]
+            pattern = f"^{pattern_of(feature.format, feature.zone)}$"
+            return {"type": "string", "pattern": pattern, "enum": known, "description": _date(feature)}
         case "category":
             kinds = {type(value) for value in feature.categories} or {str}
             names = sorted({_WORDS[kind.__name__] for kind in kinds})

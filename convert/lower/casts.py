@@ -32,6 +32,9 @@ def astype(x: Traced, dtype: Any, *_: Any, **__: Any) -> Traced:
         return each(x, lambda column, _: column.astype(dtype))
     if name in SAME or (x.of_words and name in STRINGS):
         return x.copy()
+    if x.of_words and x.names is not None and _of_times(dtype):
+        read: Traced = TIMES["read"](x)
+        return astype(read, dtype)
     if x.of_words:
         raise Untraceable(f"it makes {name} of categories")
     if name in STRINGS:
@@ -40,6 +43,13 @@ def astype(x: Traced, dtype: Any, *_: Any, **__: Any) -> Traced:
 
 
 FRAMES["astype"] = astype
+
+
+def _of_times(dtype: Any) -> bool:
+    try:
+        return np.dtype(dtype).kind == "M"
+    except TypeError:  # it is one of pandas' own
+        return False
 
 
 def _number(x: Traced, dtype: np.dtype[Any]) -> Traced:

@@ -2,14 +2,17 @@
 cast to float64, or by trees to float32. A missing time is the smallest int64 there, and no NaN."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
-from runtime.dates import NANOSECONDS, STEPS
+from runtime.dates import NANOSECONDS
+from runtime.written import STEPS
 
 from ..errors import UnsupportedError
 from .matrix import Column, Date, Matrix, Monotone, Number, Raw, Time
@@ -19,6 +22,7 @@ __all__ = [
     "FINEST",
     "as_microseconds",
     "counted",
+    "holds_times",
     "in_float32",
     "note_times",
     "numbered",
@@ -99,9 +103,16 @@ def as_microseconds(x: Matrix) -> Matrix:
     return Matrix(x.scope, tuple(map(raw, x.columns)))
 
 
-def times_of(known: NDArray[np.datetime64]) -> Floats:
+def holds_times(known: NDArray[Any]) -> bool:
+    """Whether an encoder's categories are times; those with a zone are objects to it."""
+    return known.dtype.kind == "M" or (known.dtype.kind == "O" and any(getattr(v, "tzinfo", None) for v in known))
+
+
+def times_of(known: NDArray[Any]) -> Floats:
     """The microseconds of an encoder's times, without those that no request can say: a missing one, and what is finer
     than float64 holds in microseconds."""
+    if known.dtype.kind == "O":
+        known = pd.DatetimeIndex(known).tz_convert(None).to_numpy()
     known = known[~np.isnat(known)]
     whole = known.astype("M8[us]")
     exact = whole.view(np.int64).astype(np.float64)
@@ -109,14 +120,21 @@ def times_of(known: NDArray[np.datetime64]) -> Floats:
     return kept
 
 
-def time_cells(values: Sequence[Any], dtype: np.dtype[Any]) -> NDArray[np.datetime64]:
-    """Microseconds, or NaT, as times of a type."""
+def time_cells(values: Sequence[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Microseconds, or NaT, as times of a type; as objects in UTC, which are the same instants in every zone."""
+    if dtype.kind == "O":
+        cells = np.empty(len(values), object)
+        own = (datetime, type(pd.NaT))
+        cells[:] = [v if isinstance(v, own) else pd.Timestamp(int(v), unit="us", tz="UTC") for v in values]
+        return cells
+    if np.datetime_data(dtype)[0] == "D":  # pandas counts no days, and an encoder finds the same times
+        dtype = np.dtype("M8[s]")
     return np.array(
         [value if isinstance(value, np.datetime64) else np.datetime64(int(value), "us") for value in values]
     ).astype(dtype)
 
 
-def unseen_time(known: NDArray[np.datetime64]) -> float:
+def unseen_time(known: NDArray[Any]) -> float:
     """A time that is none of an encoder's, in microseconds: a day past the last, or where that is too late a day before
     the first."""
     times = times_of(known)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays, times
+from . import arrays, dt
 from .branches import Row, branched
 from .traced import FRAMES, FUNCTIONS, PROPERTIES, Traced, Untraceable
 
@@ -68,7 +68,7 @@ class _Located:
 
 
 PROPERTIES["index"] = Index
-PROPERTIES["dt"] = times.Dt
+PROPERTIES["dt"] = dt.Dt
 PROPERTIES["loc"] = lambda x: _Located(x, named=True)
 PROPERTIES["iloc"] = lambda x: _Located(x, named=False)
 

@@ -35,6 +35,8 @@ def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Any:
             found = _called(transformer.func, given, transformer.kw_args or {})
         if not isinstance(found, Traced):
             raise Untraceable(f"it answers {type(found).__name__}")  # noqa: TRY301 (one place words it)
+        if any(isinstance(c, Categorical) and c.source in x.scope.written and c.date is None for c in x.columns):
+            raise UnsupportedError("expected strings that the runtime reads as dates")  # noqa: TRY301 (``dates`` knows)
     except UnsupportedError:
         raise
     except Exception as error:  # a function of anybody's

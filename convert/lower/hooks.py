@@ -45,7 +45,8 @@ FRAMES: dict[str, Callable[..., Any]] = {}
 """A frame's methods, and a series', by their names."""
 
 TIMES: dict[str, Callable[..., Any]] = {}
-"""What is otherwise of columns of times (``times``): ``called``, ``astype`` and ``dtype``."""
+"""What is otherwise of columns of times (``times``): ``called``, ``astype``, ``dtype``, ``filled``, and of those of
+strings ``read``."""
 
 WORDS: dict[str, Callable[..., Any]] = {}
 """What is otherwise of columns of categories and texts (``words``): ``called`` and ``contains``."""

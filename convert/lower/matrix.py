@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from itertools import groupby
 from typing import Any
 
@@ -132,12 +133,14 @@ class Categorical:
 
     marker: what stands for a missing value, None or NaN: an imputer of the one does not see the other.
     changes: what imputers put in a value's place, in order; MISSING may stand first in a pair.
+    date: where the runtime reads its strings as times, these; then nothing else may be made of them.
     """
 
     source: int
     name: str
     marker: Any = np.nan
     changes: tuple[tuple[Any, Any], ...] = ()
+    date: Date | None = None
 
     def meaning(self, value: Any) -> Any:
         """What a value of the request has become by now."""
@@ -151,11 +154,12 @@ class Categorical:
 class Date:
     """A column of the request that holds times: microseconds since 1970, NaN where missing.
 
-    unit: of the datetime64 that the pipeline has of it.
+    unit: of the datetime64 that the pipeline has of it. zone: its zone; the times are instants then.
     """
 
     source: int
     unit: str
+    zone: tzinfo | None = None
 
 
 @dataclass(frozen=True)
@@ -163,13 +167,16 @@ class Time:
     """A column of times that were computed, or of how long it is from one to another.
 
     whole: microseconds, int64 [N, 1]; anything where it is missing. missing: bool [N, 1].
-    unit: of what pandas has of it. length: whether it is a timedelta.
+    unit: of what pandas has of it. length: whether it is a timedelta. zone: of instants.
+    source: of one that is a column of the request still, but for gaps that are filled and what is cut off.
     """
 
     whole: Var
     missing: Var
     unit: str
     length: bool = False
+    zone: tzinfo | None = None
+    source: int | None = None
 
 
 Column = Number | Categorical | Date | Time

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-from . import arrays
+from . import arrays, parsing
 from .frames import Index
 from .traced import FRAMES, Traced, Untraceable
 
@@ -76,9 +76,7 @@ def _concat(objs: Any, *args: Any, axis: Any = 0, **kwargs: Any) -> Any:
 def _to_datetime(arg: Any, *args: Any, **kwargs: Any) -> Any:
     if not isinstance(arg, Traced):
         return _OWN["to_datetime"](arg, *args, **kwargs)
-    if not arg.of_times or args or kwargs.keys() - {"errors", "format"}:
-        raise Untraceable("it makes times of what is none")
-    return arg
+    return parsing.to_datetime(arg, *args, **kwargs)
 
 
 def _to_numeric(arg: Any, *args: Any, **kwargs: Any) -> Any:

@@ -52,6 +52,8 @@ class Scope:
     asked: the graph of the matrices that tree ensembles ask, by their Var's id; None where all ask the request's.
     times: by column of times, those in microseconds that all encoders of it know.
     known_only: the columns of times in which an encoder takes no others.
+    written: the columns of strings that the pipeline reads as times, and how (``parsing.Reading``).
+    ruled: the columns of times of which a named zone's clocks are asked, whose rules are known from 1900 to 2100.
     nanoseconds: the columns of times in another unit that stand in an array of nanoseconds, where NumPy lets what int64
         cannot count turn over without a word.
     left_out: the methods that the pipeline has and the twin has not, each with why.
@@ -83,6 +85,8 @@ class Scope:
     asked: bytes | None = None
     times: dict[int, set[float]] = field(default_factory=dict)
     known_only: set[int] = field(default_factory=set)
+    written: dict[int, Any] = field(default_factory=dict)
+    ruled: set[int] = field(default_factory=set)
     nanoseconds: set[int] = field(default_factory=set)
     left_out: dict[str, str] = field(default_factory=dict)
     ensembles: list[Ensemble] = field(default_factory=list)

@@ -18,7 +18,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from ..narrow import narrowed
-from .dates import note_times, time_cells, times_of, unseen_time
+from .dates import holds_times, note_times, time_cells, times_of, unseen_time
 from .impute import is_missing
 from .matrix import MISSING, Categorical, Date, Matrix, Time
 
@@ -60,7 +60,7 @@ def ask(encoder: Any, widths: Sequence[int], x: Matrix) -> list[Table]:
     sentinels = [
         column.marker
         if isinstance(column, Categorical)
-        else np.datetime64("NaT", "us")
+        else _no_time(column)
         if isinstance(column, Date | Time)
         else np.nan
         for column in x.columns
@@ -95,7 +95,7 @@ def _column_by_column(encoder: Any, columns: Sequence[tuple[NDArray[Any], Any, i
 
 def _table(transform: Callable[[list[Any]], Any], categories: NDArray[Any], sentinel: Any, width: int) -> Table:
     """The table of a column, by what becomes of its values."""
-    if categories.dtype.kind == "M":
+    if holds_times(categories):
         values: list[Any] = times_of(categories).tolist()
     else:
         values = [plain(value) for value in categories if not is_missing(value)]
@@ -117,7 +117,7 @@ def _same_together(encoder: Any, tables: Sequence[Table], sentinels: Sequence[An
     columns = []
     for table, categories, sentinel, own in zip(tables, encoder.categories_, sentinels, rows, strict=True):
         values = [*table.values, _unseen(categories), sentinel]
-        columns.append(_array([values[row] for row in own.tolist()], categories.dtype))
+        columns.append(_array([values[row] for row in own.tolist()], categories))
     found = _encoded(encoder, columns)
     wanted = scipy.sparse.hstack([table.rows[own] for table, own in zip(tables, rows, strict=True)], format="csr")
     for encoded in (found, wanted):
@@ -142,7 +142,7 @@ def _transform(encoder: Any, known: Sequence[NDArray[Any]], column: int, block: 
     """What values of one column become, beside the others' first categories: these columns of the answer."""
     firsts = [[categories[0] if len(categories) else 0] * len(values) for categories in known]
     cells = [values if place == column else first for place, first in enumerate(firsts)]
-    arrays = [_array(own, categories.dtype) for own, categories in zip(cells, known, strict=True)]
+    arrays = [_array(own, categories) for own, categories in zip(cells, known, strict=True)]
     return _encoded(encoder, arrays)[:, block]
 
 
@@ -161,13 +161,19 @@ def _encoded(encoder: Any, columns: Sequence[NDArray[Any]]) -> Any:
     return encoded.tocsr() if hasattr(encoded, "tocsr") else scipy.sparse.csr_matrix(np.asarray(encoded, np.float64))
 
 
-def _array(cells: list[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def _no_time(column: Date | Time) -> Any:
+    """A missing time, of whose column an encoder has objects where it has a zone."""
+    return np.datetime64("NaT", "us") if column.zone is None else pd.NaT
+
+
+def _array(cells: list[Any], categories: NDArray[Any]) -> NDArray[Any]:
+    dtype = categories.dtype
+    if holds_times(categories):
+        return time_cells(cells, dtype)
     if dtype.kind in "OUS" or (dtype.kind == "b" and any(map(is_missing, cells))):
         array = np.empty(len(cells), object)
         array[:] = cells
         return array
-    if dtype.kind == "M":
-        return time_cells(cells, dtype)
     try:
         return np.array(cells, dtype)
     except (ValueError, TypeError, OverflowError):
@@ -179,6 +185,8 @@ def plain(value: Any) -> Any:
 
 
 def _unseen(categories: NDArray[Any]) -> Any:
+    if holds_times(categories):
+        return unseen_time(categories)
     if categories.dtype.kind in "OUS":
         return UNSEEN
     if categories.dtype.kind == "b":
@@ -186,7 +194,5 @@ def _unseen(categories: NDArray[Any]) -> Any:
     if categories.dtype.kind in "iu":
         highest = int(categories.max())
         return highest + 1 if highest < np.iinfo(categories.dtype).max else int(categories.min()) - 1
-    if categories.dtype.kind == "M":
-        return unseen_time(categories)
     finite = categories[np.isfinite(categories)]
     return float(finite.max()) + 1.0 if len(finite) else 0.5

@@ -8,7 +8,7 @@ from litestar import Request, Response, get
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
-from ..dates import iso
+from ..dates import said
 from ..manifest import Feature
 from ..model import Model
 from .access import Policy, seen_by
@@ -167,5 +167,5 @@ def _feature(feature: Feature) -> dict[str, Any]:
     if feature.kind == "text":
         described["terms"] = sum(rule.columns for rule in feature.rules)
     if feature.range is not None:
-        described["range"] = [iso(end) for end in feature.range] if feature.kind == "date" else feature.range
+        described["range"] = [said(feature, end) for end in feature.range] if feature.kind == "date" else feature.range
     return described

@@ -127,7 +127,9 @@ def test_dates_are_refused_and_so_is_what_no_table_could_have(model: Model) -> N
     with pytest.raises(InputError, match=r"\$\.city: expected string, number or boolean, got list"):
         model.predict(FRAME.assign(city=[["Ulm"]] * ROWS))
     spans = FRAME.assign(size=dates["size"] - pd.Timestamp("2025-01-01"))
-    with pytest.raises(SampleError, match="expected numbers, strings or booleans, found Timedelta in column 'size'"):
+    with pytest.raises(
+        SampleError, match="expected numbers, strings, booleans or dates, found Timedelta in column 'size'"
+    ):
         sign(pipeline(), spans)
 
 

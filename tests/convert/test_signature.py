@@ -169,8 +169,11 @@ def test_a_categorical_column_of_integers_may_have_gaps() -> None:
         ({"age": [1, 2], "city": ["Ulm"]}, "expected a dict of columns of equal length as a sample, found: "),
         (csr_matrix(np.eye(3)), r"expected a dense sample, found a csr_matrix: give .* sample\[:1000\].toarray\(\)"),
         (pd.concat([FRAME, FRAME[["age"]]], axis=1), "expected columns of different names, found 'age' twice"),
-        (FRAME.assign(age=1j), "expected numbers, strings or booleans, found complex numbers in column 'age'"),
-        (FRAME.assign(city=[b"x"] * ROWS), "expected numbers, strings or booleans, found bytes in column 'city'"),
+        (FRAME.assign(age=1j), "expected numbers, strings, booleans or dates, found complex numbers in column 'age'"),
+        (
+            FRAME.assign(city=[b"x"] * ROWS),
+            "expected numbers, strings, booleans or dates, found bytes in column 'city'",
+        ),
         (
             FRAME.assign(age="old"),
             r"rows that the pipeline takes, found that pipeline\['columntransformer'\]\['age'\] raises on the sample",

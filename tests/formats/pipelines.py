@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 __all__ = ["PIPELINES", "Frozen"]
@@ -129,10 +129,36 @@ def moments(random: np.random.Generator) -> Frozen:
     return Frozen(pipeline, frame, [*rows, *(rows[0] | change for change in changes)])
 
 
+def instants(random: np.random.Generator) -> Frozen:
+    """Times with a zone, and strings that are read as dates, beside a number."""
+    frame = _numbers(random)[["a"]]
+    days = pd.Series(random.integers(-9000, 20_000, ROWS).astype("M8[D]").astype("M8[us]"))
+    seconds = pd.Series(random.integers(0, 2 * 10**9, ROWS).astype("M8[s]"))
+    frame["called"] = seconds.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin")
+    frame["born"] = days.dt.strftime("%d.%m.%Y").where(np.arange(ROWS) % 9 > 0, None)
+    frame["seen"] = seconds.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def parts(X: pd.DataFrame) -> pd.DataFrame:
+        born = pd.to_datetime(X["born"], format="%d.%m.%Y")
+        return pd.DataFrame(
+            {"hour": X["called"].dt.hour, "age": (born - pd.Timestamp("2000-01-01")).dt.days, "a": X["a"]}
+        ).assign(weekday=pd.to_datetime(X["seen"]).dt.day_of_week)
+
+    pipeline = make_pipeline(FunctionTransformer(parts), DecisionTreeRegressor(max_depth=5, random_state=0))
+    rows = [{name: written(value) for name, value in row.items()} for row in frame.head(6).to_dict("records")]
+    changes = (
+        {"called": "2026-07-01T00:30:00+02:00"},
+        {"born": "1.2.1950"},
+        {"born": None},
+        {"seen": "1969-12-31T23:59:00Z"},
+    )
+    return Frozen(pipeline.fit(frame, days.dt.day), frame, [*rows, *(rows[0] | change for change in changes)])
+
+
 def written(value: Any) -> Any:
-    if isinstance(value, float):
-        return value
-    return None if pd.isna(value) else value.isoformat()
+    if pd.isna(value):
+        return None
+    return value if isinstance(value, float | str) else value.isoformat()
 
 
 def topics(random: np.random.Generator) -> Frozen:
@@ -153,5 +179,6 @@ PIPELINES = {
         texts,
         topics,
         moments,
+        instants,
     )
 }

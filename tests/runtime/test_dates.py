@@ -14,10 +14,11 @@ import pytest
 from msgspec.structs import replace
 
 from runtime import BundleError, InputError
-from runtime.dates import iso, time_of, times
-from runtime.manifest import PROTOCOL, Feature, protocol_of, read_manifest
+from runtime.dates import time_of, times
+from runtime.manifest import Feature, protocol_of, read_manifest
 from runtime.schema import Request, example, json_schema
 from runtime.tensors import Limits, Tensors
+from runtime.written import iso
 from tests.runtime.bundles import manifest
 
 WHEN = Feature("when", "date", 0, missing=True, seen=(0.0, 1.6e15), unit="us")
@@ -233,7 +234,7 @@ def test_what_is_written_is_read_again(microseconds: float) -> None:
 
 
 def test_a_bundle_with_a_date_says_the_protocol_that_has_them(tmp_path: Path) -> None:
-    assert protocol_of((WHEN, NUMBER), whole=False) == protocol_of((WHEN,), whole=True) == PROTOCOL == 4
+    assert protocol_of((WHEN, NUMBER), whole=False) == protocol_of((WHEN,), whole=True) == 4
     assert protocol_of((NUMBER,), whole=True) == 3
     for feature in (replace(WHEN, unit=None), replace(NUMBER, position=0, unit="us")):
         text = msgspec.json.encode(manifest("regressor", (feature,), ()))

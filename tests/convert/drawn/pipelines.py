@@ -56,7 +56,7 @@ def cases(draw: st.DrawFn) -> Case:
     kind = draw(st.sampled_from(["classifier", "classifier", "regressor", "regressor", "labels", "numbers", "none"]))
     goal = draw(st.sampled_from(TARGETS[kind]))
     # A frame with integers for names is given by place.
-    array = draw(st.integers(0, 4)) == 0
+    array = draw(st.integers(0, 4)) == 0 and not any(column.dated for column in table.columns)
     named = not array and isinstance(table.columns[0].name, str)
     steps: list[tuple[str, BaseEstimator]] = [("prep", draw(preparations(table, named, goal)))]
     model = draw(models(kind))

@@ -41,6 +41,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 
+from .dates import of_dates
 from .tables import Table
 
 __all__ = ["encoders", "imputers", "numeric", "preparations"]
@@ -219,10 +220,11 @@ def preparations(draw: st.DrawFn, table: Table, named: bool, target: str | None)
     """
     classifier = target not in (None, "number", "positive", "two numbers")
     words = [place for place, column in enumerate(table.columns) if column.categorical]
-    numbers = [place for place in range(len(table.columns)) if place not in words]
+    dates = [place for place, column in enumerate(table.columns) if column.dated]
+    numbers = [place for place in range(len(table.columns)) if place not in {*words, *dates}]
     gaps = {place for place, column in enumerate(table.columns) if column.gaps}
     whole = of_numbers(bool(gaps), classifier, 2)
-    if not words and draw(st.booleans()):
+    if not words and not dates and draw(st.booleans()):
         return draw(whole)
     parts: list[tuple[str, Any, Any]] = []
     supervised = target in ("yes or no", "three", "number")
@@ -234,6 +236,9 @@ def preparations(draw: st.DrawFn, table: Table, named: bool, target: str | None)
         if group:
             part = draw(of_categories(not gaps.isdisjoint(group), supervised))
             parts.append((f"words{len(parts)}", part, draw(chosen(table, group, named))))
+    for place in dates:
+        part = draw(of_dates(table.columns[place].kind.startswith("ISO"), supervised))
+        parts.append((f"dates{len(parts)}", part, draw(chosen(table, [place], named))))
     parts = list(draw(st.permutations(parts)))
     remainder = "drop"
     if len(parts) > 1 and draw(st.integers(0, 3)) == 0:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-__all__ = ["CATEGORIES", "NUMBERS", "Column", "Table", "tables", "target"]
+__all__ = ["CATEGORIES", "DATES", "NUMBERS", "Column", "Table", "tables", "target"]
 
 NUMBERS = (
     "normal",
@@ -25,6 +25,23 @@ NUMBERS = (
     "boolean",
 )
 CATEGORIES = ("words", "unicode", "one word", "category", "string", "numbers", "bools", "big integers")
+DATES = {
+    "days": ("M8[s]", 86_400, -7_000, 30_000),
+    "few days": ("M8[us]", 86_400 * 10**6, 0, 4),
+    "seconds": ("M8[s]", 1, -(2 * 10**9), 4 * 10**9),
+    "milliseconds": ("M8[ms]", 1, -(2 * 10**12), 4 * 10**12),
+    "microseconds": ("M8[us]", 1, -(8 * 10**15), 8 * 10**15),
+    "nanoseconds": ("M8[ns]", 1_000, -(8 * 10**15), 8 * 10**15),
+    "far": ("M8[s]", 1, -62_135_596_800, 253_402_300_800),
+    "UTC": ("M8[us]", 10**6, -(2 * 10**9), 4 * 10**9),
+    "Europe/Berlin": ("M8[us]", 10**6, -(2 * 10**9), 4 * 10**9),
+    "+05:30": ("M8[ns]", 10**9, -(2 * 10**9), 4 * 10**9),
+    "ISO": ("M8[s]", 1, -(2 * 10**9), 4 * 10**9),
+    "ISO with Z": ("M8[s]", 1, -(2 * 10**9), 4 * 10**9),
+}
+"""Dates and times: what they are kept in, and of so many of its units all from the first number to before the second;
+by the name of their zone, those that have one. What begins with ISO are strings."""
+ZONES = ("UTC", "Europe/Berlin", "+05:30")
 WORDS: dict[str, list[Any]] = {
     "words": ["a", "b", "c", "d"],
     "unicode": ["Köln", "São Paulo", "東京", "", " ", "a\u0308"],
@@ -42,7 +59,7 @@ class Column:
     """One column.
 
     name: a string, or an integer.
-    kind: of NUMBERS or CATEGORIES.
+    kind: of NUMBERS, CATEGORIES or DATES.
     gaps: whether values are missing.
     """
 
@@ -54,9 +71,15 @@ class Column:
     def categorical(self) -> bool:
         return self.kind in CATEGORIES
 
+    @property
+    def dated(self) -> bool:
+        return self.kind in DATES
+
     def values(self, rows: int, rng: np.random.Generator) -> Any:
         """Drawn values [rows], in the dtype that the kind says."""
         missing = (rng.random(rows) < 0.2) & (np.arange(rows) > 0) if self.gaps else np.zeros(rows, bool)
+        if self.dated:
+            return _dates(self.kind, missing, rng)
         if self.categorical:
             words = WORDS[self.kind]
             # All but the last are frequent; the last may not come at all.
@@ -79,6 +102,15 @@ class Column:
         if not self.gaps:
             return numbers
         return np.where(missing, np.nan, numbers.astype(np.float32 if self.kind == "float32" else np.float64))
+
+
+def _dates(kind: str, missing: Any, rng: np.random.Generator) -> pd.Series:
+    dtype, step, low, high = DATES[kind]
+    column = pd.Series((rng.integers(low, high, len(missing)) * step).astype(dtype)).mask(missing)
+    if kind.startswith("ISO"):
+        texts = column.dt.strftime("%Y-%m-%dT%H:%M:%S" + "Z" * kind.endswith("Z"))
+        return texts.astype(object).where(~missing, None)
+    return column.dt.tz_localize("UTC").dt.tz_convert(kind) if kind in ZONES else column
 
 
 def _numbers(kind: str, rows: int, rng: np.random.Generator) -> Any:
@@ -133,12 +165,15 @@ NAMES = ("a", "b", "größe in m", "x[0]", "東京", "d.e", "a__b", "predict")
 
 @st.composite
 def tables(draw: st.DrawFn) -> Table:
-    """One column to six."""
+    """One column to eight."""
     numbers = st.tuples(st.sampled_from(NUMBERS), st.booleans())
     categories = st.tuples(st.sampled_from(CATEGORIES), st.booleans())
     kinds = draw(st.lists(numbers, min_size=1, max_size=4)) + draw(st.lists(categories, max_size=2))
+    dated = draw(st.integers(0, 3)) == 0
+    if dated:
+        kinds += draw(st.lists(st.tuples(st.sampled_from(tuple(DATES)), st.booleans()), min_size=1, max_size=2))
     kinds = draw(st.permutations(kinds))
-    named = draw(st.integers(0, 4)) < 4
+    named = draw(st.integers(0, 4)) < 4 or dated  # functions of dates know the names of columns
     names: list[Any] = draw(st.permutations(NAMES)) if named else list(range(len(kinds)))
     return Table(tuple(Column(name, kind, gaps) for name, (kind, gaps) in zip(names, kinds, strict=False)))
 

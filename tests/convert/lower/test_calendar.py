@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convert.lower.calendar import Calendar, floor_div, remainder
-from convert.lower.times import FIELDS, LENGTHS
+from convert.lower.dt import LENGTHS
+from convert.lower.times import FIELDS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Series.dt")
 

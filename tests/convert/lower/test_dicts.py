@@ -77,7 +77,7 @@ def test_what_is_refused() -> None:
     fewer = [{key: value for key, value in row.items() if key != "city"} for row in ROWS]
     with pytest.raises(UnsupportedError, match=r"expected a sample with every key .*, found none for 'city=Bern'"):
         twin_of(vectorizer, fewer)
-    with pytest.raises(SampleError, match="expected numbers, strings or booleans, found list in column 'tags'"):
+    with pytest.raises(SampleError, match="expected numbers, strings, booleans or dates, found list in column 'tags'"):
         twin_of(DictVectorizer().fit([{"tags": ["a", "b"]}]), [{"tags": ["a", "b"]}])
     with pytest.raises(UnsupportedError, match="expected numbers for FeatureHasher, found strings under 'city'"):
         twin_of(FeatureHasher(8), ROWS)
