@@ -47,7 +47,7 @@ FRAMES["astype"] = astype
 
 def _of_times(dtype: Any) -> bool:
     try:
-        return np.dtype(dtype).kind == "M"
+        return bool(np.dtype(dtype).kind == "M")
     except TypeError:  # it is one of pandas' own
         return False
 
