@@ -13,7 +13,7 @@ from ..errors import UnsupportedError
 from .distances import constant, in_blocks
 from .matrix import Matrix
 from .rebound import rebound
-from .shaped import Shaped
+from .shaped import Shaped, alike
 from .traced import ROWS, Traced, Untraceable
 from .ufuncs import numeric
 
@@ -49,14 +49,19 @@ def gram(kernel: Callable[..., Any], tensor: Var, points: Any, *, points_first: 
     Raises UnsupportedError where it cannot be traced.
     """
     points = np.ascontiguousarray(points, np.float64).view()
-    rows = Shaped(tensor, (ROWS, points.shape[1]), 0, given=True)
     # What the function wrote into them it would write into the model's own.
     points.flags.writeable = False
-    found = _traced("kernel", kernel, *((points, rows) if points_first else (rows, points)))
-    found = found.T if points_first and isinstance(found, Shaped) else found
-    if not isinstance(found, Shaped) or found.ndim != 2 or found.shape[0] is not ROWS or found.shape[1] != len(points):
-        raise _refused("kernel", kernel, f"it answers {_described(found)} where a number of each pair of rows was due")
-    return numeric(found.tensor)
+
+    def made(block: Var) -> list[Var]:
+        rows = Shaped(block, (ROWS, points.shape[1]), 0, given=True)
+        found = _traced("kernel", kernel, *((points, rows) if points_first else (rows, points)))
+        found = found.T if points_first and isinstance(found, Shaped) else found
+        if not isinstance(found, Shaped) or not alike(found.shape, (ROWS, len(points))):
+            due = "where a number of each pair of rows was due"
+            raise _refused("kernel", kernel, f"it answers {_described(found)} {due}")
+        return [op.reshape(numeric(found.tensor), op.const([-1, len(points)]))]
+
+    return in_blocks(tensor, points.size, made)[0]
 
 
 def of_pairs(

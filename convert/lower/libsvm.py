@@ -18,7 +18,7 @@ from .distances import in_blocks
 from .exponential import exp
 from .matrix import Matrix
 
-__all__ = ["decisions"]
+__all__ = ["decisions", "terms"]
 
 Floats = NDArray[np.float64]
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
@@ -53,9 +53,25 @@ def decisions(model: Any, x: Matrix) -> Var:
 
 def _given(model: Any, x: Matrix) -> Var:
     """The kernel with all training rows, [N, n], as the row holds it or a function makes it."""
-    if isinstance(model.kernel, str) and model.kernel == "precomputed":
+    if not callable(model.kernel):
         return x.tensor
-    return gram(model.kernel, x.tensor, _dense(model._BaseLibSVM__Xfit))
+    made: Var = x.once(model, "gram", lambda: gram(model.kernel, x.tensor, _dense(model._BaseLibSVM__Xfit)))
+    return made
+
+
+def terms(model: Any, x: Matrix) -> Var | None:
+    """How large the terms of a row's scores are, added up, at most, [N, 1], where a function makes the kernel: it has
+    its own roundings, and an exponential those of its exponent. None where the bits are libsvm's."""
+    if not callable(model.kernel) or not len(model.support_):
+        return None
+    sizes = op.abs(_chosen(_given(model, x), model.support_))
+    exponents = op.abs(op.log(op.max([sizes, _number(np.finfo(np.float64).tiny)])))
+    coefficients = _dense(model._dual_coef_)
+    weights = np.zeros((len(model.support_), len(pairs := _pairs(model, coefficients))))
+    for pair, (at, own) in enumerate(pairs):
+        weights[slice(None) if at is None else at, pair] = np.abs(own)
+    added = op.matmul(op.mul(sizes, op.add(exponents, _number(1))), op.const(weights))
+    return op.reduce_max(added, op.const(np.array([1])), keepdims=1)
 
 
 def _dense(values: Any) -> Floats:

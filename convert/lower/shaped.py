@@ -215,7 +215,9 @@ METHODS = {
 
 def alike(one: Shape, other: Shape) -> bool:
     """Whether two shapes are the same."""
-    return len(one) == len(other) and all(a is b or a == b for a, b in zip(one, other, strict=True))
+    return len(one) == len(other) and all(
+        a is b or (a is not ROWS and b is not ROWS and a == b) for a, b in zip(one, other, strict=True)
+    )
 
 
 def lifted(value: Any, like: Shaped) -> Shaped:

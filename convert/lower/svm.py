@@ -9,7 +9,7 @@ from spox import Var
 
 from . import lacks, lower, lowers
 from .labels import Labels, argmax, log_probabilities, scalar
-from .libsvm import decisions
+from .libsvm import decisions, terms
 from .linear import sides
 from .matrix import Matrix
 from .sums import running_sum
@@ -25,19 +25,31 @@ def _values(model: Any, x: Matrix) -> Var:
     return values
 
 
+def _held(model: Any, x: Matrix, answer: Var, slope: float = 1.0) -> Var:
+    """The answer, and the proof told what it is a sum of, where a function makes the kernel.
+
+    slope: how fast it changes with the scores, at most.
+    """
+    found = terms(model, x)
+    if found is not None:
+        x.scope.adds_up(answer, op.mul(found, _number(slope)))
+    return answer
+
+
 @lowers(SVR, NuSVR, method="predict")
 def svm_regressor(model: Any, x: Matrix) -> Var:
-    return scalar(_values(model, x))
+    return _held(model, x, scalar(_values(model, x)))
 
 
 @lowers(OneClassSVM, method="decision_function")
 def one_class_decision(model: OneClassSVM, x: Matrix) -> Var:
-    return scalar(_values(model, x))
+    return _held(model, x, scalar(_values(model, x)))
 
 
 @lowers(OneClassSVM, method="score_samples")
 def one_class_scores(model: OneClassSVM, x: Matrix) -> Var:
-    return op.add(lower(model, "decision_function", x), op.const(np.asarray(model.offset_, np.float64)))
+    scores = op.add(lower(model, "decision_function", x), op.const(np.asarray(model.offset_, np.float64)))
+    return _held(model, x, scores)
 
 
 @lowers(OneClassSVM, method="predict")
@@ -49,9 +61,9 @@ def one_class_sides(model: OneClassSVM, x: Matrix) -> Var:
 def svm_decision(model: Any, x: Matrix) -> Var:
     values = _values(model, x)
     if len(model.classes_) == 2:
-        return op.neg(scalar(values))
+        return _held(model, x, op.neg(scalar(values)))
     if model.decision_function_shape == "ovo":
-        return values
+        return _held(model, x, values)
     # sklearn.utils.multiclass._ovr_decision_function of (values < 0, -values).
     confidence = None
     for pair, (i, j) in enumerate(_pairs(model)):
@@ -61,7 +73,8 @@ def svm_decision(model: Any, x: Matrix) -> Var:
         part = op.mul(own, signs)
         confidence = part if confidence is None else op.add(confidence, part)
     scale = op.mul(_number(3), op.add(op.abs(confidence), _number(1)))
-    return op.add(_votes(model, op.greater_or_equal(values, _number(0))), op.div(confidence, scale))
+    votes = _votes(model, op.greater_or_equal(values, _number(0)))
+    return _held(model, x, op.add(votes, op.div(confidence, scale)), len(model.classes_) / 3)
 
 
 @lowers(SVC, NuSVC, method="predict")
@@ -97,7 +110,7 @@ def svm_probabilities(model: Any, x: Matrix) -> Var:
     below = op.greater_or_equal(exponent, _number(0))
     first = op.div(op.where(below, power, one), op.add(one, power))
     first = op.min([op.max([first, _number(LEAST)]), _number(1 - LEAST)])
-    return _coupled(model, first)
+    return _held(model, x, _coupled(model, first), float(np.abs(model._probA).max()))
 
 
 def _coupled(model: Any, first: Var) -> Var:

@@ -166,6 +166,14 @@ def test_matrices(name: str) -> None:
     assert turned.tolist() == found.tolist()
 
 
+@pytest.mark.parametrize("name", ["product", "broadcast"])
+def test_many_points_of_a_matrix_are_taken_in_blocks(name: str) -> None:
+    """The numbers of three dimensions are too many for a batch at once."""
+    points = RNG.normal(size=(2000, 11))
+    found = answered(lambda x: gram(MATRICES[name], x, points), ROWS)
+    np.testing.assert_allclose(found, MATRICES[name](ROWS, points), rtol=1e-13, atol=1e-13)
+
+
 def _written(a: Any, b: Any) -> Any:
     a -= b
     return a.sum()

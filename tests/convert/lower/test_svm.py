@@ -11,6 +11,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import spox
+import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from scipy.spatial import distance
 from sklearn.datasets import make_classification
@@ -24,6 +25,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
 from convert.errors import ParityError, UnsupportedError
+from convert.lower.callables import gram
 from convert.lower.exponential import exp
 
 from .twins import levels, model_of, twin_of
@@ -192,6 +194,17 @@ def test_other_machines_of_a_function(kind: Any) -> None:
     X, y = classes(2)
     model = kind(kernel=KERNEL_FUNCTIONS["broadcast"]).fit(X[:70], y[:70] if kind is NuSVC else X[:70, 0])
     assert "predict" in levels(twin_of(model, X))
+
+
+def test_scores_of_a_function_are_held_to_their_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy's exponential has other bits than the graph's, and hundreds of terms cancel; that excuses no fault."""
+    X, y = classes(2, samples=500)
+    model = SVC(kernel=KERNEL_FUNCTIONS["broadcast"], C=100.0).fit(X, y)
+    assert twin_of(model, X).proof.outputs["decision_function"].terms > 100
+    off = np.where(np.arange(len(X)) == model.support_[0], 1 + 1e-9, 1.0)
+    monkeypatch.setattr("convert.lower.libsvm.gram", lambda *given: op.mul(gram(*given), op.const(off)))
+    with pytest.raises(ParityError):
+        twin_of(model, X)
 
 
 def test_a_kernel_of_sparse_rows() -> None:
