@@ -42,7 +42,7 @@ class _Dump(NamedTuple):
 def _dump(model: Any) -> _Dump:
     booster = model.booster_
     found = booster.dump_model()
-    _restore(found["tree_info"], booster.model_to_string())
+    _restore(found["tree_info"], booster)
     name, *options = found.get("objective", "").split(" ")
     return _Dump(
         name,
@@ -54,13 +54,15 @@ def _dump(model: Any) -> _Dump:
     )
 
 
-def _restore(trees: list[dict[str, Any]], text: str) -> None:
+def _restore(trees: list[dict[str, Any]], booster: Any) -> None:
     """Write thresholds as large as JSON cannot hold into the trees, of the model's text."""
-    lines = [line.partition("=")[2].split(" ") for line in text.splitlines() if line.startswith("threshold=")]
-    for tree, thresholds in zip((tree for tree in trees if tree["num_leaves"] > 1), lines, strict=False):
-        for node in _walk(tree["tree_structure"]):
-            if node["decision_type"] != "==" and abs(node["threshold"]) >= ENDLESS:
-                node["threshold"] = float(thresholds[node["split_index"]])
+    asked = [(index, node) for index, tree in enumerate(trees) for node in _walk(tree["tree_structure"])]
+    cut = [(i, node) for i, node in asked if node["decision_type"] != "==" and abs(node["threshold"]) >= ENDLESS]
+    if cut:
+        blocks = booster.model_to_string().split("\nTree=")[1:]
+        lines = [next(line for line in block.splitlines() if line.startswith("threshold=")) for block in blocks]
+        for index, node in cut:
+            node["threshold"] = float(lines[index].removeprefix("threshold=").split(" ")[node["split_index"]])
 
 
 class _Tree(NamedTuple):
