@@ -10,7 +10,7 @@ from .reference import Signature, methods_of, reference, strictest
 from .refusals import taken
 from .search import search
 
-__all__ = ["taken_in"]
+__all__ = ["changed", "taken_in"]
 
 CELLS = 2**22
 """Numbers in one question at most, in its frame and in its answer."""
@@ -30,11 +30,11 @@ def taken_in(pipeline: Any, signature: Signature, cells: Mapping[str, Any]) -> s
     with reference():
         for start in range(0, len(alike), most):
             group = alike[start : start + most]
-            given = signature.given(_changed(signature, {name: cells[name] for name in group}))
+            given = signature.given(changed(signature, {name: cells[name] for name in group}))
             found.update(name for name, good in zip(group, taken(pipeline, method, given), strict=True) if good)
 
         def takes(group: Sequence[str]) -> bool:
-            given = signature.given(_changed(signature, {name: cells[name] for name in group}))
+            given = signature.given(changed(signature, {name: cells[name] for name in group}))
             return bool(taken(pipeline, method, given).all())
 
         found.update(search([name for name in cells if name not in set(alike)], takes))
@@ -49,7 +49,7 @@ def _fits(signature: Signature, name: str, cell: Any) -> bool:
     return column not in signature.categories and own.get(kind, False)
 
 
-def _changed(signature: Signature, cells: Mapping[str, Any]) -> pd.DataFrame:
+def changed(signature: Signature, cells: Mapping[str, Any]) -> pd.DataFrame:
     """The first row once for each feature, with that feature's value changed."""
     frame = signature.frame.iloc[np.zeros(len(cells), int)].reset_index(drop=True)
     for row, (name, cell) in enumerate(cells.items()):

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ import spox.opset.ai.onnx.v21 as op
 from runtime.manifest import STD, Category, Feature, Output
 
 from .bounds import gauge
+from .changed import changed
 from .errors import UnsupportedError
 from .lower import lacking, lower, offered
 from .lower.labels import Labels
@@ -30,6 +32,9 @@ from .single import spread
 from .stored import given_sparse
 
 __all__ = ["build_graph", "plain"]
+
+FEW = 256
+"""Rows whose answers are asked for their dtype, and numbers of such an answer to a row."""
 
 
 def build_graph(
@@ -85,7 +90,8 @@ def build_graph(
         scope.rowwise.update([method] if scope.held_alone(parts) else [])
         terms = [size for part in parts if (size := scope.terms_of(part)) is not None]
         sizes |= {method: op.max(terms)} if terms else {}
-        outputs.append(Output(method, names, _dtype(first), tuple(map(int, first.shape[1:])), labels))
+        dtype = _dtype(first) if labels else _dtype_of_all(pipeline, signature, method, first)
+        outputs.append(Output(method, names, dtype, tuple(map(int, first.shape[1:])), labels))
     model = spox.build(scope.inputs, named, drop_unused_inputs=False)
     model.graph.name = "pipetwin"
     model.producer_name = "pipetwin"
@@ -215,6 +221,24 @@ def _label(label: Any) -> Category:
             "labels that JSON can say"
         )
     return found
+
+
+def _dtype_of_all(pipeline: Any, signature: Signature, method: str, first: Any) -> str:
+    """The dtype of a method's answers, given the first: what a function of a frame answers may be whole to one row, a
+    fraction to another, and missing where something is missing."""
+    if first.dtype.kind not in "biu" or first.size > FEW:
+        return _dtype(first)
+    gaps = {
+        feature.name: signature.marker(feature)
+        for feature in signature.features
+        if feature.missing and feature.position is not None
+    }
+    found = first.dtype
+    for frame in (signature.frame.iloc[:FEW], changed(signature, gaps) if gaps else signature.frame.iloc[:1]):
+        with suppress(ValueError, TypeError, LookupError):  # some of these rows may be refused together
+            answer = signature.ask(pipeline, method, frame)
+            found = np.result_type(found, (answer[0] if isinstance(answer, list) else answer).dtype)
+    return _dtype(np.empty(0, found))
 
 
 def _dtype(answer: Any) -> str:

@@ -20,7 +20,8 @@ class _Frame(pd.DataFrame):  # type: ignore[misc]
     """A class, for functions ask whether something is a frame."""
 
     def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Any:
-        if data is None and isinstance(index := kwargs.pop("index", None), Index):
+        index = kwargs.get("index")
+        if data is None and isinstance(index, Index):
             return Traced(index.frame.matrix.select([]), index.frame.scope, names=[])
         columns = list(data.values()) if isinstance(data, Mapping) else [data]
         if not any(isinstance(column, Traced) for column in columns):
@@ -35,6 +36,8 @@ class _Frame(pd.DataFrame):  # type: ignore[misc]
 
 
 class _Series(pd.Series):  # type: ignore[misc]
+    """A class for the same reason."""
+
     def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(data, Traced):
             return _OWN["Series"](data, *args, **kwargs)

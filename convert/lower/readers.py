@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sklearn.feature_extraction.text import strip_accents_ascii, strip_accents_unicode
 
-__all__ = ["ACCENTS", "Read", "read"]
+__all__ = ["Read", "read"]
 
 Accents = Literal["ascii", "unicode"]
 ACCENTS: dict[Any, Accents] = {strip_accents_ascii: "ascii", strip_accents_unicode: "unicode"}
@@ -32,15 +32,19 @@ class Read:
 
 def read(function: Any) -> Read | None:
     """What a function does; None where it does anything else."""
-    if function in ACCENTS:
-        return Read(accents=ACCENTS[function])
+    accents = next((name for own, name in ACCENTS.items() if own is function), None)
+    if accents is not None:
+        return Read(accents=accents)
     pattern = getattr(function, "__self__", None)
     if isinstance(pattern, re.Pattern):
         plain = function.__name__ == "findall" and not pattern.groups and pattern.flags == re.UNICODE
         return Read(pattern=str(pattern.pattern)) if plain else None
-    unbound = {str.split: _Text.split, str.lower: _Text.lower, str: lambda text: text}.get(function, function)
+    text = _Text(Read())
     try:
-        found = unbound(_Text(Read()))
+        if function is str.split or function is str.lower:  # which take strings alone
+            found: Any = getattr(text, function.__name__)()
+        else:
+            found = text if function is str else function(text)
     except Exception:  # a function of anybody's
         return None
     return found.said if isinstance(found, _Text | _Tokens) else None

@@ -14,7 +14,7 @@ from runtime.text import counter
 from ..errors import UnsupportedError
 from . import lower, lowers
 from .matrix import MISSING, Categorical, Matrix
-from .readers import ACCENTS, Read, read
+from .readers import Read, read
 from .sparse import Sparse
 
 WORDS = (
@@ -159,9 +159,12 @@ def _read(vectorizer: Any, parameter: str) -> Read | None:
 
 
 def _prepared(vectorizer: Any) -> Read:
-    accents = ACCENTS.get(vectorizer.strip_accents, vectorizer.strip_accents)
+    accents = vectorizer.strip_accents
     if callable(accents):
-        raise _unread(vectorizer, "strip_accents")
+        known = read(accents)
+        if known is None or known != Read(accents=known.accents):
+            raise _unread(vectorizer, "strip_accents")
+        accents = known.accents
     return Read(bool(vectorizer.lowercase), accents or None)
 
 
