@@ -68,7 +68,8 @@ def _opposed(model: Any) -> float:
         case BernoulliNB():
             with np.errstate(all="ignore"):
                 absent = np.log(1 - np.exp(model.feature_log_prob_))
-            return float(np.abs(absent[np.isfinite(absent)]).sum() / len(model.classes_))
+                terms = np.abs(absent) + np.abs(model.feature_log_prob_ - absent)
+            return float(terms[np.isfinite(terms)].sum() / len(model.classes_))
     return 0.0
 
 

@@ -9,7 +9,7 @@ from spox import Var
 
 from .distances import constant
 
-__all__ = ["arcsine", "digamma", "erf"]
+__all__ = ["arcsine", "digamma", "erf", "ndtr", "ndtri"]
 
 # The coefficients of Cephes (S. L. Moshier, ndtr.c), whose relative error is below 4e-16.
 ERFC_P = (
@@ -44,12 +44,25 @@ def erf(x: Var) -> Var:
     order of its operations."""
     squared = op.mul(x, x)
     inner = op.div(op.mul(x, _polynomial(squared, ERF_T)), _polynomial(squared, ERF_U))
-    # Beyond 8 the complement is below 1e-28.
-    size = op.min([op.abs(x), constant(8)])
-    gauss = op.exp(op.neg(op.mul(size, size)))
-    complement = op.div(op.mul(gauss, _polynomial(size, ERFC_P)), _polynomial(size, ERFC_Q))
-    outer = op.mul(op.sign(x), op.sub(constant(1), complement))
+    outer = op.mul(op.sign(x), op.sub(constant(1), _complement(op.abs(x))))
     return op.where(op.less_or_equal(op.abs(x), constant(1)), inner, outer)
+
+
+def _complement(x: Var) -> Var:
+    """1 - erf(x) for x from 1; beyond 8 it stays below 1e-28."""
+    size = op.min([x, constant(8)])
+    gauss = op.exp(op.neg(op.mul(size, size)))
+    return op.div(op.mul(gauss, _polynomial(size, ERFC_P)), _polynomial(size, ERFC_Q))
+
+
+def ndtr(x: Var) -> Var:
+    """The normal distribution's function, as scipy.special.ndtr but below 1e-28."""
+    half, scaled = constant(0.5), op.mul(x, constant(math.sqrt(0.5)))
+    size = op.abs(scaled)
+    inner = op.add(half, op.mul(half, erf(scaled)))
+    tail = op.mul(half, _complement(size))
+    outer = op.where(op.greater(scaled, constant(0)), op.sub(constant(1), tail), tail)
+    return op.where(op.less(size, constant(1)), inner, outer)
 
 
 def digamma(x: Var) -> Var:

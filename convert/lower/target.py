@@ -16,6 +16,7 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+from sklearn.preprocessing._data import BOUNDS_THRESHOLD
 from spox import Var
 
 from ..errors import UnsupportedError
@@ -26,6 +27,7 @@ from .matrix import Matrix
 from .meta import column, numbers, upright
 from .precision import same_in_float32
 from .rounding import ROUNDING
+from .special import ndtr
 from .terms import hand_on, largest, same
 
 ONE = np.float64(1)
@@ -159,13 +161,19 @@ def _yeo_johnson(y: Var, power: float) -> Var:
 
 
 def _inverse_quantile(transformer: QuantileTransformer, y: Matrix) -> Var:
-    if transformer.output_distribution != "uniform":
-        raise UnsupportedError("expected QuantileTransformer with output_distribution='uniform', found 'normal'")
     references = np.asarray(transformer.references_, np.float64)
-    parts = [
-        interpolate(column(y.tensor, index), references, np.asarray(own, np.float64))
-        for index, own in enumerate(transformer.quantiles_.T)
-    ]
+    normal = transformer.output_distribution == "normal"
+    uniform = ndtr(y.tensor) if normal else y.tensor
+    parts = []
+    for index, own in enumerate(np.asarray(transformer.quantiles_, np.float64).T):
+        at = column(uniform, index)
+        part = interpolate(at, references, own)
+        if normal:  # what was clipped on the way there
+            threshold = op.const(np.float64(BOUNDS_THRESHOLD))
+            over = op.greater(op.add(at, threshold), op.const(ONE))
+            under = op.less(op.sub(at, threshold), op.const(np.float64(0)))
+            part = op.where(under, op.const(own[0]), op.where(over, op.const(own[-1]), part))
+        parts.append(part)
     return parts[0] if len(parts) == 1 else op.concat(parts, axis=1)
 
 
