@@ -25,7 +25,7 @@ CHECKS = {
     "memory": Check("swaps in one process, for what they leave behind", memory.run, 1000, 2000),
     "series": Check("random paths", series.run, 100_000, 1_000_000, beside=True),
     "overload": Check("rounds at ten times capacity", overload.run, 3, 30),
-    "stalled": Check("connections that stall", stalled.run, 2000, 10_000),
+    "stalled": Check("connections that stall", stalled.run, 2000, 10_000, beside=True),
     "fuzz": Check("requests made by schemathesis", fuzz.run, 20_000, 200_000, beside=True),
     "flips": Check("single bits flipped in a bundle", flips.run, 1000, 10_000, beside=True),
 }

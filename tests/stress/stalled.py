@@ -61,8 +61,8 @@ def watched(port: int, count: int, *, patience: float = DEADLINE) -> Stall:
     other = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
     with selectors.DefaultSelector() as selector:
         for index in range(count):
+            begun[index] = time.monotonic()  # before the server's deadline begins, however late we are after it
             stalled = socket.create_connection(("127.0.0.1", port), DEADLINE)
-            begun[index] = time.monotonic()
             stalled.sendall(kinds[index % len(kinds)])
             stalled.setblocking(False)
             selector.register(stalled, selectors.EVENT_READ, index)

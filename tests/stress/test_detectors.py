@@ -261,3 +261,19 @@ def test_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "- it was lost" in text
     assert "1 FAULTS, it was lost" in capsys.readouterr().out
     assert main(["--only", "flips", "--out", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_measures_has_the_machine_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    """One after the other in the main thread, before what shares the processors in threads of its own."""
+    seen = []
+
+    def run(count: int, folder: Path) -> Result:
+        seen.append(threading.current_thread() is threading.main_thread())
+        return Result(count, [], {})
+
+    monkeypatch.setitem(CHECKS, "swaps", Check("versions swapped", run, 7, 70, beside))
+    assert main(["--only", "swaps", "--out", str(tmp_path)]) == 0
+    assert seen == [not beside]
