@@ -22,7 +22,7 @@ from onnx import helper
 from runtime.manifest import Output
 from runtime.model import Model
 from runtime.rows import Rows
-from runtime.session import BLOCK, DISABLED, INPUT, text_inputs
+from runtime.session import BLOCK, INPUT, text_inputs
 
 from .asked import cut, sizes_of
 from .lower.scope import Scope
@@ -101,9 +101,9 @@ class _Session:
     def __init__(self, graph: bytes, *, whole: bool) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=DISABLED
-        )
+        # As it stands: to optimise so many nodes would take longer than these few runs.
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._whole = whole
 
     def run_rows(self, rows: Rows, outputs: Sequence[str]) -> list[NDArray[Any]]:

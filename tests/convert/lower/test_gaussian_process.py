@@ -85,8 +85,16 @@ def test_regressor_of_hardly_any_noise(kernel: Any) -> None:
     assert proof.outputs["predict"].terms > 10
 
 
-@pytest.mark.parametrize("kernel", [None, *SEVERAL[:-1], DotProduct(0.8)], ids=repr)
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        *(None, SEVERAL[3], SEVERAL[7], DotProduct(0.8)),
+        *(pytest.param(SEVERAL[place], marks=pytest.mark.slow) for place in (0, 1, 2, 4, 5, 6, 8)),
+    ],
+    ids=repr,
+)
 def test_classifier(kernel: Any) -> None:
+    """Of some kernels; all of a regressor are above, and all of a classifier are slow."""
     model = GaussianProcessClassifier(kernel, optimizer=None, random_state=0)
     twin = twin_of(model.fit(X, np.where(Y > 1, "yes", "no")), X)
     assert twin.proof.outputs["predict"].label_mismatches == 0
