@@ -132,6 +132,7 @@ class Atoms:
         gram = op.gather_elements(rows, op.expand(op.unsqueeze(places, _axis(1)), shape), axis=2)
         one = op.mul(constant(np.eye(self.places)[np.newaxis]), op.unsqueeze(mask, _axis(2)))
         left = op.sub(one, op.matmul(op.mul(gram, _square(mask)), inverse))
+        left = op.where(op.unsqueeze(active.lost, _axis(2)), constant(0), left)
         size = op.abs(line)
         more = op.div(op.mul(op.reduce_max(size, _axis(1), keepdims=1), _sum(size)), op.squeeze(pivot, _axis(2)))
         return smaller._replace(inverse=op.add(inverse, op.matmul(inverse, left))), more

@@ -69,7 +69,9 @@ def topics(model: LatentDirichletAllocation, x: Matrix) -> Matrix:
 
 @lowers(SparseCoder, DictionaryLearning, MiniBatchDictionaryLearning, method="transform")
 def sparse_code(model: Any, x: Matrix) -> Matrix:
-    dictionary = np.asarray(model.dictionary if isinstance(model, SparseCoder) else model.components_, np.float64)
+    given = np.asarray(model.dictionary if isinstance(model, SparseCoder) else model.components_)
+    dictionary = given.astype(np.float64)
+    gram = (given @ given.T).astype(np.float64)  # of float32s, products of float32s
     similarity = op.matmul(x.tensor, constant(dictionary.T))
     alpha, terms = model.transform_alpha, None
     if alpha is None:
@@ -81,17 +83,19 @@ def sparse_code(model: Any, x: Matrix) -> Matrix:
             code = op.max([code, constant(0)]) if model.positive_code else code
         case "omp":
             wanted = _most_atoms(model, x.width, len(dictionary))
-            code = _matching_pursuit(similarity, dictionary @ dictionary.T, wanted)
+            code = _matching_pursuit(similarity, gram, wanted)
         case "lasso_cd":
             penalty = float(alpha) / x.width * x.width  # as it goes through Lasso, which counts the features
             sweeps = int(model.transform_max_iter)
             code, terms = lasso(x.tensor, dictionary, penalty, sweeps, bool(model.positive_code))
         case "lars":
             steps = _most_atoms(model, x.width, len(dictionary))
-            code, terms = least_angles(x.tensor, dictionary, penalty=None, most=steps)
+            code, terms = least_angles(x.tensor, dictionary, gram, penalty=None, most=steps)
         case "lasso_lars":
             steps, positive = int(model.transform_max_iter), bool(model.positive_code)
-            code, terms = least_angles(x.tensor, dictionary, penalty=float(alpha), most=steps, positive=positive)
+            code, terms = least_angles(x.tensor, dictionary, gram, penalty=float(alpha), most=steps, positive=positive)
+    if given.dtype == np.float32 and model.transform_algorithm in ("lars", "lasso_lars"):
+        code = op.cast(op.cast(code, to=np.float32), to=np.float64)
     if model.split_sign:
         code = op.concat([op.max([code, constant(0)]), op.neg(op.min([code, constant(0)]))], axis=1)
     if terms is not None:

@@ -243,20 +243,26 @@ class _Paths:
 
 
 def least_angles(
-    targets: Var, atoms: NDArray[np.float64], *, penalty: float | None, most: int, positive: bool = False
+    targets: Var,
+    atoms: NDArray[np.float64],
+    gram: NDArray[np.float64],
+    *,
+    penalty: float | None,
+    most: int,
+    positive: bool = False,
 ) -> tuple[Var, Var]:
     """[N, atoms]: for each row the weights of the atoms that its path comes to; and the size of the terms that are
     added to get them, [N, 1], zero where roundings leave nothing of the weights.
 
-    targets: [N, features]; atoms: [atoms, features]. penalty: of a lasso's weights, for their magnitudes; None where no
-    atom goes out again. most: the steps there may be.
+    targets: [N, features]; atoms: [atoms, features]; gram: their products. penalty: of a lasso's weights, for their
+    magnitudes; None where no atom goes out again. most: the steps there may be.
     """
     count, features = atoms.shape
     if most == 0:
         none = op.matmul(targets, constant(np.zeros((features, count))))
         return none, columns(none, 0, 1)
     end = 0.0 if penalty is None else penalty / features
-    known = Atoms(atoms @ atoms.T, min(most, count))
+    known = Atoms(gram, min(most, count))
     paths = _Paths(known, features, end, most, penalty is not None, positive)
 
     def rows(block: Var) -> list[Var]:

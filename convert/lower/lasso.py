@@ -82,12 +82,14 @@ def lasso(targets: Var, atoms: NDArray[np.float64], penalty: float, sweeps: int,
     gap, left, largest = problem.gap(nothing, nothing)
     settled = op.and_(op.greater_or_equal(gap, constant(0)), op.less_or_equal(gap, enough))
 
-    def turn(_: Var, __: Var, weights: Var, explained: Var, active: Var, going: Var, turns: Var) -> list[Var]:
+    def turn(number: Var, __: Var, weights: Var, explained: Var, active: Var, going: Var, turns: Var) -> list[Var]:
         turns = op.add(turns, op.cast(going, to=np.float64))
         swept, explained_now = _swept(problem, weights, explained, op.and_(active, going))
         change = _largest(op.sub(swept, weights))
         size = _largest(swept)
         small = op.less_or_equal(op.div(change, size), constant(TOLERANCE))
+        # After the last sweep too the atoms that a weight is not to have lose it.
+        small = op.or_(small, op.equal(number, op.const(np.int64(sweeps - 1))))
         looked = op.and_(going, op.or_(op.equal(size, constant(0)), small))
         gap, left, largest = problem.gap(swept, explained_now)
         going = op.and_(going, op.not_(op.and_(looked, op.less_or_equal(gap, enough))))

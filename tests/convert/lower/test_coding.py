@@ -92,6 +92,14 @@ def test_lasso_codes_on_more_atoms_than_features() -> None:
     assert 0 < np.count_nonzero(codes[:8]) < codes[:8].size
 
 
+@pytest.mark.parametrize("sweeps", [1, 2])
+@pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}")
+def test_after_the_last_sweep_atoms_are_screened_out(sweeps: int) -> None:
+    rows = np.concatenate([X, 3 * ATOMS])
+    model = SparseCoder(ATOMS, transform_algorithm="lasso_cd", transform_alpha=1.0, transform_max_iter=sweeps).fit(rows)
+    assert levels(twin_of(model, rows))["transform"] in EXACT
+
+
 def test_a_lasso_with_another_penalty_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """What ten sweeps may round is far from a penalty that is off by one in ten thousand million."""
 

@@ -62,6 +62,13 @@ def test_learnt_dictionaries(make: Any, algorithm: str) -> None:
     assert levels(twin_of(model, X))["transform"] in EXACT
 
 
+@pytest.mark.parametrize("algorithm", ["omp", "lars"])
+def test_dictionaries_of_float32(algorithm: str) -> None:
+    """Their products are float32s, and so are weights by least angle regression."""
+    model = SparseCoder(ATOMS.astype(np.float32), transform_algorithm=algorithm).fit(X)
+    assert levels(twin_of(model, X))["transform"] in EXACT
+
+
 @pytest.mark.parametrize("make", [of_lars, lambda atoms: of_lars(atoms, 6), of_lasso, lambda a: of_lasso(a, 0.01)])
 def test_rows_of_every_kind(make: Any) -> None:
     """Nothing, an atom, two of them, very large and very small, one feature alone."""
@@ -126,8 +133,8 @@ def test_codes_that_are_noise_are_ties() -> None:
 
 
 def test_a_path_with_another_penalty_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def strayed(rows: Var, atoms: Any, *, penalty: float, most: int, positive: bool) -> tuple[Var, Var]:
-        return least_angles(rows, atoms, penalty=penalty * (1 + 1e-9), most=most, positive=positive)
+    def strayed(rows: Var, atoms: Any, gram: Any, *, penalty: float, **options: Any) -> tuple[Var, Var]:
+        return least_angles(rows, atoms, gram, penalty=penalty * (1 + 1e-9), **options)
 
     monkeypatch.setattr("convert.lower.coding.least_angles", strayed)
     with pytest.raises(ParityError):
@@ -159,7 +166,8 @@ def _codes(model: SparseCoder, rows: NDArray[np.float64]) -> Any:
     given = spox.argument(spox.Tensor(np.float64, (None, rows.shape[1])))
     lasso = model.transform_algorithm == "lasso_lars"
     penalty, most = model.transform_alpha if lasso else None, model.transform_n_nonzero_coefs
-    weights, _ = least_angles(given, model.dictionary, penalty=penalty, most=1000 if lasso else most)
+    atoms = model.dictionary
+    weights, _ = least_angles(given, atoms, atoms @ atoms.T, penalty=penalty, most=1000 if lasso else most)
     return _run(given, rows, [weights])[0]
 
 
