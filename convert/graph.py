@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import pandas as pd
 import spox
 import spox.opset.ai.onnx.v21 as op
 
@@ -84,7 +83,6 @@ def build_graph(
         answers = answer if isinstance(answer, list) else [answer]
         first = answers[0]
         shapes.update(zip(names, (one.shape[1:] for one in answers), strict=False))
-        first = first if labels or first.dtype.kind not in "iub" else _with_gaps(pipeline, signature, method, first)
         _check_numbers(method, first)
         scope.logged.update((method, floor) for logarithm, floor in scope.logarithms if logarithm is parts[0])
         scope.rowwise.update([method] if scope.held_alone(parts) else [])
@@ -181,26 +179,6 @@ def _left_out(pipeline: Any, signature: Signature) -> dict[str, str]:
         except RAISED as error:
             reasons[method] = f"the pipeline raises on its own sample: {(str(error).splitlines() or [repr(error)])[0]}"
     return reasons
-
-
-def _with_gaps(pipeline: Any, signature: Signature, method: str, answer: Any) -> Any:
-    """The answer to the sample's first row, so many times, or the one to it without its times where that is of floats:
-    of a missing time there is no integer."""
-    gaps = {
-        name: pd.Series([np.datetime64("NaT", "us")] * len(answer)).astype(signature.frame.dtypes[name])
-        for feature, name in zip(signature.features, signature.frame.columns, strict=True)
-        if feature.kind == "date" and feature.missing
-    }
-    if not gaps:
-        return answer
-    example = signature.frame.iloc[[0] * len(answer)].reset_index(drop=True)
-    for name, gap in gaps.items():
-        example[name] = gap
-    try:
-        without = signature.ask(pipeline, method, example)
-    except Exception:  # a pipeline raises whatever its steps do
-        return answer
-    return without if without.dtype.kind == "f" and without.shape == answer.shape else answer
 
 
 def _check_numbers(method: str, answer: Any) -> None:
