@@ -70,6 +70,7 @@ def topics(model: LatentDirichletAllocation, x: Matrix) -> Matrix:
 @lowers(SparseCoder, DictionaryLearning, MiniBatchDictionaryLearning, method="transform")
 def sparse_code(model: Any, x: Matrix) -> Matrix:
     given = np.asarray(model.dictionary if isinstance(model, SparseCoder) else model.components_)
+    given = given if given.dtype == np.float32 else given.astype(np.float64)
     dictionary = given.astype(np.float64)
     gram = (given @ given.T).astype(np.float64)  # of float32s, products of float32s
     similarity = op.matmul(x.tensor, constant(dictionary.T))
@@ -104,6 +105,7 @@ def sparse_code(model: Any, x: Matrix) -> Matrix:
 
 
 def _most_atoms(model: Any, features: int, atoms: int) -> int:
+    """How many atoms, or steps, a row may have; a tenth of the features where the model does not say."""
     wanted = model.transform_n_nonzero_coefs
     return int(min(max(features / 10, 1), atoms) if wanted is None else wanted)
 

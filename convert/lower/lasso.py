@@ -88,7 +88,7 @@ def lasso(targets: Var, atoms: NDArray[np.float64], penalty: float, sweeps: int,
         change = _largest(op.sub(swept, weights))
         size = _largest(swept)
         small = op.less_or_equal(op.div(change, size), constant(TOLERANCE))
-        # After the last sweep too the atoms that a weight is not to have lose it.
+        # After the last sweep too atoms are screened out, and lose their weight.
         small = op.or_(small, op.equal(number, op.const(np.int64(sweeps - 1))))
         looked = op.and_(going, op.or_(op.equal(size, constant(0)), small))
         gap, left, largest = problem.gap(swept, explained_now)
