@@ -32,7 +32,8 @@ def sklearn_tree(estimator: Any, columns: Any = None) -> Trees:
     """
     tree = estimator.tree_
     is_leaf = tree.children_left < 0
-    feature = tree.feature if columns is None else np.asarray(columns, np.int64)[tree.feature]
+    # Leaves ask none, which scikit-learn calls column -2.
+    feature = tree.feature if columns is None else np.asarray(columns, np.int64)[np.maximum(tree.feature, 0)]
     return Trees(
         roots=np.array([0]),
         feature=np.where(is_leaf, -1, feature),

@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from tests.convert.lower.samples import GAPS, NUMBER, THREE, TWO_NUMBERS, YES_NO, X
 from tests.convert.lower.twins import levels, twin_of
 
-COLUMNS = [{}, {"max_features": 0.6}, {"max_features": 1.0, "bootstrap_features": True}]
+COLUMNS = [{}, {"max_features": 0.6}, {"max_features": 1}, {"max_features": 1.0, "bootstrap_features": True}]
 SCALED = make_pipeline(MinMaxScaler(), DecisionTreeClassifier(max_depth=3, random_state=0))
 
 
