@@ -25,6 +25,7 @@ from .changed import taken_in
 from .culprit import culprit
 from .errors import SampleError
 from .lower import offered
+from .markers import same_markers
 from .members import reads_cells
 from .reference import Signature, dense, equal, methods_of, reference
 from .sample import (
@@ -122,7 +123,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
             f"on the sample's first row alone: {_first_line(alone)}: what makes something else of a single row has no "
             "answer to it; use OneHotEncoder in place of pandas.get_dummies, numpy.ravel in place of squeeze"
         ) from alone
-    signature = _same_markers(pipeline, signature)
+    signature = same_markers(pipeline, signature)
     return replace(signature, features=accepted(pipeline, signature))
 
 
@@ -306,32 +307,6 @@ def _known_only(pipeline: Any, signature: Signature) -> list[Any]:
     }
     taken = taken_in(pipeline, signature, {name: between(signature.frame[column]) for name, column in names.items()})
     return [column for name, column in names.items() if name not in taken]
-
-
-def _same_markers(pipeline: Any, signature: Signature) -> Signature:
-    """The same with one marker a column: JSON has but null.
-
-    Raises SampleError where the pipeline answers None and NaN differently.
-    """
-    frame = signature.frame.copy()
-    for feature, name, marker in zip(signature.features, frame.columns, signature.markers, strict=True):
-        values = frame[name]
-        gaps = values.isna()
-        if feature.kind != "category" or not gaps.any():
-            continue
-        other = gaps & pd.Series([(value is None) != (marker is None) for value in values], index=frame.index)
-        if not other.any():
-            continue
-        frame[name] = values.astype(object).where(~other, marker)
-        rows = other[other].index[:100]
-        for method in methods_of(pipeline):
-            given = [signature.ask(pipeline, method, part.loc[rows]) for part in (signature.frame, frame)]
-            if not equal(*given):
-                raise SampleError(
-                    f"expected one kind of missing value in column {str(name)!r}, found None and NaN, which the "
-                    "pipeline tells apart: train it with one of them"
-                )
-    return replace(signature, frame=frame)
 
 
 def _ignored(pipeline: Any) -> set[int]:
