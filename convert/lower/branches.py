@@ -69,11 +69,11 @@ def branched(function: Callable[[Any], Any], given: Traced | Row, model: Traced)
         if ways > WAYS:
             raise Untraceable(MANY)
         decisions = _Decisions(taken)
-        DECIDING.append(decisions)
+        token = DECIDING.set(decisions)
         try:
             answer = function(given)
         finally:
-            DECIDING.pop()
+            DECIDING.reset(token)
         answer = np.nan if answer is None else answer
         for place in reversed(range(len(taken), len(decisions.met))):
             other = explored([*decisions.taken[:place], False])

@@ -12,7 +12,7 @@ from spox import Var
 from ..errors import UnsupportedError
 from .distances import constant, in_blocks
 from .matrix import Matrix
-from .rebound import rebound
+from .rebound import traced
 from .shaped import Shaped, alike
 from .traced import ROWS, Traced, Untraceable
 from .ufuncs import numeric
@@ -29,7 +29,7 @@ ADVICE = (
 
 def _traced(what: str, function: Any, *given: Any, **parameters: Any) -> Any:
     try:
-        return rebound(function)(*given, **parameters)
+        return traced(function, *given, **parameters)
     except UnsupportedError:
         raise
     except Exception as error:  # a function of anybody's

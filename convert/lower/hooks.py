@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
-__all__ = ["DECIDING", "FRAMES", "FUNCTIONS", "PROPERTIES", "ROWS", "TIMES", "WORDS", "Untraceable", "function"]
+__all__ = [
+    "DECIDING",
+    "FRAMES",
+    "FUNCTIONS",
+    "PROPERTIES",
+    "ROWS",
+    "TIMES",
+    "WORDS",
+    "Untraceable",
+    "function",
+    "watched",
+]
 
 
 class Untraceable(Exception):  # noqa: N818 (its words become an UnsupportedError's)
-    """The function did something that has no form as a graph.
-
-    raised: all of late, for a function may catch what it does not know.
-    """
-
-    raised: ClassVar[list[Untraceable]] = []
+    """The function did something that has no form as a graph."""
 
     def __init__(self, words: str) -> None:
         super().__init__(words)
-        Untraceable.raised.append(self)
+        raised = _RAISED.get()
+        if raised is not None:
+            raised.append(self)
+
+
+_RAISED: ContextVar[list[Untraceable] | None] = ContextVar("_RAISED", default=None)
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[list[Untraceable]]:
+    """All that are raised meanwhile, for a function may catch what it does not know; the same inside another."""
+    outer = _RAISED.get()
+    raised = [] if outer is None else outer
+    token = _RAISED.set(raised)
+    try:
+        yield raised
+    finally:
+        _RAISED.reset(token)
 
 
 class _Rows:
@@ -51,8 +76,8 @@ strings ``read``."""
 WORDS: dict[str, Callable[..., Any]] = {}
 """What is otherwise of columns of categories and texts (``words``): ``called`` and ``contains``."""
 
-DECIDING: list[Any] = []
-"""What answers where a function of single values decides by one (``branches``), the innermost last."""
+DECIDING: ContextVar[Any] = ContextVar("DECIDING", default=None)
+"""What answers where a function of single values decides by one (``branches``); None outside of such a function."""
 
 PROPERTIES: dict[str, Callable[..., Any]] = {}
 """What a frame has without being called."""

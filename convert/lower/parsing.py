@@ -14,6 +14,9 @@ from .traced import TIMES, Traced, Untraceable
 
 __all__ = ["Reading", "to_datetime"]
 
+INSTEAD = dict.fromkeys(("unit", "origin"), "give the pipeline a column of the times themselves, read before it")
+"""What to do without an argument of pandas.to_datetime's."""
+
 
 class Reading(NamedTuple):
     """How pandas.to_datetime was asked to read a column of strings.
@@ -38,9 +41,10 @@ def to_datetime(arg: Traced, *args: Any, **kwargs: Any) -> Traced:
     """
     if args:
         kwargs = {"errors": args[0], **kwargs}
-    odd = next((name for name in kwargs if name not in ("errors", "format", "utc")), None)
+    odd = next((name for name in kwargs if name not in ("errors", "format", "utc", "cache")), None)
     if odd is not None or len(args) > 1:
-        raise Untraceable(f"it calls pandas.to_datetime with {odd or 'more than errors by place'}: give format instead")
+        given = f"{odd}=" if odd is not None else "more than errors by place"
+        raise Untraceable(f"it calls pandas.to_datetime with {given}: {INSTEAD.get(str(odd), 'give format instead')}")
     reading = Reading(kwargs.get("format"), bool(kwargs.get("utc")), kwargs.get("errors") == "coerce")
     columns: tuple[Column, ...] = tuple(_read(arg, column, reading) for column in arg.matrix.columns)
     return Traced(Matrix(arg.scope.scope, columns), arg.scope, flat=arg.flat, names=arg.names)

@@ -28,7 +28,6 @@ from .zones import CUT, on_clocks
 __all__ = [
     "FIELDS",
     "calendar_of",
-    "check_clock",
     "filled",
     "floored",
     "in_unit",
@@ -65,19 +64,6 @@ class _Constant(NamedTuple):
     unit: str
     length: bool
     zone: datetime.tzinfo | None = None
-
-
-CLOCKS = {"now", "today", "utcnow"}
-
-
-def check_clock(function: Any) -> None:
-    """Raise Untraceable where a function asks what time it is: its answers of today would be those of every day."""
-    codes = [getattr(function, "__code__", None)]
-    while codes:
-        code = codes.pop()
-        if code is not None and CLOCKS & set(code.co_names):
-            raise Untraceable("it asks what time it is, which a graph cannot: give it the time as a column")
-        codes += [part for part in getattr(code, "co_consts", ()) if hasattr(part, "co_names")]
 
 
 def times_in(x: Traced) -> list[Time]:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import spox.opset.ai.onnx.v21 as op
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
@@ -107,8 +108,9 @@ class Traced(NDArrayOperatorsMixin):
         raise Untraceable("it asks for the number of rows")
 
     def __bool__(self) -> bool:
-        if DECIDING:
-            return bool(DECIDING[-1].decide(self))
+        decisions = DECIDING.get()
+        if decisions is not None:
+            return bool(decisions.decide(self))
         raise Untraceable("it decides by the numbers' values")
 
     def __contains__(self, other: Any) -> Any:
@@ -120,7 +122,7 @@ class Traced(NDArrayOperatorsMixin):
     __index__ = __float__
 
     def __int__(self) -> int:
-        return int(bool(self) if DECIDING and is_bool(self.tensor) else float(self))
+        return int(bool(self) if DECIDING.get() is not None and is_bool(self.tensor) else float(self))
 
     def __str__(self) -> str:
         raise Untraceable("it makes strings of what it is given")
@@ -315,6 +317,9 @@ class Traced(NDArrayOperatorsMixin):
         own = getattr(np, name, None)
         if name in METHODS and own in FUNCTIONS and (self.names is None or name not in SKIPPING):
             return partial(FUNCTIONS[own], self)
+        kind = np.ndarray if self.names is None else pd.Series if self.flat else pd.DataFrame
+        if not hasattr(kind, name):
+            raise AttributeError(f"{kind.__name__} has no attribute {name!r}")
         raise Untraceable(f"it uses .{name}")
 
 
