@@ -8,6 +8,7 @@ import numpy as np
 
 from . import arrays
 from .frames import method
+from .hooks import unused
 from .traced import FRAMES, FUNCTIONS, PROPERTIES, Traced, Untraceable
 
 
@@ -36,7 +37,8 @@ FRAMES["add_suffix"] = lambda x, suffix, axis=1: _renamed(x, [f"{name}{suffix}" 
 
 
 @method("set_axis")
-def set_axis(x: Traced, labels: Any, *, axis: Any = 0, **_: Any) -> Traced:
+def set_axis(x: Traced, labels: Any, *, axis: Any = 0, **rest: Any) -> Traced:
+    unused(rest, "copy")
     if axis not in (1, "columns"):
         raise Untraceable("it names rows")
     return _renamed(x, labels)
@@ -58,7 +60,8 @@ def pop(x: Traced, item: Any) -> Traced:
 
 
 @method("insert")
-def insert(x: Traced, loc: int, column: Any, value: Any, **_: Any) -> None:
+def insert(x: Traced, loc: int, column: Any, value: Any, **rest: Any) -> None:
+    unused(rest)
     names = _names(x)
     if column in names:
         raise Untraceable("it inserts a column that is there")
@@ -70,8 +73,7 @@ def _by_row(name: str, numpys: Callable[..., Any], known: Callable[..., Any] | N
     """A reduction over a row's cells; over those that are not missing by ``known``."""
 
     def reduced(x: Traced, axis: Any = 0, skipna: bool = True, **rest: Any) -> Any:
-        if rest:
-            raise Untraceable(f"it uses {next(iter(rest))}=")
+        unused(rest)
         given = known(x) if known is not None and skipna else x
         return FUNCTIONS[numpys](given, axis=1 if axis == "columns" else axis)
 

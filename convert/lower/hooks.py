@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+import numpy as np
+
 __all__ = [
     "DECIDING",
     "FRAMES",
@@ -17,6 +19,7 @@ __all__ = [
     "WORDS",
     "Untraceable",
     "function",
+    "unused",
     "watched",
 ]
 
@@ -81,6 +84,13 @@ DECIDING: ContextVar[Any] = ContextVar("DECIDING", default=None)
 
 PROPERTIES: dict[str, Callable[..., Any]] = {}
 """What a frame has without being called."""
+
+
+def unused(rest: dict[str, Any], *known: str) -> None:
+    """Raise Untraceable for an argument that says more than its default does, but for those known to change nothing."""
+    for name, value in rest.items():
+        if name not in known and value is not None and value is not False and value is not np._NoValue:
+            raise Untraceable(f"it uses {name}=")
 
 
 Own = TypeVar("Own", bound=Callable[..., Any])

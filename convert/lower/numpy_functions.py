@@ -67,22 +67,42 @@ def _norm(value: Any, *args: Any, check_finite: bool = True, **given: Any) -> An
 
 
 class _Type(type):
+    """Of a class that is also a type for NumPy and for isinstance."""
+
     def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(value, float)
+        return isinstance(value, original(cls))
+
+
+def _is_one(value: Any) -> bool:
+    """Whether it stands for a single value of a column."""
+    return isinstance(value, Traced) and value.flat and DECIDING.get() is not None
 
 
 @stand_in(float)
 class _Float(float, metaclass=_Type):
-    """``float``, which also is a type for NumPy and for isinstance."""
+    """``float``."""
 
     dtype = np.dtype(np.float64)
 
     def __new__(cls, value: Any = 0.0) -> Any:
         """Of one number, or of an array that holds one."""
+        if _is_one(value):
+            return value.astype(np.float64)
         return value.item().astype(np.float64) if isinstance(value, Shaped) else float(value)
 
 
-_Float.__name__ = float.__name__  # for whom it is told to
+@stand_in(int)
+class _Int(int, metaclass=_Type):
+    """``int``."""
+
+    dtype = np.dtype(np.int64)
+
+    def __new__(cls, value: Any = 0, *rest: Any) -> Any:
+        """Of a single value too: which numbers are none Python says by raising, and is not asked for."""
+        return value.astype(np.int64) if _is_one(value) and not rest else int(value, *rest)
+
+
+_Float.__name__, _Int.__name__ = float.__name__, int.__name__  # for whom they are told to
 
 
 @stand_in(isinstance)
@@ -92,7 +112,7 @@ def _is_instance(value: Any, classes: Any) -> bool:
         return isinstance(value, asked)
     if isinstance(value, Shaped):
         return issubclass(np.ndarray if value.ndim else np.float64, asked)
-    if DECIDING.get() is not None and value.flat:
+    if _is_one(value):
         return _is_value(value, asked)
     return issubclass(np.ndarray if value.names is None else pd.Series if value.flat else pd.DataFrame, asked)
 

@@ -43,8 +43,8 @@ def to_datetime(arg: Traced, *args: Any, **kwargs: Any) -> Traced:
         kwargs = {"errors": args[0], **kwargs}
     odd = next((name for name in kwargs if name not in ("errors", "format", "utc", "cache")), None)
     if odd is not None or len(args) > 1:
-        given = f"{odd}=" if odd is not None else "more than errors by place"
-        raise Untraceable(f"it calls pandas.to_datetime with {given}: {INSTEAD.get(str(odd), 'give format instead')}")
+        odd = odd or "more than errors by place"
+        raise Untraceable(f"it calls pandas.to_datetime with {odd}: {INSTEAD.get(odd, 'give format instead')}")
     reading = Reading(kwargs.get("format"), bool(kwargs.get("utc")), kwargs.get("errors") == "coerce")
     columns: tuple[Column, ...] = tuple(_read(arg, column, reading) for column in arg.matrix.columns)
     return Traced(Matrix(arg.scope.scope, columns), arg.scope, flat=arg.flat, names=arg.names)

@@ -20,7 +20,7 @@ from spox import Var
 from .hooks import DECIDING, FRAMES, FUNCTIONS, PROPERTIES, ROWS, TIMES, WORDS, Untraceable, function
 from .labels import scalar
 from .matrix import Categorical, Column, Date, Matrix, Time
-from .ufuncs import UFUNCS, is_bool, numeric
+from .ufuncs import REDUCED, UFUNCS, is_bool, numeric
 
 __all__ = [
     "DECIDING",
@@ -118,6 +118,11 @@ class Traced(NDArrayOperatorsMixin):
 
     def __float__(self) -> float:
         raise Untraceable("it takes single numbers")
+
+    def __round__(self, digits: Any = None) -> Any:
+        if digits is not None:
+            raise Untraceable("it rounds to digits as Python does: use numpy.round of whole columns")
+        return np.rint(self)
 
     __index__ = __float__
 
@@ -265,6 +270,10 @@ class Traced(NDArrayOperatorsMixin):
         """Become other columns."""
         self._matrix, self._tensor, self.names = matrix, None, None if names is None else tuple(names)
 
+    def _asked(self, own: Any, *args: Any, inplace: bool = False, **kwargs: Any) -> Any:
+        found = own(self, *args, **kwargs)
+        return self.hold(found.matrix, found.names) if inplace else found
+
     def __delitem__(self, name: Any) -> None:
         FRAMES["pop"](self, name)
 
@@ -311,7 +320,7 @@ class Traced(NDArrayOperatorsMixin):
             if name in PROPERTIES:
                 return PROPERTIES[name](self)
             if name in FRAMES:
-                return partial(FRAMES[name], self)
+                return partial(self._asked, FRAMES[name])
             if not self.flat and name in self.names:
                 return self[name]
         own = getattr(np, name, None)
@@ -326,14 +335,6 @@ class Traced(NDArrayOperatorsMixin):
 SKIPPING = {"sum", "mean", "std", "var", "min", "max", "prod", "any", "all", "cumsum"}
 """What a frame does without missing values."""
 METHODS = SKIPPING | {"clip", "round", "squeeze", "take"}
-REDUCED = {
-    np.add: np.sum,
-    np.multiply: np.prod,
-    np.maximum: np.max,
-    np.minimum: np.min,
-    np.logical_and: np.all,
-    np.logical_or: np.any,
-}
 
 
 def lift(value: Any) -> Var:
