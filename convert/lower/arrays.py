@@ -8,12 +8,12 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from .distances import row_sum
-from .hooks import unused
+from .hooks import FUNCTIONS, Untraceable, function, unused
 from .labels import scalar
 from .matrix import concat
 from .places import places
 from .quantile import interpolated
-from .traced import FUNCTIONS, Traced, Untraceable, function, lift
+from .traced import Traced, lift
 from .ufuncs import TRUTHS, UFUNCS, numeric
 
 AXIS = np.array([1])

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .traced import DECIDING, FRAMES, Traced, Untraceable
+from .hooks import DECIDING, FRAMES, Untraceable
+from .traced import Traced
 
 __all__ = ["Row", "branched"]
 

@@ -9,9 +9,8 @@ import numpy as np
 
 from . import arrays, dt
 from .branches import Row, branched
-from .hooks import unused
-from .matrix import Categorical, Date, Time
-from .traced import FRAMES, FUNCTIONS, PROPERTIES, Traced, Untraceable
+from .hooks import FRAMES, PROPERTIES, Untraceable, unused
+from .traced import Traced
 
 __all__ = ["Index", "method", "values_of"]
 
@@ -180,36 +179,6 @@ def values_of(x: Traced, function: Any) -> Traced:
         lengths: Traced = x.str.len()
         return lengths
     return branched(function, x, x)
-
-
-def _across(name: str, skipping: Any, numpys: Any) -> None:
-    """A reduction over a row's cells, of those that are not missing by ``skipping``."""
-
-    def reduced(x: Traced, axis: Any = 0, skipna: bool = True, numeric_only: bool = False, **rest: Any) -> Any:
-        unused(rest)
-        if numeric_only:
-            columns = enumerate(x.matrix.columns)
-            x = x[:, [place for place, column in columns if not isinstance(column, Categorical | Date | Time)]]
-        return FUNCTIONS[skipping if skipna else numpys](x, axis=_columns(axis))
-
-    FRAMES[name] = reduced
-
-
-_across("sum", np.nansum, np.sum)
-_across("mean", np.nanmean, np.mean)
-_across("max", np.nanmax, np.max)
-_across("min", np.nanmin, np.min)
-
-
-@method("cumsum")
-def running(x: Traced, axis: Any = 0, **rest: Any) -> Any:
-    unused(rest)
-    gaps = FRAMES["isna"](x)
-    return np.where(gaps, np.nan, x.like(arrays.running(arrays.filled(x, 0.0), axis=_columns(axis)).tensor))
-
-
-def _columns(axis: Any) -> Any:
-    return 1 if axis == "columns" else axis
 
 
 def _operator(name: str, numpy: Any) -> None:

@@ -8,9 +8,10 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ..errors import UnsupportedError
 from . import lowers
+from .hooks import Untraceable
 from .matrix import Categorical, Matrix
 from .rebound import traced
-from .traced import Traced, Untraceable
+from .traced import Traced
 from .ufuncs import numeric
 
 ADVICE = (

@@ -9,9 +9,10 @@ import pandas as pd
 from scipy import linalg
 
 from . import arrays
+from .hooks import DECIDING, FRAMES, Untraceable
 from .rebound import original, stand_in
 from .shaped import Shaped
-from .traced import DECIDING, FRAMES, Traced, Untraceable
+from .traced import Traced
 
 
 def _listens(value: Any) -> bool:
@@ -99,7 +100,7 @@ class _Int(int, metaclass=_Type):
 
     def __new__(cls, value: Any = 0, *rest: Any) -> Any:
         """Of a single value too: which numbers are none Python says by raising, and is not asked for."""
-        return value.astype(np.int64) if _is_one(value) and not rest else int(value, *rest)
+        return np.trunc(value.astype(np.float64)) if _is_one(value) and not rest else int(value, *rest)
 
 
 _Float.__name__, _Int.__name__ = float.__name__, int.__name__  # for whom they are told to
@@ -107,7 +108,7 @@ _Float.__name__, _Int.__name__ = float.__name__, int.__name__  # for whom they a
 
 @stand_in(isinstance)
 def _is_instance(value: Any, classes: Any) -> bool:
-    asked = tuple(map(original, classes)) if isinstance(classes, tuple) else original(classes)
+    asked = original(classes)
     if not _listens(value):
         return isinstance(value, asked)
     if isinstance(value, Shaped):
@@ -128,7 +129,7 @@ def _is_value(value: Traced, asked: Any) -> bool:
 
 @stand_in(issubclass)
 def _is_subclass(cls: Any, classes: Any) -> bool:
-    return issubclass(cls, tuple(map(original, classes)) if isinstance(classes, tuple) else original(classes))
+    return issubclass(cls, original(classes))
 
 
 @stand_in(max)

@@ -8,8 +8,9 @@ import pandas as pd
 
 from . import arrays, parsing
 from .frames import Index
+from .hooks import FRAMES, Untraceable
 from .rebound import stand_in
-from .traced import FRAMES, Traced, Untraceable
+from .traced import Traced
 
 
 @stand_in(pd.DataFrame)

@@ -9,8 +9,9 @@ import pandas as pd
 
 from runtime.written import ISO, check_format
 
+from .hooks import TIMES, Untraceable
 from .matrix import MISSING, Categorical, Column, Date, Matrix, Time
-from .traced import TIMES, Traced, Untraceable
+from .traced import Traced
 
 __all__ = ["Reading", "to_datetime"]
 

@@ -10,7 +10,7 @@ import functools
 import sys
 from abc import ABCMeta
 from collections.abc import Callable
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType, UnionType
 from typing import Any
 
 from scipy.spatial import distance
@@ -58,7 +58,9 @@ def of_instances(cls: type) -> Callable[[Callable[[Any], Any]], Callable[[Any], 
 
 
 def original(cls: Any) -> Any:
-    """What a class stands in for; another as it is."""
+    """What a class stands in for, of several a tuple; another as it is."""
+    if isinstance(cls, tuple | UnionType):
+        return tuple(map(original, cls if isinstance(cls, tuple) else cls.__args__))
     return vars(cls).get("_stands_for", cls) if isinstance(cls, type) else cls
 
 
@@ -182,13 +184,18 @@ def _builtins(known: Known) -> dict[str, Any]:
 def _class(cls: Any, known: Known) -> Any:
     """A subclass with copies of its functions, and of its bases' behind it; a class of which that would tell somebody
     else as it is."""
+    if id(cls) in known:
+        return known[id(cls)][1]
     told = any(_open(base.__module__) and "__init_subclass__" in vars(base) for base in cls.__mro__)
     if not _open(cls.__module__) or told or type(cls) not in (type, ABCMeta) or issubclass(cls, BaseException):
         return cls
-    bases = tuple(made for base in cls.__bases__ if (made := rebound(base, known)) is not base)
+    bases = tuple(made for base in cls.__bases__ if (made := _class(base, known)) is not base)
     if id(cls) in known:  # a function of a base's has led here
         return known[id(cls)][1]
-    made = type(cls)(cls.__name__, (cls, *bases), {"_stands_for": cls, "__module__": cls.__module__})
+    try:
+        made = type(cls)(cls.__name__, (cls, *bases), {"_stands_for": cls, "__module__": cls.__module__})
+    except TypeError:  # it has no subclasses
+        return cls
     known[id(cls)] = cls, made
     for name, own in vars(cls).items():
         if isinstance(own, FunctionType):
@@ -203,9 +210,8 @@ def _class(cls: Any, known: Known) -> Any:
 
 def _instance(value: Any, known: Known) -> Any:
     """An object whose class is a copy; one that holds more than attributes as it is."""
-    own = type(value)
-    cls = known[id(own)][1] if id(own) in known else _class(own, known)
-    if cls is own:
+    cls = _class(type(value), known)
+    if cls is type(value):
         return value
     try:
         made, state = object.__new__(cls), object.__getstate__(value)

@@ -16,7 +16,8 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from spox import Var
 
-from .traced import ROWS, Untraceable, lift
+from .hooks import ROWS, Untraceable
+from .traced import lift
 from .ufuncs import REDUCED, UFUNCS, is_bool, numeric
 
 __all__ = ["SHAPED", "Shaped", "alike", "axes_of", "lifted", "shaped", "together", "without"]

@@ -10,9 +10,8 @@ from spox import Var
 
 from .arrays import clip, rounded
 from .distances import constant, row_sum
-from .hooks import unused
+from .hooks import ROWS, Untraceable, unused
 from .shaped import SHAPED, Shaped, alike, axes_of, lifted, shaped, together, without
-from .traced import ROWS, Untraceable
 from .ufuncs import UFUNCS, numeric
 
 

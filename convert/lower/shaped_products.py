@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
 
+from .hooks import ROWS, Untraceable
 from .shaped import Shaped, lifted, shaped, without
-from .traced import ROWS, Untraceable
 from .ufuncs import numeric
 
 

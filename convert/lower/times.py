@@ -20,9 +20,10 @@ from runtime.written import STEPS
 
 from .calendar import Calendar, number, remainder
 from .dates import FINEST, counted
+from .hooks import TIMES, Untraceable
 from .labels import scalar
 from .matrix import Date, Matrix, Number, Time
-from .traced import TIMES, Traced, Untraceable
+from .traced import Traced
 from .zones import CUT, on_clocks
 
 __all__ = [

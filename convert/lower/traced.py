@@ -17,24 +17,12 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 from spox import Var
 
-from .hooks import DECIDING, FRAMES, FUNCTIONS, PROPERTIES, ROWS, TIMES, WORDS, Untraceable, function
+from .hooks import DECIDING, FRAMES, FUNCTIONS, PROPERTIES, ROWS, TIMES, WORDS, Untraceable
 from .labels import scalar
 from .matrix import Categorical, Column, Date, Matrix, Time
 from .ufuncs import REDUCED, UFUNCS, is_bool, numeric
 
-__all__ = [
-    "DECIDING",
-    "FRAMES",
-    "FUNCTIONS",
-    "PROPERTIES",
-    "ROWS",
-    "TIMES",
-    "WORDS",
-    "Traced",
-    "Untraceable",
-    "function",
-    "lift",
-]
+__all__ = ["Traced", "lift"]
 
 
 class Traced(NDArrayOperatorsMixin):

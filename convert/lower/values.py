@@ -10,8 +10,8 @@ import spox.opset.ai.onnx.v21 as op
 from . import arrays, times, words
 from .casts import each
 from .frames import method, values_of
-from .hooks import unused
-from .traced import FRAMES, Traced, Untraceable
+from .hooks import FRAMES, Untraceable, unused
+from .traced import Traced
 from .ufuncs import numeric
 
 UNSAID = object()

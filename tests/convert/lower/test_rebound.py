@@ -115,7 +115,7 @@ def kinds(frame: Any) -> Any:
     if not isinstance(frame, pd.DataFrame) or isinstance(frame, np.ndarray) or hasattr(frame, "nothing"):
         return frame["c"]
     column = frame["b"]
-    return column.to_frame() if isinstance(column, pd.Series) and hasattr(column, "to_frame") else None
+    return column.to_frame() if isinstance(column, pd.Series | np.ndarray) and hasattr(column, "to_frame") else None
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
