@@ -8,11 +8,12 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from .distances import row_sum
+from .hooks import FUNCTIONS, Untraceable, function, unused
 from .labels import scalar
 from .matrix import concat
 from .places import places
 from .quantile import interpolated
-from .traced import FUNCTIONS, Traced, Untraceable, function, lift
+from .traced import Traced, lift
 from .ufuncs import TRUTHS, UFUNCS, numeric
 
 AXIS = np.array([1])
@@ -26,9 +27,7 @@ def first(*given: Any) -> Traced:
 
 def _across(x: Any, axis: Any, rest: dict[str, Any], *known: str) -> Traced:
     """The array, if it is to be reduced along its rows."""
-    unknown = [name for name, value in rest.items() if name not in known and value not in (None, np._NoValue)]
-    if unknown:
-        raise Untraceable(f"it uses {unknown[0]}=")
+    unused(rest, *known)
     if not isinstance(x, Traced) or x.flat or axis not in (1, -1, (1,), (-1,)):
         raise Untraceable("it reduces over rows, so that a row's answer would depend on the others: use axis=1")
     return x

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .traced import DECIDING, FRAMES, Traced, Untraceable
+from .hooks import DECIDING, FRAMES, Untraceable
+from .traced import Traced
 
 __all__ = ["Row", "branched"]
 
@@ -69,11 +70,11 @@ def branched(function: Callable[[Any], Any], given: Traced | Row, model: Traced)
         if ways > WAYS:
             raise Untraceable(MANY)
         decisions = _Decisions(taken)
-        DECIDING.append(decisions)
+        token = DECIDING.set(decisions)
         try:
             answer = function(given)
         finally:
-            DECIDING.pop()
+            DECIDING.reset(token)
         answer = np.nan if answer is None else answer
         for place in reversed(range(len(taken), len(decisions.met))):
             other = explored([*decisions.taken[:place], False])

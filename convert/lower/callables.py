@@ -11,10 +11,11 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from .distances import constant, in_blocks
+from .hooks import ROWS, Untraceable
 from .matrix import Matrix
-from .rebound import rebound
+from .rebound import traced
 from .shaped import Shaped, alike
-from .traced import ROWS, Traced, Untraceable
+from .traced import Traced
 from .ufuncs import numeric
 
 __all__ = ["gram", "of_pairs", "of_same", "weights_of", "weights_of_each"]
@@ -29,7 +30,7 @@ ADVICE = (
 
 def _traced(what: str, function: Any, *given: Any, **parameters: Any) -> Any:
     try:
-        return rebound(function)(*given, **parameters)
+        return traced(function, *given, **parameters)
     except UnsupportedError:
         raise
     except Exception as error:  # a function of anybody's

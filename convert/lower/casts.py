@@ -8,8 +8,9 @@ import pandas as pd
 import spox.opset.ai.onnx.v21 as op
 
 from . import arrays
+from .hooks import FRAMES, TIMES, Untraceable
 from .matrix import FLOAT32
-from .traced import FRAMES, TIMES, Traced, Untraceable
+from .traced import Traced
 from .ufuncs import UFUNCS, numeric
 
 SAME = ("object", "category")

@@ -8,7 +8,9 @@ import numpy as np
 
 from . import arrays
 from .frames import method
-from .traced import FRAMES, FUNCTIONS, PROPERTIES, Traced, Untraceable
+from .hooks import FRAMES, FUNCTIONS, PROPERTIES, Untraceable, unused
+from .matrix import Categorical, Date, Time
+from .traced import Traced
 
 
 def _names(x: Traced) -> list[Any]:
@@ -36,7 +38,8 @@ FRAMES["add_suffix"] = lambda x, suffix, axis=1: _renamed(x, [f"{name}{suffix}" 
 
 
 @method("set_axis")
-def set_axis(x: Traced, labels: Any, *, axis: Any = 0, **_: Any) -> Traced:
+def set_axis(x: Traced, labels: Any, *, axis: Any = 0, **rest: Any) -> Traced:
+    unused(rest, "copy")
     if axis not in (1, "columns"):
         raise Untraceable("it names rows")
     return _renamed(x, labels)
@@ -58,7 +61,8 @@ def pop(x: Traced, item: Any) -> Traced:
 
 
 @method("insert")
-def insert(x: Traced, loc: int, column: Any, value: Any, **_: Any) -> None:
+def insert(x: Traced, loc: int, column: Any, value: Any, **rest: Any) -> None:
+    unused(rest)
     names = _names(x)
     if column in names:
         raise Untraceable("it inserts a column that is there")
@@ -66,18 +70,38 @@ def insert(x: Traced, loc: int, column: Any, value: Any, **_: Any) -> None:
     _become(x, x[[*names[:loc], column, *names[loc:]]])
 
 
-def _by_row(name: str, numpys: Callable[..., Any], known: Callable[..., Any] | None = None) -> None:
-    """A reduction over a row's cells; over those that are not missing by ``known``."""
+def _axis(axis: Any) -> Any:
+    return 1 if axis == "columns" else axis
 
-    def reduced(x: Traced, axis: Any = 0, skipna: bool = True, **rest: Any) -> Any:
-        if rest:
-            raise Untraceable(f"it uses {next(iter(rest))}=")
-        given = known(x) if known is not None and skipna else x
-        return FUNCTIONS[numpys](given, axis=1 if axis == "columns" else axis)
+
+def _by_row(name: str, numpys: Any, skipping: Callable[..., Any]) -> None:
+    """A reduction over a row's cells; over those that are not missing by ``skipping``."""
+
+    def reduced(x: Traced, axis: Any = 0, skipna: bool = True, numeric_only: bool = False, **rest: Any) -> Any:
+        unused(rest)
+        if numeric_only:
+            columns = enumerate(x.matrix.columns)
+            x = x[:, [place for place, column in columns if not isinstance(column, Categorical | Date | Time)]]
+        return (skipping if skipna else FUNCTIONS[numpys])(x, axis=_axis(axis))
 
     FRAMES[name] = reduced
 
 
-_by_row("any", np.any, lambda x: arrays.filled(x, 0.0) if x.dtype != np.bool_ else x)
-_by_row("all", np.all)
-_by_row("prod", np.prod, lambda x: arrays.filled(x, 1.0))
+def _any_known(x: Traced, axis: Any) -> Any:
+    return FUNCTIONS[np.any](x if x.dtype == np.bool_ else arrays.filled(x, 0.0), axis=axis)
+
+
+_by_row("sum", np.sum, FUNCTIONS[np.nansum])
+_by_row("mean", np.mean, FUNCTIONS[np.nanmean])
+_by_row("max", np.max, FUNCTIONS[np.nanmax])
+_by_row("min", np.min, FUNCTIONS[np.nanmin])
+_by_row("prod", np.prod, lambda x, axis: FUNCTIONS[np.prod](arrays.filled(x, 1.0), axis=axis))
+_by_row("any", np.any, _any_known)
+_by_row("all", np.all, FUNCTIONS[np.all])
+
+
+@method("cumsum")
+def running(x: Traced, axis: Any = 0, **rest: Any) -> Any:
+    unused(rest)
+    gaps = FRAMES["isna"](x)
+    return np.where(gaps, np.nan, x.like(arrays.running(arrays.filled(x, 0.0), axis=_axis(axis)).tensor))

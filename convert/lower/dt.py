@@ -13,9 +13,10 @@ from spox import Var
 
 from .calendar import DAY, floor_div, number, remainder
 from .dates import FINEST
+from .hooks import Untraceable
 from .matrix import Matrix, Time
 from .times import FIELDS, calendar_of, floored, in_unit, numbers, or_nan, shown, times_in
-from .traced import Traced, Untraceable
+from .traced import Traced
 from .zones import is_fixed, on_clocks
 
 __all__ = ["Dt"]

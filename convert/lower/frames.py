@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import arrays, dt
 from .branches import Row, branched
-from .traced import FRAMES, FUNCTIONS, PROPERTIES, Traced, Untraceable
+from .hooks import FRAMES, PROPERTIES, Untraceable, unused
+from .traced import Traced
 
 __all__ = ["Index", "method", "values_of"]
 
@@ -74,8 +76,9 @@ PROPERTIES["iloc"] = lambda x: _Located(x, named=False)
 
 
 @method("to_numpy")
-def to_numpy(x: Traced, *_: Any, **__: Any) -> Traced:
-    return _unnamed(x)
+def to_numpy(x: Traced, dtype: Any = None, copy: bool = False, **rest: Any) -> Traced:
+    unused(rest)
+    return _unnamed(x) if dtype is None else _unnamed(x).astype(dtype)
 
 
 @method("to_frame")
@@ -106,8 +109,9 @@ def pipe(x: Traced, func: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 @method("rename")
-def rename(x: Traced, index: Any = None, *, columns: Any = None, **_: Any) -> Traced:
+def rename(x: Traced, index: Any = None, *, columns: Any = None, **rest: Any) -> Traced:
     """A column by another name, or a frame's columns by others."""
+    unused(rest, "copy")
     x = x.copy()
     if x.flat:
         x.names = (index,)
@@ -124,7 +128,8 @@ def absolute(x: Traced) -> Any:
 
 
 @method("clip")
-def clip(x: Traced, lower: Any = None, upper: Any = None, **_: Any) -> Any:
+def clip(x: Traced, lower: Any = None, upper: Any = None, **rest: Any) -> Any:
+    unused(rest, *(["axis"] if rest.get("axis") in (1, "columns") else []))
     return np.clip(x, lower, upper)
 
 
@@ -137,7 +142,8 @@ def assign(x: Traced, /, **columns: Any) -> Traced:
 
 
 @method("drop")
-def drop(x: Traced, labels: Any = None, *, axis: Any = 0, columns: Any = None, **_: Any) -> Traced:
+def drop(x: Traced, labels: Any = None, *, axis: Any = 0, columns: Any = None, **rest: Any) -> Traced:
+    unused(rest, "errors")
     if columns is None and axis not in (1, "columns"):
         raise Untraceable("it drops rows")
     gone = labels if columns is None else columns
@@ -146,15 +152,21 @@ def drop(x: Traced, labels: Any = None, *, axis: Any = 0, columns: Any = None, *
 
 
 @method("apply")
-def apply(x: Traced, func: Any, axis: Any = 0, **_: Any) -> Any:
-    """Of a column value by value; of a frame column by column, or row by row."""
-    if x.flat:
-        return values_of(x, func)
-    if isinstance(func, np.ufunc):
+def apply(x: Traced, func: Any, axis: Any = 0, *, args: Any = (), **rest: Any) -> Any:
+    """Of a column value by value; of a frame column by column, or row by row. What is given besides is the function's,
+    but for what pandas takes itself."""
+    unused(
+        {name: rest.pop(name) for name in ("raw", "result_type", "convert_dtype", "by_row", "engine") if name in rest}
+    )
+    if isinstance(func, np.ufunc) and not x.flat:
         return func(x)
+    given = partial(func, **rest) if rest else func
+    called = (lambda value: given(value, *args)) if args else given
+    if x.flat:
+        return values_of(x, called)
     if axis in (1, "columns"):
-        return branched(func, Row(x), x[:, 0])
-    parts = [func(x[name]) for name in x.names or ()]
+        return branched(called, Row(x), x[:, 0])
+    parts = [called(x[name]) for name in x.names or ()]
     if not all(isinstance(part, Traced) and part.flat for part in parts):
         raise Untraceable("it reduces over rows")
     joined = arrays.beside(parts)
@@ -169,38 +181,9 @@ def values_of(x: Traced, function: Any) -> Traced:
     return branched(function, x, x)
 
 
-@method("sum")
-def total(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return FUNCTIONS[np.nansum if skipna else np.sum](x, axis=_columns(axis))
-
-
-@method("mean")
-def mean(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return FUNCTIONS[np.nanmean if skipna else np.mean](x, axis=_columns(axis))
-
-
-@method("max")
-def largest(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return FUNCTIONS[np.nanmax if skipna else np.max](x, axis=_columns(axis))
-
-
-@method("min")
-def smallest(x: Traced, axis: Any = 0, skipna: bool = True, **_: Any) -> Any:
-    return FUNCTIONS[np.nanmin if skipna else np.min](x, axis=_columns(axis))
-
-
-@method("cumsum")
-def running(x: Traced, axis: Any = 0, **_: Any) -> Any:
-    gaps = FRAMES["isna"](x)
-    return np.where(gaps, np.nan, x.like(arrays.running(arrays.filled(x, 0.0), axis=_columns(axis)).tensor))
-
-
-def _columns(axis: Any) -> Any:
-    return 1 if axis == "columns" else axis
-
-
 def _operator(name: str, numpy: Any) -> None:
-    def operate(x: Traced, other: Any, axis: Any = "columns", **_: Any) -> Any:
+    def operate(x: Traced, other: Any, axis: Any = "columns", **rest: Any) -> Any:
+        unused(rest)
         if isinstance(other, Traced) and other.flat and not x.flat:
             if axis not in (0, "index"):
                 raise Untraceable("it pairs a column's rows with columns")

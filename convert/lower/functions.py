@@ -8,11 +8,10 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ..errors import UnsupportedError
 from . import lowers
+from .hooks import Untraceable
 from .matrix import Categorical, Matrix
-from .numpy_functions import listening as numpy_listening
-from .pandas_functions import listening
-from .times import check_clock
-from .traced import Traced, Untraceable
+from .rebound import traced
+from .traced import Traced
 from .ufuncs import numeric
 
 ADVICE = (
@@ -30,9 +29,7 @@ def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Any:
     name = getattr(transformer.func, "__name__", repr(transformer.func))
     given = _given(transformer, x)
     try:
-        check_clock(transformer.func)
-        with listening(), numpy_listening():
-            found = _called(transformer.func, given, transformer.kw_args or {})
+        found = _called(transformer.func, given, transformer.kw_args or {})
         if not isinstance(found, Traced):
             raise Untraceable(f"it answers {type(found).__name__}")  # noqa: TRY301 (one place words it)
         if any(isinstance(c, Categorical) and c.source in x.scope.written and c.date is None for c in x.columns):
@@ -51,11 +48,7 @@ def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Any:
 def _called(function: Any, given: Traced, arguments: dict[str, Any]) -> Any:
     if isinstance(function, type) and issubclass(function, np.generic):
         return given.astype(function)
-    Untraceable.raised.clear()
-    found = function(given, **arguments)
-    if Untraceable.raised:  # and caught by the function, which then did something else
-        raise Untraceable.raised[0]
-    return found
+    return traced(function, given, **arguments)
 
 
 def _given(transformer: FunctionTransformer, x: Matrix) -> Traced:

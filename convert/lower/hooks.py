@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
-__all__ = ["DECIDING", "FRAMES", "FUNCTIONS", "PROPERTIES", "ROWS", "TIMES", "WORDS", "Untraceable", "function"]
+import numpy as np
+
+__all__ = [
+    "DECIDING",
+    "FRAMES",
+    "FUNCTIONS",
+    "PROPERTIES",
+    "ROWS",
+    "TIMES",
+    "WORDS",
+    "Untraceable",
+    "function",
+    "unused",
+    "watched",
+]
 
 
 class Untraceable(Exception):  # noqa: N818 (its words become an UnsupportedError's)
-    """The function did something that has no form as a graph.
-
-    raised: all of late, for a function may catch what it does not know.
-    """
-
-    raised: ClassVar[list[Untraceable]] = []
+    """The function did something that has no form as a graph."""
 
     def __init__(self, words: str) -> None:
         super().__init__(words)
-        Untraceable.raised.append(self)
+        raised = _RAISED.get()
+        if raised is not None:
+            raised.append(self)
+
+
+_RAISED: ContextVar[list[Untraceable] | None] = ContextVar("_RAISED", default=None)
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[list[Untraceable]]:
+    """All that are raised meanwhile, for a function may catch what it does not know; the same inside another."""
+    outer = _RAISED.get()
+    raised = [] if outer is None else outer
+    token = _RAISED.set(raised)
+    try:
+        yield raised
+    finally:
+        _RAISED.reset(token)
 
 
 class _Rows:
@@ -51,11 +79,18 @@ strings ``read``."""
 WORDS: dict[str, Callable[..., Any]] = {}
 """What is otherwise of columns of categories and texts (``words``): ``called`` and ``contains``."""
 
-DECIDING: list[Any] = []
-"""What answers where a function of single values decides by one (``branches``), the innermost last."""
+DECIDING: ContextVar[Any] = ContextVar("DECIDING", default=None)
+"""What answers where a function of single values decides by one (``branches``); None outside of such a function."""
 
 PROPERTIES: dict[str, Callable[..., Any]] = {}
 """What a frame has without being called."""
+
+
+def unused(rest: dict[str, Any], *known: str) -> None:
+    """Raise Untraceable for an argument that says more than its default does, but for those known to change nothing."""
+    for name, value in rest.items():
+        if name not in known and value is not None and value is not False and value is not np._NoValue:
+            raise Untraceable(f"it uses {name}=")
 
 
 Own = TypeVar("Own", bound=Callable[..., Any])

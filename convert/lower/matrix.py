@@ -246,14 +246,21 @@ class Matrix:
             return numbered(self).numbers()
         for column in self.columns:
             if isinstance(column, Categorical):
-                raise UnsupportedError(
-                    f"expected numbers, found the categories of column {column.name!r}: encode them first"
-                )
+                raise UnsupportedError(self._no_numbers(column))
             if isinstance(column, Number) and column.fill is not MISSING:
                 raise UnsupportedError(
                     f"expected numbers, found {column.fill!r} in the place of missing ones: encode them first"
                 )
         return self.columns  # type: ignore[return-value]
+
+    def _no_numbers(self, column: Categorical) -> str:
+        seen = self.scope.seen(column.source) if column.source >= 0 else []
+        if any(isinstance(value, int) and abs(value) > 2**53 for value in seen):
+            return (
+                "expected numbers that float64 holds, found whole ones beyond 2^53, which are taken as categories, in "
+                f"column {column.name!r}: train it on column.astype(float)"
+            )
+        return f"expected numbers, found the categories of column {column.name!r}: encode them first"
 
     def select(self, indices: Sequence[int] | NDArray[Any]) -> Matrix:
         """Some of the columns, in the order given."""

@@ -1,23 +1,21 @@
-"""pandas' own functions, while a function is traced: those that it calls as ``pd.concat`` and the like take what is
-traced as well. What imported them by name has pandas' own, which refuse it."""
+"""What stands for pandas' own functions while a function is traced: it takes what is traced as well."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 
 from . import arrays, parsing
 from .frames import Index
-from .traced import FRAMES, Traced, Untraceable
+from .hooks import FRAMES, Untraceable
+from .rebound import stand_in
+from .traced import Traced
 
-__all__ = ["listening"]
 
-
+@stand_in(pd.DataFrame)
 class _Frame(pd.DataFrame):  # type: ignore[misc]
-    """A class, for functions ask whether something is a frame."""
+    """A class, for functions ask whether something is a frame, and have methods of it called."""
 
     def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Any:
         index = kwargs.get("index")
@@ -25,7 +23,7 @@ class _Frame(pd.DataFrame):  # type: ignore[misc]
             return Traced(index.frame.matrix.select([]), index.frame.scope, names=[])
         columns = list(data.values()) if isinstance(data, Mapping) else [data]
         if not any(isinstance(column, Traced) for column in columns):
-            return _OWN["DataFrame"](data, *args, **kwargs)
+            return pd.DataFrame(data, *args, **kwargs)
         if args or kwargs.keys() - {"columns", "index"}:
             raise Untraceable("it makes a frame with more than data and columns")
         if not isinstance(data, Mapping):
@@ -35,12 +33,13 @@ class _Frame(pd.DataFrame):  # type: ignore[misc]
         return _beside(columns, list(data))
 
 
+@stand_in(pd.Series)
 class _Series(pd.Series):  # type: ignore[misc]
     """A class for the same reason."""
 
     def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(data, Traced):
-            return _OWN["Series"](data, *args, **kwargs)
+            return pd.Series(data, *args, **kwargs)
         if not data.flat or args or kwargs.keys() - {"index", "name"}:
             raise Untraceable("it makes a series with more than data, index and name")
         return Traced(data.matrix, data.scope, flat=True, names=[kwargs.get("name", (data.names or [None])[0])])
@@ -64,10 +63,11 @@ def _constant(model: Traced, value: Any) -> Traced:
     return made
 
 
+@stand_in(pd.concat)
 def _concat(objs: Any, *args: Any, axis: Any = 0, **kwargs: Any) -> Any:
     parts = list(objs.values()) if isinstance(objs, Mapping) else list(objs)
     if not any(isinstance(part, Traced) for part in parts):
-        return _OWN["concat"](objs, *args, axis=axis, **kwargs)
+        return pd.concat(objs, *args, axis=axis, **kwargs)
     if axis not in (1, "columns") or args or isinstance(objs, Mapping) or kwargs.keys() - {"copy", "sort"}:
         raise Untraceable("it puts frames one below the other")
     if not all(isinstance(part, Traced) for part in parts):
@@ -76,23 +76,26 @@ def _concat(objs: Any, *args: Any, axis: Any = 0, **kwargs: Any) -> Any:
     return Traced(arrays.beside(parts).matrix, parts[0].scope, names=names)
 
 
+@stand_in(pd.to_datetime)
 def _to_datetime(arg: Any, *args: Any, **kwargs: Any) -> Any:
     if not isinstance(arg, Traced):
-        return _OWN["to_datetime"](arg, *args, **kwargs)
+        return pd.to_datetime(arg, *args, **kwargs)
     return parsing.to_datetime(arg, *args, **kwargs)
 
 
+@stand_in(pd.to_numeric)
 def _to_numeric(arg: Any, *args: Any, **kwargs: Any) -> Any:
     if not isinstance(arg, Traced):
-        return _OWN["to_numeric"](arg, *args, **kwargs)
+        return pd.to_numeric(arg, *args, **kwargs)
     if arg.of_words or arg.of_times:
         raise Untraceable("it makes numbers of what is none")
     return arg
 
 
+@stand_in(pd.cut)
 def _cut(x: Any, bins: Any, right: bool = True, labels: Any = None, *args: Any, **kwargs: Any) -> Any:
     if not isinstance(x, Traced):
-        return _OWN["cut"](x, bins, right, labels, *args, **kwargs)
+        return pd.cut(x, bins, right, labels, *args, **kwargs)
     lowest = kwargs.pop("include_lowest", False)
     numbered = labels is False or (labels is not None and all(isinstance(label, int | float) for label in labels))
     if not x.flat or np.ndim(bins) != 1 or args or kwargs or not numbered:
@@ -104,27 +107,13 @@ def _cut(x: Any, bins: Any, right: bool = True, labels: Any = None, *args: Any, 
     return inside if labels is False else FRAMES["map"](inside, dict(enumerate(labels)))
 
 
-def _asked(name: str) -> Callable[..., Any]:
+def _asked(name: str) -> None:
+    own = getattr(pd, name)
+
+    @stand_in(own)
     def asked(obj: Any) -> Any:
-        return FRAMES[name](obj) if isinstance(obj, Traced) else _OWN[name](obj)
-
-    return asked
+        return FRAMES[name](obj) if isinstance(obj, Traced) else own(obj)
 
 
-_FUNCTIONS: dict[str, Any] = {
-    "DataFrame": _Frame,
-    "Series": _Series,
-    "cut": _cut,
-    "to_numeric": _to_numeric,
-    "concat": _concat,
-    "to_datetime": _to_datetime,
-    **{name: _asked(name) for name in ("isna", "isnull", "notna", "notnull")},
-}
-_OWN = {name: getattr(pd, name) for name in _FUNCTIONS}
-
-
-@contextlib.contextmanager
-def listening() -> Iterator[None]:
-    """While it lasts ``pandas`` has these in place of its own."""
-    with patch.multiple(pd, **_FUNCTIONS):
-        yield
+for _name in ("isna", "isnull", "notna", "notnull"):
+    _asked(_name)

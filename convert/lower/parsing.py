@@ -9,10 +9,14 @@ import pandas as pd
 
 from runtime.written import ISO, check_format
 
+from .hooks import TIMES, Untraceable
 from .matrix import MISSING, Categorical, Column, Date, Matrix, Time
-from .traced import TIMES, Traced, Untraceable
+from .traced import Traced
 
 __all__ = ["Reading", "to_datetime"]
+
+INSTEAD = dict.fromkeys(("unit", "origin"), "give the pipeline a column of the times themselves, read before it")
+"""What to do without an argument of pandas.to_datetime's."""
 
 
 class Reading(NamedTuple):
@@ -38,9 +42,10 @@ def to_datetime(arg: Traced, *args: Any, **kwargs: Any) -> Traced:
     """
     if args:
         kwargs = {"errors": args[0], **kwargs}
-    odd = next((name for name in kwargs if name not in ("errors", "format", "utc")), None)
+    odd = next((name for name in kwargs if name not in ("errors", "format", "utc", "cache")), None)
     if odd is not None or len(args) > 1:
-        raise Untraceable(f"it calls pandas.to_datetime with {odd or 'more than errors by place'}: give format instead")
+        odd = odd or "more than errors by place"
+        raise Untraceable(f"it calls pandas.to_datetime with {odd}: {INSTEAD.get(odd, 'give format instead')}")
     reading = Reading(kwargs.get("format"), bool(kwargs.get("utc")), kwargs.get("errors") == "coerce")
     columns: tuple[Column, ...] = tuple(_read(arg, column, reading) for column in arg.matrix.columns)
     return Traced(Matrix(arg.scope.scope, columns), arg.scope, flat=arg.flat, names=arg.names)

@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 from sklearn.feature_extraction.text import strip_accents_ascii, strip_accents_unicode
 
+from .hooks import Untraceable
+from .rebound import traced
+
 __all__ = ["Read", "read"]
 
 Accents = Literal["ascii", "unicode"]
@@ -44,7 +47,7 @@ def read(function: Any) -> Read | None:
         if function is str.split or function is str.lower:  # which take strings alone
             found: Any = getattr(text, function.__name__)()
         else:
-            found = text if function is str else function(text)
+            found = text if function is str else traced(function, text)
     except Exception:  # a function of anybody's
         return None
     return found.said if isinstance(found, _Text | _Tokens) else None
@@ -54,16 +57,19 @@ class _Text:
     def __init__(self, said: Read) -> None:
         self.said = said
 
+    def __getattr__(self, name: str) -> Any:
+        raise Untraceable(f"it uses .{name}")
+
     def lower(self) -> "_Text":
         if self.said.accents is not None:
-            raise TypeError("a rule makes small letters first")
+            raise Untraceable("a rule makes small letters first")
         return _Text(Read(lowercase=True))
 
     def split(self, sep: str | None = None) -> "_Tokens":
         if sep is None:
             return _Tokens(Read(self.said.lowercase, self.said.accents, r"\S+"))
         if len(sep) != 1:
-            raise TypeError("a rule has no longer separator")
+            raise Untraceable("a rule has no longer separator")
         return _Tokens(Read(self.said.lowercase, self.said.accents, f"[^{re.escape(sep)}]+", empty=True))
 
 

@@ -1,42 +1,47 @@
 """A Python function with stand-ins in place of what cannot listen: a copy of it that sees other globals.
 
-NumPy hands its functions to whoever listens; ``float``, ``math.exp``, ``numpy.asarray`` and scikit-learn's and SciPy's
-own functions do not. The copy, and copies of the plain functions that it calls, find stand-ins for these where they
-look them up; nothing of anybody's is patched.
+NumPy hands its functions to whoever listens; ``float``, ``math.exp``, ``numpy.asarray`` and pandas', scikit-learn's and
+SciPy's own functions do not. The copy, and copies of the user's other functions, classes and objects that it reaches,
+find stand-ins for these where they look them up; nothing of anybody's is patched.
 """
 
 import builtins
 import functools
-import inspect
-import math
+import sys
+from abc import ABCMeta
 from collections.abc import Callable
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType, UnionType
 from typing import Any
 
-import numpy as np
-from scipy import linalg
 from scipy.spatial import distance
 
-from .shaped import Shaped
-from .traced import Traced, Untraceable
+from .hooks import Untraceable, watched
 
-__all__ = ["of_instances", "rebound", "stand_in"]
+__all__ = ["of_instances", "original", "rebound", "stand_in", "traced"]
 
-STAND_INS: dict[Any, Callable[..., Any]] = {}
-"""By function, what answers in its place."""
+STAND_INS: dict[Any, Any] = {}
+"""By function or class, what answers in its place."""
 INSTANCES: dict[type, Callable[[Any], Callable[..., Any]]] = {}
 """By class, what answers in place of its instances where they are called."""
-LIBRARIES = {"numpy", "math", "scipy", "sklearn"}
+LIBRARIES = {"numpy", "pandas", "math", "scipy", "sklearn"}
 """Modules in which stand-ins are looked up when a function names them: ``numpy.asarray``, ``distance.euclidean``."""
-CLOSED = {"numpy", "scipy", "sklearn", "pandas", "builtins"}
+CLOSED = LIBRARIES | sys.stdlib_module_names
 """Libraries whose functions are taken as they are, for they are not written for what listens."""
+CLOCKS = {"now", "today", "utcnow", "localtime", "gmtime"}
+READ = {"Timestamp", "datetime64", "to_datetime"}
+"""What makes times of the strings ``now`` and ``today`` as well."""
+
+Known = dict[int, tuple[Any, Any]]
+"""By id, what copies were made of, which keeps it alive, and the copies: functions and objects may know each other."""
 
 
-def stand_in(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register what answers in place of functions. It is also asked where nothing is traced."""
+def stand_in(*functions: Any) -> Callable[[Any], Any]:
+    """Register what answers in place of functions, or of a class. It is also asked where nothing is traced."""
 
-    def register(own: Callable[..., Any]) -> Callable[..., Any]:
+    def register(own: Any) -> Any:
         STAND_INS.update(dict.fromkeys(functions, own))
+        if isinstance(own, type):
+            (own._stands_for,) = functions  # type: ignore[attr-defined]
         return own
 
     return register
@@ -52,66 +57,100 @@ def of_instances(cls: type) -> Callable[[Callable[[Any], Any]], Callable[[Any], 
     return register
 
 
-class _Listening:
-    """A module with stand-ins."""
-
-    def __init__(self, module: ModuleType) -> None:
-        self._module = module
-
-    def __getattr__(self, name: str) -> Any:
-        return rebound(getattr(self._module, name))
+def original(cls: Any) -> Any:
+    """What a class stands in for, of several a tuple; another as it is."""
+    if isinstance(cls, tuple | UnionType):
+        return tuple(map(original, cls if isinstance(cls, tuple) else cls.__args__))
+    return vars(cls).get("_stands_for", cls) if isinstance(cls, type) else cls
 
 
-def rebound(value: Any, known: dict[int, Any] | None = None) -> Any:
-    """A function with stand-ins for what it looks up, or what stands in for it; anything else as it is.
+def traced(function: Any, *given: Any, **parameters: Any) -> Any:
+    """What a function makes of what listens.
 
-    known: by id, the copies made so far: functions may call each other.
+    Raises Untraceable where it did something that has no form as a graph, also where it caught that and went on.
     """
+    known: Known = {}
+    with watched() as raised:
+        try:
+            found = rebound(function, known)(*given, **{name: rebound(own, known) for name, own in parameters.items()})
+        except Exception as error:
+            raise (raised[0] if raised else error) from None
+        if raised:
+            raise raised[0]
+    return found
+
+
+def rebound(value: Any, known: Known | None = None) -> Any:
+    """A function, or whatever leads to one, with stand-ins for what it looks up, or what stands in for it; anything
+    else as it is."""
     known = {} if known is None else known
     if id(value) in known:
-        return known[id(value)]
+        return known[id(value)][1]
     if isinstance(value, ModuleType):
-        return _Listening(value) if value.__name__.partition(".")[0] in LIBRARIES else value
+        return _Listening(value, known) if _open(value.__name__) or _root(value.__name__) in LIBRARIES else value
     if isinstance(value, functools.partial):
-        return functools.partial(rebound(value.func, known), *value.args, **value.keywords)
+        given = {name: rebound(own, known) for name, own in value.keywords.items()}
+        return functools.partial(rebound(value.func, known), *(rebound(own, known) for own in value.args), **given)
     if isinstance(value, MethodType):
-        return MethodType(rebound(value.__func__, known), value.__self__)
+        return MethodType(rebound(value.__func__, known), rebound(value.__self__, known))
+    if type(value) in (list, tuple) and any(map(callable, value)):
+        return type(value)(rebound(own, known) for own in value)
+    if type(value) is dict and any(map(callable, value.values())):
+        return {name: rebound(own, known) for name, own in value.items()}
     if _registered(value):
         return STAND_INS[value]
     if isinstance(value, FunctionType):
-        return _copy(value, known) if _open(value) else value
-    for cls, make in INSTANCES.items():
-        if isinstance(value, cls):
-            return make(value)
-    call = inspect.getattr_static(type(value), "__call__", None)
-    return MethodType(rebound(call, known), value) if isinstance(call, FunctionType) and _open(call) else value
+        return _copy(value, known) if _open(value.__module__) else value
+    if isinstance(value, type):
+        return _class(value, known)
+    make = next((make for cls, make in INSTANCES.items() if isinstance(value, cls)), None)
+    return _instance(value, known) if make is None else make(value)
+
+
+class _Listening:
+    """A module with stand-ins."""
+
+    def __init__(self, module: ModuleType, known: Known) -> None:
+        self._module, self._known = module, known
+
+    def __getattr__(self, name: str) -> Any:
+        return rebound(getattr(self._module, name), self._known)
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _open(module: str | None) -> bool:
+    """Whether what is defined in a module is copied."""
+    return _root(module or "") not in CLOSED or module == distance.__name__
 
 
 def _registered(value: Any) -> bool:
     try:
         return value in STAND_INS
-    except TypeError:  # nothing to look up by
+    except Exception:  # nothing to look up by, in ways of anybody's
         return False
 
 
-def _open(function: FunctionType) -> bool:
-    own = function.__module__ or ""
-    return own.partition(".")[0] not in CLOSED or own == distance.__name__
-
-
-def _copy(function: FunctionType, known: dict[int, Any]) -> FunctionType:
-    seen = dict(function.__globals__)
+def _copy(function: FunctionType, known: Known) -> Callable[..., Any]:
+    code = function.__code__
+    if _asks_clock(code):
+        return _clock
+    seen = {**function.__globals__, "__builtins__": _builtins(known)}
     cells = tuple(CellType() for _ in function.__closure__ or ())
-    made = FunctionType(function.__code__, seen, function.__name__, function.__defaults__, cells or None)
-    made.__kwdefaults__ = function.__kwdefaults__
-    known[id(function)] = made
-    for name in _names(function.__code__):
-        found = seen.get(name, getattr(builtins, name, None))
-        if found is not None:
-            seen[name] = rebound(found, known)
-    for own, cell in zip(cells, function.__closure__ or (), strict=True):
+    made = FunctionType(code, seen, function.__name__, None, cells or None)
+    known[id(function)] = function, made
+    made.__dict__.update(function.__dict__)
+    made.__defaults__ = function.__defaults__ and tuple(rebound(own, known) for own in function.__defaults__)
+    made.__kwdefaults__ = function.__kwdefaults__ and {
+        name: rebound(own, known) for name, own in function.__kwdefaults__.items()
+    }
+    seen.update({name: rebound(seen[name], known) for name in _names(code) & seen.keys()})
+    for name, own, cell in zip(code.co_freevars, cells, function.__closure__ or (), strict=True):
         try:
-            own.cell_contents = rebound(cell.cell_contents, known)
+            # super() must find what is above the class itself.
+            own.cell_contents = cell.cell_contents if name == "__class__" else rebound(cell.cell_contents, known)
         except ValueError:  # it is not filled yet
             continue
     return made
@@ -123,95 +162,65 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
-def _listens(value: Any) -> bool:
-    return isinstance(value, Shaped | Traced)
+def _asks_clock(code: CodeType) -> bool:
+    """Whether a function, or one inside it, asks what time it is: its answers of today would be those of every day."""
+    told = READ & set(code.co_names) and CLOCKS & {part for part in code.co_consts if isinstance(part, str)}
+    inner = (part for part in code.co_consts if isinstance(part, CodeType))
+    return bool(told or CLOCKS & set(code.co_names)) or any(map(_asks_clock, inner))
 
 
-def _joined(value: Any) -> Any:
-    """Of several that listen one, of anything else itself."""
-    return np.stack(value) if isinstance(value, tuple | list) and any(map(_listens, value)) else value
+def _clock(*_: Any, **__: Any) -> Any:
+    raise Untraceable("it asks what time it is, which a graph cannot: give it the time as a column")
 
 
-@stand_in(np.asarray, np.ascontiguousarray, np.asanyarray)
-def _as_array(value: Any, dtype: Any = None, *rest: Any, **given: Any) -> Any:
-    value = _joined(value)
-    if not _listens(value):
-        return np.asarray(value, dtype, *rest, **given)
-    return value if dtype is None or value.dtype == dtype else value.astype(dtype)
+def _builtins(known: Known) -> dict[str, Any]:
+    def imported(*args: Any, **kwargs: Any) -> Any:
+        return rebound(__import__(*args, **kwargs), known)
+
+    own = {name: STAND_INS[value] for name, value in vars(builtins).items() if _registered(value)}
+    return {**vars(builtins), **own, "__import__": imported}
 
 
-@stand_in(np.array)
-def _new_array(value: Any, dtype: Any = None, **given: Any) -> Any:
-    value = _joined(value)
-    if not _listens(value):
-        return np.array(value, dtype, **given)
-    return value.astype(value.dtype if dtype is None else dtype)
+def _class(cls: Any, known: Known) -> Any:
+    """A subclass with copies of its functions, and of its bases' behind it; a class of which that would tell somebody
+    else as it is."""
+    if id(cls) in known:
+        return known[id(cls)][1]
+    told = any(_open(base.__module__) and "__init_subclass__" in vars(base) for base in cls.__mro__)
+    if not _open(cls.__module__) or told or type(cls) not in (type, ABCMeta) or issubclass(cls, BaseException):
+        return cls
+    bases = tuple(made for base in cls.__bases__ if (made := _class(base, known)) is not base)
+    if id(cls) in known:  # a function of a base's has led here
+        return known[id(cls)][1]
+    try:
+        made = type(cls)(cls.__name__, (cls, *bases), {"_stands_for": cls, "__module__": cls.__module__})
+    except TypeError:  # it has no subclasses
+        return cls
+    known[id(cls)] = cls, made
+    for name, own in vars(cls).items():
+        if isinstance(own, FunctionType):
+            setattr(made, name, rebound(own, known))
+        elif isinstance(own, staticmethod | classmethod):
+            setattr(made, name, type(own)(rebound(own.__func__, known)))
+        elif isinstance(own, property):
+            parts = (own.fget, own.fset, own.fdel)
+            setattr(made, name, property(*(part and rebound(part, known) for part in parts)))
+    return made
 
 
-@stand_in(linalg.norm)
-def _norm(value: Any, *args: Any, check_finite: bool = True, **given: Any) -> Any:
-    if not _listens(value):
-        return linalg.norm(value, *args, check_finite=check_finite, **given)
-    return np.linalg.norm(value, *args, **given)
-
-
-class _Type(type):
-    def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(value, float)
-
-
-class _Float(float, metaclass=_Type):
-    """``float``, which also is a type for NumPy and for isinstance."""
-
-    dtype = np.dtype(np.float64)
-
-    def __new__(cls, value: Any = 0.0) -> Any:
-        """Of one number, or of an array that holds one."""
-        return value.item().astype(np.float64) if isinstance(value, Shaped) else float(value)
-
-
-STAND_INS[float] = _Float
-
-
-@stand_in(isinstance)
-def _is_instance(value: Any, classes: Any) -> bool:
-    if not isinstance(value, Shaped):
-        return isinstance(value, classes)
-    asked = classes if isinstance(classes, tuple) else (classes,)
-    return issubclass(np.ndarray if value.ndim else np.float64, tuple(float if one is _Float else one for one in asked))
-
-
-@stand_in(max)
-def _largest(*given: Any, **rest: Any) -> Any:
-    return _chosen(max, np.max, -np.inf, given, rest)
-
-
-@stand_in(min)
-def _smallest(*given: Any, **rest: Any) -> Any:
-    return _chosen(min, np.min, np.inf, given, rest)
-
-
-def _chosen(plain: Any, numpys: Any, least: float, given: tuple[Any, ...], rest: dict[str, Any]) -> Any:
-    """As Python compares one number after the other: NaN stays where it comes first, and is passed over elsewhere."""
-    parts = _joined(given if len(given) > 1 else given[0])
-    if rest or not isinstance(parts, Shaped):
-        return plain(*given, **rest)
-    if parts.ndim != 1:
-        raise Untraceable("it compares arrays as a whole")
-    return np.where(np.isnan(parts[0]), parts[0], numpys(np.where(np.isnan(parts), least, parts)))
-
-
-def _of_math(name: str, numpys: Any) -> None:
-    own = getattr(math, name)
-
-    @stand_in(own)
-    def of_math(*given: Any) -> Any:
-        if not any(isinstance(value, Shaped) for value in given):
-            return own(*given)
-        return numpys(*(_Float(value) for value in given))
-
-
-for _name in ("ceil", "cos", "cosh", "exp", "exp2", "expm1", "fabs", "floor", "fmod", "isfinite", "isinf", "isnan",
-              "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "trunc", "hypot", "pow"):  # fmt: skip
-    _of_math(_name, getattr(np, _name))
-_of_math("log", lambda value, base=None: np.log(value) if base is None else np.log(value) / np.log(base))
+def _instance(value: Any, known: Known) -> Any:
+    """An object whose class is a copy; one that holds more than attributes as it is."""
+    cls = _class(type(value), known)
+    if cls is type(value):
+        return value
+    try:
+        made, state = object.__new__(cls), object.__getstate__(value)
+    except TypeError:
+        return value
+    known[id(value)] = value, made
+    attributes, slots = state if isinstance(state, tuple) else (state, None)
+    for name, held in (attributes or {}).items():
+        made.__dict__[name] = rebound(held, known)
+    for name, held in (slots or {}).items():
+        object.__setattr__(made, name, rebound(held, known))
+    return made

@@ -16,8 +16,9 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from spox import Var
 
-from .traced import REDUCED, ROWS, Untraceable, lift
-from .ufuncs import UFUNCS, is_bool, numeric
+from .hooks import ROWS, Untraceable
+from .traced import lift
+from .ufuncs import REDUCED, UFUNCS, is_bool, numeric
 
 __all__ = ["SHAPED", "Shaped", "alike", "axes_of", "lifted", "shaped", "together", "without"]
 

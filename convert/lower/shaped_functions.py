@@ -9,25 +9,10 @@ import spox.opset.ai.onnx.v21 as op
 from spox import Var
 
 from .arrays import clip, rounded
-from .distances import row_sum
+from .distances import constant, row_sum
+from .hooks import ROWS, Untraceable, unused
 from .shaped import SHAPED, Shaped, alike, axes_of, lifted, shaped, together, without
-from .traced import ROWS, Untraceable
 from .ufuncs import UFUNCS, numeric
-
-
-def _integers(*values: int) -> Var:
-    return op.const(np.array(values, np.int64))
-
-
-def _number(value: float) -> Var:
-    return op.const(np.float64(value))
-
-
-def _plain(rest: dict[str, Any]) -> None:
-    """NumPy's own functions pass on what was not given."""
-    for name, value in rest.items():
-        if value is not None and value is not np._NoValue:
-            raise Untraceable(f"it uses {name}=")
 
 
 def _reduced(x: Shaped, axis: Any, keepdims: Any, reduce: Callable[[Var, int, int], Var]) -> Shaped:
@@ -47,14 +32,14 @@ def _added(tensor: Var, axis: int, extent: int) -> Var:
     """In NumPy's order: pairwise along the last axis, else one after the other."""
     shape = [known if isinstance(known, int) else -1 for known in tensor.unwrap_tensor().shape or ()]
     if axis < len(shape) - 1 or not extent:
-        return op.reduce_sum(tensor, _integers(axis), keepdims=1)
+        return op.reduce_sum(tensor, op.const([axis]), keepdims=1)
     shape[axis] = 1
-    return op.reshape(row_sum(op.reshape(tensor, _integers(-1, extent)), extent), _integers(*shape))
+    return op.reshape(row_sum(op.reshape(tensor, op.const([-1, extent])), extent), op.const([*shape]))
 
 
 @shaped(np.sum)
 def total(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Shaped:
-    _plain(rest)
+    unused(rest)
     return _reduced(x, axis, keepdims, _added)
 
 
@@ -71,7 +56,7 @@ def mean(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Any:
 def average(x: Any, axis: Any = None, weights: Any = None, **rest: Any) -> Any:
     if weights is None:
         return mean(x, axis, **rest)
-    _plain(rest)
+    unused(rest)
     return total(x * weights, axis) / np.sum(weights, axis=None if np.ndim(weights) == 1 else axis)
 
 
@@ -103,21 +88,21 @@ def count(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
 
 @shaped(np.prod)
 def product(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Shaped:
-    _plain(rest)
-    return _reduced(x, axis, keepdims, lambda tensor, place, _: op.reduce_prod(tensor, _integers(place), keepdims=1))
+    unused(rest)
+    return _reduced(x, axis, keepdims, lambda tensor, place, _: op.reduce_prod(tensor, op.const([place]), keepdims=1))
 
 
 def _largest(tensor: Var, axis: int, _: int) -> Var:
     """NaN where there is any, as NumPy answers."""
     unknown = op.isnan(tensor)
-    some = op.reduce_max(op.cast(unknown, to=np.int64), _integers(axis), keepdims=1)
-    known = op.reduce_max(op.where(unknown, _number(-np.inf), tensor), _integers(axis), keepdims=1)
-    return op.where(op.greater(some, op.const(np.int64(0))), _number(np.nan), known)
+    some = op.reduce_max(op.cast(unknown, to=np.int64), op.const([axis]), keepdims=1)
+    known = op.reduce_max(op.where(unknown, constant(-np.inf), tensor), op.const([axis]), keepdims=1)
+    return op.where(op.greater(some, op.const(np.int64(0))), constant(np.nan), known)
 
 
 @shaped(np.max, np.amax)
 def largest(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Shaped:
-    _plain(rest)
+    unused(rest)
     return _reduced(x, axis, keepdims, _largest)
 
 
@@ -138,14 +123,14 @@ def every(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Any:
 
 @shaped(np.cumsum)
 def running(x: Shaped, axis: Any = None, **rest: Any) -> Shaped:
-    _plain(rest)
+    unused(rest)
     (place,) = axes_of(x, 0 if axis is None and x.ndim == 1 else axis)
     return x.like(op.cumsum(numeric(x.tensor), op.const(np.int64(x.hidden + place))), x.shape)
 
 
 @shaped(np.diff)
 def differences(x: Any, n: int = 1, axis: Any = -1, **rest: Any) -> Any:
-    _plain(rest)
+    unused(rest)
     (place,) = axes_of(x, axis)
     for _ in range(n):
         later, sooner = ([slice(None)] * place + [part] for part in (slice(1, None), slice(x.shape[place] - 1)))
@@ -187,7 +172,7 @@ shaped(np.round, np.around)(rounded)
 
 @shaped(np.stack)
 def stack(parts: Any, axis: int = 0, **rest: Any) -> Shaped:
-    _plain(rest)
+    unused(rest)
     model = next(one for one in parts if isinstance(one, Shaped))
     given = [lifted(one, model) for one in parts]
     tensors, shape = together(given)
@@ -250,7 +235,7 @@ def two_dimensional(x: Shaped) -> Shaped:
 
 @shaped(np.take)
 def take(x: Shaped, indices: Any, axis: Any = None, **rest: Any) -> Any:
-    _plain(rest)
+    unused(rest)
     (place,) = axes_of(x, 0 if axis is None and x.ndim == 1 else axis)
     return copy(x[(*[slice(None)] * place, indices)])
 
@@ -269,8 +254,8 @@ SHAPED[np.isrealobj] = lambda x: True
 
 def _filled(value: float) -> Callable[..., Any]:
     def filled(x: Shaped, *_: Any, **__: Any) -> Shaped:
-        none = op.equal(numeric(x.tensor), _number(np.nan))  # nothing is
-        return x.like(op.add(op.cast(none, to=np.float64), _number(value)), x.shape)
+        none = op.equal(numeric(x.tensor), constant(np.nan))  # nothing is
+        return x.like(op.add(op.cast(none, to=np.float64), constant(value)), x.shape)
 
     return filled
 

@@ -4,15 +4,10 @@ from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
-from spox import Var
 
+from .hooks import ROWS, Untraceable
 from .shaped import Shaped, lifted, shaped, without
-from .traced import ROWS, Untraceable
 from .ufuncs import numeric
-
-
-def _integers(*values: int) -> Var:
-    return op.const(np.array(values, np.int64))
 
 
 @shaped(np.dot, np.vdot)
@@ -32,8 +27,8 @@ def dot(a: Any, b: Any) -> Any:
         crossed = _crossed(a, b)
         if crossed is not None:
             return crossed
-    left = numeric(a.tensor if a.ndim == 2 else op.unsqueeze(a.tensor, _integers(a.hidden)))
-    right = numeric(b.tensor if b.ndim == 2 else op.unsqueeze(b.tensor, _integers(b.hidden + 1)))
+    left = numeric(a.tensor if a.ndim == 2 else op.unsqueeze(a.tensor, op.const([a.hidden])))
+    right = numeric(b.tensor if b.ndim == 2 else op.unsqueeze(b.tensor, op.const([b.hidden + 1])))
     found = model.like(op.matmul(left, right), (*([1] if a.ndim == 1 else a.shape[:1]), *(b.shape[1:] or [1])))
     return without(found, [place for place, one in enumerate((a, b)) if one.ndim == 1])
 
@@ -46,8 +41,8 @@ def _crossed(a: Shaped, b: Shaped) -> Shaped | None:
 
     if not (alone(a, 1) and alone(b, 0)):
         return _crossed(b, a) if alone(b, 1) and alone(a, 0) and not alone(b, 0) else None
-    rows = op.squeeze(numeric(a.tensor), _integers(1))
-    points = op.squeeze(numeric(b.tensor), _integers(0))
+    rows = op.squeeze(numeric(a.tensor), op.const([1]))
+    points = op.squeeze(numeric(b.tensor), op.const([0]))
     return a.like(op.matmul(rows, op.transpose(points, perm=[1, 0])), ())
 
 

@@ -16,13 +16,13 @@ from spox import Var
 from .callables import of_pairs
 from .distances import constant, euclidean, squared_euclidean
 from .gaussian_process import cross_kernel
+from .hooks import ROWS, Untraceable
 from .kernels import named_kernel
 from .matrix import Matrix
 from .metrics import from_reduced, named, reduced_distances
 from .rebound import of_instances, stand_in
 from .scope import Scope
 from .shaped import Shaped
-from .traced import ROWS, Untraceable
 
 Floats = NDArray[np.float64]
 

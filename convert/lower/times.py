@@ -20,15 +20,15 @@ from runtime.written import STEPS
 
 from .calendar import Calendar, number, remainder
 from .dates import FINEST, counted
+from .hooks import TIMES, Untraceable
 from .labels import scalar
 from .matrix import Date, Matrix, Number, Time
-from .traced import TIMES, Traced, Untraceable
+from .traced import Traced
 from .zones import CUT, on_clocks
 
 __all__ = [
     "FIELDS",
     "calendar_of",
-    "check_clock",
     "filled",
     "floored",
     "in_unit",
@@ -65,19 +65,6 @@ class _Constant(NamedTuple):
     unit: str
     length: bool
     zone: datetime.tzinfo | None = None
-
-
-CLOCKS = {"now", "today", "utcnow"}
-
-
-def check_clock(function: Any) -> None:
-    """Raise Untraceable where a function asks what time it is: its answers of today would be those of every day."""
-    codes = [getattr(function, "__code__", None)]
-    while codes:
-        code = codes.pop()
-        if code is not None and CLOCKS & set(code.co_names):
-            raise Untraceable("it asks what time it is, which a graph cannot: give it the time as a column")
-        codes += [part for part in getattr(code, "co_consts", ()) if hasattr(part, "co_names")]
 
 
 def times_in(x: Traced) -> list[Time]:

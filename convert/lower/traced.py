@@ -11,29 +11,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import spox.opset.ai.onnx.v21 as op
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 from spox import Var
 
-from .hooks import DECIDING, FRAMES, FUNCTIONS, PROPERTIES, ROWS, TIMES, WORDS, Untraceable, function
+from .hooks import DECIDING, FRAMES, FUNCTIONS, PROPERTIES, ROWS, TIMES, WORDS, Untraceable
 from .labels import scalar
 from .matrix import Categorical, Column, Date, Matrix, Time
-from .ufuncs import UFUNCS, is_bool, numeric
+from .ufuncs import REDUCED, UFUNCS, is_bool, numeric
 
-__all__ = [
-    "DECIDING",
-    "FRAMES",
-    "FUNCTIONS",
-    "PROPERTIES",
-    "ROWS",
-    "TIMES",
-    "WORDS",
-    "Traced",
-    "Untraceable",
-    "function",
-    "lift",
-]
+__all__ = ["Traced", "lift"]
 
 
 class Traced(NDArrayOperatorsMixin):
@@ -107,8 +96,9 @@ class Traced(NDArrayOperatorsMixin):
         raise Untraceable("it asks for the number of rows")
 
     def __bool__(self) -> bool:
-        if DECIDING:
-            return bool(DECIDING[-1].decide(self))
+        decisions = DECIDING.get()
+        if decisions is not None:
+            return bool(decisions.decide(self))
         raise Untraceable("it decides by the numbers' values")
 
     def __contains__(self, other: Any) -> Any:
@@ -117,10 +107,15 @@ class Traced(NDArrayOperatorsMixin):
     def __float__(self) -> float:
         raise Untraceable("it takes single numbers")
 
+    def __round__(self, digits: Any = None) -> Any:
+        if digits is not None:
+            raise Untraceable("it rounds to digits as Python does: use numpy.round of whole columns")
+        return np.rint(self)
+
     __index__ = __float__
 
     def __int__(self) -> int:
-        return int(bool(self) if DECIDING and is_bool(self.tensor) else float(self))
+        return int(bool(self) if DECIDING.get() is not None and is_bool(self.tensor) else float(self))
 
     def __str__(self) -> str:
         raise Untraceable("it makes strings of what it is given")
@@ -263,6 +258,10 @@ class Traced(NDArrayOperatorsMixin):
         """Become other columns."""
         self._matrix, self._tensor, self.names = matrix, None, None if names is None else tuple(names)
 
+    def _asked(self, own: Any, *args: Any, inplace: bool = False, **kwargs: Any) -> Any:
+        found = own(self, *args, **kwargs)
+        return self.hold(found.matrix, found.names) if inplace else found
+
     def __delitem__(self, name: Any) -> None:
         FRAMES["pop"](self, name)
 
@@ -309,26 +308,21 @@ class Traced(NDArrayOperatorsMixin):
             if name in PROPERTIES:
                 return PROPERTIES[name](self)
             if name in FRAMES:
-                return partial(FRAMES[name], self)
+                return partial(self._asked, FRAMES[name])
             if not self.flat and name in self.names:
                 return self[name]
         own = getattr(np, name, None)
         if name in METHODS and own in FUNCTIONS and (self.names is None or name not in SKIPPING):
             return partial(FUNCTIONS[own], self)
+        kind = np.ndarray if self.names is None else pd.Series if self.flat else pd.DataFrame
+        if not hasattr(kind, name):
+            raise AttributeError(f"{kind.__name__} has no attribute {name!r}")
         raise Untraceable(f"it uses .{name}")
 
 
 SKIPPING = {"sum", "mean", "std", "var", "min", "max", "prod", "any", "all", "cumsum"}
 """What a frame does without missing values."""
 METHODS = SKIPPING | {"clip", "round", "squeeze", "take"}
-REDUCED = {
-    np.add: np.sum,
-    np.multiply: np.prod,
-    np.maximum: np.max,
-    np.minimum: np.min,
-    np.logical_and: np.all,
-    np.logical_or: np.any,
-}
 
 
 def lift(value: Any) -> Var:

@@ -10,7 +10,7 @@ from spox import Var
 from .arcs import ARCS
 from .links import expit, expm1, log1p
 
-__all__ = ["TRUTHS", "UFUNCS", "is_bool", "numeric"]
+__all__ = ["REDUCED", "TRUTHS", "UFUNCS", "is_bool", "numeric"]
 
 
 def is_bool(tensor: Var) -> bool:
@@ -213,3 +213,12 @@ UFUNCS: dict[str, Callable[..., Var]] = {
     "not_equal": _differ,
 }
 """By NumPy's name, a function from tensors to a tensor."""
+REDUCED = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
+    np.logical_and: np.all,
+    np.logical_or: np.any,
+}
+"""By a ufunc that reduces, what NumPy calls that."""

@@ -10,7 +10,8 @@ import spox.opset.ai.onnx.v21 as op
 from . import arrays, times, words
 from .casts import each
 from .frames import method, values_of
-from .traced import FRAMES, Traced, Untraceable
+from .hooks import FRAMES, Untraceable, unused
+from .traced import Traced
 from .ufuncs import numeric
 
 UNSAID = object()
@@ -18,7 +19,10 @@ UNSAID = object()
 
 
 @method("fillna")
-def fillna(x: Traced, value: Any = None, **_: Any) -> Traced:
+def fillna(x: Traced, value: Any = None, **rest: Any) -> Traced:
+    if value is None:
+        raise Untraceable("it fills from the rows beside it")
+    unused(rest)
     if x.of_times:
         return times.filled(x, value)
     if isinstance(value, Mapping) or x.of_words:
@@ -73,7 +77,8 @@ def mapped(x: Traced, arg: Any = None, na_action: Any = None, *, func: Any = Non
         if not x.flat or hasattr(given, "__missing__"):
             raise Untraceable("it maps by a dict with an answer of its own for what it has not")
         return words.mapped(x, given) if x.of_words else _chosen(x, given, x.like(op.const(np.float64(np.nan))))
-    return each(x, lambda column, _: values_of(column, given))
+    found = each(x, lambda column, _: values_of(column, given))
+    return found if na_action is None else np.where(_missing(x), np.nan, found)
 
 
 @method("replace")

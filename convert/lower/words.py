@@ -19,11 +19,12 @@ from runtime.manifest import TextRule
 
 from .casts import each
 from .encode import encode
+from .hooks import PROPERTIES, WORDS, Untraceable
 from .labels import scalar
 from .matrix import MISSING, Categorical, Matrix
 from .tables import Table, plain
 from .text import terms_of
-from .traced import PROPERTIES, WORDS, Traced, Untraceable
+from .traced import Traced
 from .ufuncs import numeric
 
 __all__ = ["filled", "is_in", "mapped", "missing", "replaced"]

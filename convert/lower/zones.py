@@ -13,10 +13,10 @@ from runtime.dates import RULED, name_of
 from runtime.written import offset_of
 
 from .calendar import number
+from .hooks import Untraceable
 from .matrix import Matrix, Time
 from .places import places
 from .scope import Scope
-from .traced import Untraceable
 
 __all__ = ["CUT", "is_fixed", "on_clocks", "transitions"]
 

@@ -156,6 +156,11 @@ def test_several_columns_beside_categories() -> None:
         ),
         (reading(dayfirst=True), "2026-01-%m", "it calls pandas.to_datetime with dayfirst: give format instead"),
         (
+            FunctionTransformer(lambda X: pd.to_datetime(X["when"].str.len(), unit="s")),
+            SECONDS,
+            "with unit: give the pip",
+        ),
+        (
             FunctionTransformer(
                 lambda X: parts(pd.to_datetime(X["when"])).assign(b=pd.to_datetime(X["when"], utc=True).dt.year)
             ),

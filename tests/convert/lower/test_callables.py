@@ -23,7 +23,7 @@ from sklearn.neighbors import (
 
 from convert import ParityError, UnsupportedError
 from convert.lower import visits
-from convert.lower.rebound import rebound
+from convert.lower.rebound import traced
 
 from .samples import GAPS, NUMBER, THREE, X
 from .twins import levels, twin_of
@@ -86,10 +86,10 @@ def test_weights_of_an_imputer(name: str) -> None:
 def test_a_weight_that_is_off_by_a_billionth_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """What rounding is allowed to make of weights by brute force excuses no fault."""
 
-    def wrong(function: Any) -> Any:
-        return lambda d: rebound(function)(d) * np.array([1, 1, 1, 1, 1 + 1e-9])
+    def wrong(function: Any, d: Any) -> Any:
+        return traced(function, d) * np.array([1, 1, 1, 1, 1 + 1e-9])
 
-    monkeypatch.setattr("convert.lower.callables.rebound", wrong)
+    monkeypatch.setattr("convert.lower.callables.traced", wrong)
     model = KNeighborsRegressor(weights=WEIGHTS["inverse"], algorithm="brute").fit(X[:80], NUMBER[:80])
     with pytest.raises(ParityError):
         twin_of(model, X)

@@ -80,6 +80,14 @@ def test_words_are_no_answer() -> None:
         twin_of(SimpleImputer(strategy="most_frequent", missing_values=None).fit(WORDS), WORDS)
 
 
+def test_whole_numbers_that_float64_does_not_hold_are_named() -> None:
+    """They are categories to an encoder, which the user never said."""
+    large = np.arange(2**60, 2**60 + 60).reshape(-1, 1)
+    with pytest.raises(UnsupportedError, match=r"beyond 2\^53, .* in column 'x0': train it on column.astype\(float\)"):
+        twin_of(SimpleImputer().fit(large), large)
+    assert twin_of(SimpleImputer().fit(large.astype(float)), large.astype(float)).proof.level == "bit"
+
+
 @pytest.mark.parametrize(
     "parameters",
     [{}, {"features": "all"}, {"error_on_new": False}, {"sparse": True}],

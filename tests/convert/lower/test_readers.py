@@ -48,6 +48,13 @@ def test_counts_have_the_same_bits(parameters: dict[str, Any]) -> None:
     np.testing.assert_array_equal(model_of(twin).transform(ODD), vectorizer.transform(ODD).toarray())
 
 
+def folded(text: Any) -> Any:
+    try:
+        return text.casefold().split()
+    except AttributeError:
+        return text.split()
+
+
 @pytest.mark.parametrize(
     ("vectorizer", "parameter"),
     [
@@ -71,6 +78,7 @@ def test_counts_have_the_same_bits(parameters: dict[str, Any]) -> None:
         (HashingVectorizer(tokenizer=lambda text: text.split("|"), n_features=64), "tokenizer"),
         (CountVectorizer(tokenizer=re.compile(r"\w+", re.ASCII).findall), "tokenizer"),
         (CountVectorizer(analyzer=lambda text: [text]), "analyzer"),
+        (CountVectorizer(tokenizer=folded, lowercase=False), "tokenizer"),
     ],
 )
 def test_what_a_rule_cannot_say_is_refused(vectorizer: Any, parameter: str) -> None:

@@ -97,9 +97,21 @@ def measured(number: Any) -> Any:
 
 def tried(number: Any) -> Any:
     try:
-        return float(number)
+        return math.factorial(number)
     except Exception:
         return -1.0
+
+
+def times(number: Any, factor: float = 1.0) -> Any:
+    return number * factor
+
+
+def in_place(frame: Any) -> Any:
+    frame = frame[["size", "floor", "city"]].copy()
+    frame.fillna({"size": 0.5}, inplace=True)
+    frame.rename(columns={"floor": "storey"}, inplace=True)
+    frame.drop(columns=["city"], inplace=True)
+    return frame
 
 
 def rearranged(frame: Any) -> Any:
@@ -144,6 +156,12 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
             "b": pd.cut(df["size"], [-1, 0, 1], labels=False, include_lowest=True),
         }
     ),
+    "arguments": lambda df: pd.DataFrame(
+        {"a": df["size"].apply(times, args=(3,)), "b": df["floor"].apply(times, factor=4)}
+    ),
+    "missing values passed over": lambda df: df["size"].map(lambda v: int(v > 0), na_action="ignore").to_frame(),
+    "numbers of values": lambda df: df["floor"].apply(lambda v: int(v / 3) + float(v) + round(v / 2)).to_frame(),
+    "numbers alone": lambda df: df[["size", "floor", "city"]].sum(axis=1, numeric_only=True).to_frame(),
     "mathematics": lambda df: df["size"].apply(measured).to_frame(),
     "rearranged": rearranged,
     "any and all": lambda df: pd.DataFrame(
@@ -162,6 +180,11 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_of_a_mixed_frame(name: str) -> None:
     assert_alike(FunctionTransformer(FUNCTIONS[name]).fit(FRAME))
+
+
+@pytest.mark.filterwarnings("ignore")  # pandas 3.1 advises against it
+def test_a_frame_changed_in_place() -> None:
+    assert_alike(FunctionTransformer(in_place).fit(FRAME))
 
 
 EMPTY = SimpleImputer(strategy="constant", fill_value="")
@@ -258,6 +281,9 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "strings of values": (lambda df: df["city"].apply(lambda s: len(f"{s}")).to_frame(), "it makes strings of what"),
     "a missing one among others": (lambda df: df["city"].isin(["1", None]).to_frame(), "use isna"),
     "intervals": (lambda df: pd.cut(df["floor"], [0, 1, 2]), "labels=False"),
+    "another count": (lambda df: df[["floor"]].sum(axis=1, min_count=1).to_frame(), "it uses min_count="),
+    "rows beside": (lambda df: df[["floor"]].fillna(0, limit=3), "it uses limit="),
+    "digits": (lambda df: df["floor"].apply(lambda v: round(v, 1)).to_frame(), "use numpy.round"),
     "a pattern": (lambda df: df["body"].str.count("(a+)+").to_frame(), "whose time is linear"),
 }
 
