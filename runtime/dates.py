@@ -13,7 +13,19 @@ from .errors import InputError
 from .manifest import YEARS, Feature
 from .written import ISO, STEPS, described, offset_of, reader, step_of, written
 
-__all__ = ["middle_time", "name_of", "said", "span", "step", "time_of", "times", "words", "zone_of"]
+__all__ = [
+    "NANOSECONDS",
+    "RULED",
+    "middle_time",
+    "name_of",
+    "said",
+    "span",
+    "step",
+    "time_of",
+    "times",
+    "words",
+    "zone_of",
+]
 
 Floats = NDArray[np.float64]
 

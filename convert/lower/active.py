@@ -15,7 +15,7 @@ from spox import Var
 
 from .distances import columns, constant
 
-__all__ = ["Active", "Atoms"]
+__all__ = ["Active", "Atoms", "closed"]
 
 DEGENERATE = 1e-7
 """Atoms of which less than this is new are left out."""

@@ -22,7 +22,7 @@ from .dates import holds_times, note_times, time_cells, times_of, unseen_time
 from .impute import is_missing
 from .matrix import MISSING, Categorical, Date, Matrix, Time
 
-__all__ = ["Table", "ask", "plain"]
+__all__ = ["UNSEEN", "Table", "ask", "plain"]
 
 UNSEEN = "\0unseen"
 """A string that no training data holds."""
