@@ -13,7 +13,7 @@ from runtime.manifest import Feature
 
 from .changed import taken_in
 from .dates import ends
-from .reference import Signature, methods_of
+from .reference import RAISED, Signature, methods_of
 
 __all__ = ["ASKED", "UNSEEN", "accepted"]
 
@@ -139,7 +139,7 @@ def _same_beside(pipeline: Any, signature: Signature, method: str, unknown: set[
         odd[signature.columns[name]] = pd.Series([UNSEEN], dtype=object, index=odd.index)
     try:
         both = signature.ask(pipeline, method, pd.concat([frame, odd], ignore_index=True))
-    except (ValueError, TypeError, LookupError, OverflowError):
+    except RAISED:
         return False
     alone = signature.ask(pipeline, method, frame)
     if isinstance(both, list) or both.dtype.kind not in "fiu":

@@ -12,13 +12,10 @@ from runtime.rows import Rows
 
 from .lower.scope import Scope
 from .progress import Progress, unseen
-from .reference import Signature, joined, strictest
+from .reference import RAISED, Signature, joined, strictest
 from .settled import settle
 
 __all__ = ["Asked", "ask", "ask_again", "cut", "sizes_of", "some", "taken"]
-
-REFUSALS = (ValueError, TypeError, LookupError, ArithmeticError)
-"""What a pipeline raises for rows that it does not take."""
 
 Kinds = list[tuple[str, pd.DataFrame]]
 Batch = tuple[pd.DataFrame, dict[str, Any]]
@@ -66,17 +63,30 @@ def ask(
 
     kinds: rows by what they are for, the sample first.
     """
-    if scope.whole:
-        batches = [(kind, taken(pipeline, signature, methods, rows)) for kind, rows in kinds]
-        kinds = [(kind, pd.concat([rows for rows, _ in found])) for kind, found in batches if found]
-        return kinds, _asked([batch for _, found in batches for batch in found])
+    if not scope.whole:
+        answered = _answered(pipeline, signature, methods, kinds, progress)
+        if answered is None:
+            parts = [(kind, taken(pipeline, signature, [strictest(methods)], rows)) for kind, rows in kinds[1:]]
+            some_of = [kinds[0], *((kind, pd.concat([rows for rows, _ in found])) for kind, found in parts if found)]
+            answered = _answered(pipeline, signature, methods, some_of, progress)
+            kinds = kinds if answered is None else some_of
+        if answered is not None:
+            return kinds, _asked([(_stacked(kinds), answered)])
+    # Also of what takes rows by themselves and not together: years without a gap are integers to a function of dates,
+    # which an imputer that was fitted to fractions refuses.
+    batches = [(kind, taken(pipeline, signature, methods, rows)) for kind, rows in kinds]
+    kinds = [(kind, pd.concat([rows for rows, _ in found])) for kind, found in batches if found]
+    return kinds, _asked([batch for _, found in batches for batch in found])
+
+
+def _answered(
+    pipeline: Any, signature: Signature, methods: Sequence[str], kinds: Kinds, progress: Progress
+) -> dict[str, Any] | None:
+    """By method, the answers to all rows; None where the pipeline refuses some of them."""
     try:
-        answers = signature.answers(pipeline, methods, _stacked(kinds), progress)
-    except REFUSALS:
-        parts = [(kind, taken(pipeline, signature, [strictest(methods)], rows)) for kind, rows in kinds[1:]]
-        kinds = [kinds[0], *((kind, pd.concat([rows for rows, _ in found])) for kind, found in parts if found)]
-        answers = signature.answers(pipeline, methods, _stacked(kinds), progress)
-    return kinds, _asked([(_stacked(kinds), answers)])
+        return signature.answers(pipeline, methods, _stacked(kinds), progress)
+    except RAISED:
+        return None
 
 
 def ask_again(pipeline: Any, signature: Signature, known: Asked, most: int, size: int, scope: Scope) -> Asked:
@@ -99,7 +109,7 @@ def taken(pipeline: Any, signature: Signature, methods: Sequence[str], frame: pd
     taken alone, and yet a division of two of them give what the next step refuses."""
     try:
         return [(frame, {method: signature.ask(pipeline, method, frame) for method in methods})]
-    except REFUSALS:
+    except RAISED:
         if len(frame) == 1:
             return []
         middle = len(frame) // 2

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from runtime.dates import NANOSECONDS, RULED, said, span
 from runtime.drift import RANGED
@@ -23,7 +24,7 @@ from .lower.scope import Scope
 from .portable import portable as portable_graph
 from .progress import Progress, unseen
 from .prove import prove
-from .reference import Signature
+from .reference import RAISED, Signature, equal, methods_of
 from .reread import Reread, reread
 from .signature import kind_of, sign
 from .source import check_fitted
@@ -146,7 +147,7 @@ def assemble(
     except ParityError as error:
         # Each step by itself, for there may be one that differs.
         path = culprit(pipeline, signature.given(signature.frame.iloc[:FEW]), _differs)
-        at, hint = f"pipeline{path}: " if path else "", overriding(pipeline)
+        at, hint = f"pipeline{path}: " if path else "", overriding(pipeline) or _of_booleans(pipeline, signature)
         raise ParityError(f"{at}{error}{hint}", error.worst, rounding=error.rounding) from error
 
 
@@ -160,6 +161,24 @@ def _differs(step: Any, X: Any) -> bool:
     except ConvertError:  # a step may have nothing to be asked for by itself
         return False
     return False
+
+
+def _of_booleans(pipeline: Any, signature: Signature) -> str:
+    """Whether the pipeline answers booleans otherwise than the numbers 0 and 1, as some of scikit-learn's do that keep
+    what they compute in the type of what they are given: words for the end of a sentence, empty where it does not."""
+    frame = signature.frame.iloc[:FEW]
+    booleans = [name for name in frame.columns if frame.dtypes[name] == np.bool_]
+    if not booleans:
+        return ""
+    numbers = frame.assign(**{name: frame[name].astype(np.float64) for name in booleans})
+    for method in methods_of(pipeline):
+        try:
+            found, other = (signature.ask(pipeline, method, rows) for rows in (frame, numbers))
+        except RAISED:
+            continue
+        if not equal(found, other):
+            return "; it answers booleans otherwise than 0.0 and 1.0: train it on numbers, column.astype(float)"
+    return ""
 
 
 def _assembled(

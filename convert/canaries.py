@@ -72,7 +72,11 @@ class Canaries:
                 f"refuses {drawn} of {drawn}: without any a model cannot be checked when it is loaded; let its "
                 "encoders take unseen categories (handle_unknown) and its imputers missing values"
             )
-        frame = (max(batches, key=len) if scope.whole else pd.concat(batches)).iloc[:count]
+        frame = max(batches, key=len)
+        if len(frame) < len(rows) or drawn > count:
+            # What is taken by itself, or among more, may be refused in this company; then it stays as it was asked.
+            cut = (frame if scope.whole else pd.concat(batches)).iloc[:count]
+            frame = max((batch for batch, _ in taken(pipeline, signature, methods, cut)), key=len, default=frame)
         found = cls(tuple(rows[index] for index in frame.index), frame, {}, pipeline, signature, floors, scope)
         found = found._asked(methods)
         given = twin.tensors.of(signature.given(frame))

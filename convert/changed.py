@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .reference import Signature, methods_of, reference, strictest
+from .reference import RAISED, Signature, methods_of, reference, strictest
 from .refusals import taken
 from .search import search
 
@@ -21,7 +21,7 @@ def taken_in(pipeline: Any, signature: Signature, cells: Mapping[str, Any]) -> s
 
     cells: by feature, the value, as the reference sees it.
     """
-    method = strictest(methods_of(pipeline))
+    method = _method(pipeline, signature)
     # A column of another type than the sample's, of booleans with a gap, must not be beside rows that are asked for
     # another column's sake.
     alike = [name for name in cells if _fits(signature, name, cells[name])]
@@ -39,6 +39,17 @@ def taken_in(pipeline: Any, signature: Signature, cells: Mapping[str, Any]) -> s
 
         found.update(search([name for name in cells if name not in set(alike)], takes))
     return found
+
+
+def _method(pipeline: Any, signature: Signature) -> str:
+    """The strictest of the pipeline's methods, or the first where that raises for the sample itself, as a bag's
+    decisions do where a member has not seen all classes."""
+    methods = methods_of(pipeline)
+    try:
+        signature.ask(pipeline, strictest(methods), signature.frame.iloc[:1])
+    except RAISED:
+        return methods[0]
+    return strictest(methods)
 
 
 def _fits(signature: Signature, name: str, cell: Any) -> bool:

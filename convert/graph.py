@@ -213,7 +213,7 @@ def _dtype_of_all(pipeline: Any, signature: Signature, method: str, first: Any) 
     }
     found = first.dtype
     for frame in (signature.frame.iloc[:FEW], changed(signature, gaps) if gaps else signature.frame.iloc[:1]):
-        with suppress(ValueError, TypeError, LookupError):  # some of these rows may be refused together
+        with suppress(*RAISED):  # some of these rows may be refused together
             answer = signature.ask(pipeline, method, frame)
             found = np.result_type(found, (answer[0] if isinstance(answer, list) else answer).dtype)
     return _dtype(np.empty(0, found))

@@ -30,8 +30,8 @@ from .sample import dicts_of
 
 __all__ = ["RAISED", "Signature", "dense", "equal", "joined", "methods_of", "reference", "strictest"]
 
-RAISED = (ValueError, TypeError, AttributeError, IndexError, NotImplementedError)
-"""What a method raises on its own sample that is not to be answered."""
+RAISED = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, NotImplementedError)
+"""What a pipeline, or a function in it, raises for rows that it does not take."""
 
 ROWS = 2**14
 """Rows that a pipeline is asked for at once: so many that what it does once for all does not count."""

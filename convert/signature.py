@@ -22,11 +22,11 @@ from runtime.written import STEPS
 
 from .accepted import ASKED, accepted
 from .changed import taken_in
-from .culprit import culprit
 from .errors import SampleError
-from .lower import offered
+from .markers import same_markers
 from .members import reads_cells
 from .reference import Signature, dense, equal, methods_of, reference
+from .rejected import check_taken, refusal_of
 from .sample import (
     between,
     column_of,
@@ -80,7 +80,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         # Among objects booleans with gaps may be what a function of numbers does not take, and numbers what an encoder
         # does not.
         plain = {name: column for name, column in asis.items() if columns[name][0] == "number"}
-        ways = (way for way in (asis, plain, {}) if not _refusal(pipeline, _signature(pipeline, columns | way, True)))
+        ways = (way for way in (asis, plain, {}) if not refusal_of(pipeline, _signature(pipeline, columns | way, True)))
         way = next(ways, None)
         framed = way is not None
         if way:
@@ -95,34 +95,21 @@ def sign(pipeline: Any, sample: Any) -> Signature:
         columns |= {name: column for name, column in asis.items() if name not in numbers}
         signature = _signature(pipeline, columns, framed)
     signature = _with_categories(pipeline, columns, signature, frame)
-    if of_objects and _refusal(pipeline, signature):
+    if of_objects and refusal_of(pipeline, signature):
         signature = replace(signature, boxed=True)
-    known_only = [] if signature.categories or _refusal(pipeline, signature) else _known_only(pipeline, signature)
+    known_only = [] if signature.categories or refusal_of(pipeline, signature) else _known_only(pipeline, signature)
     if known_only:
         columns |= {name: ("category", frame[name].astype(object)) for name in known_only}
         signature = replace(_signature(pipeline, columns, framed), boxed=signature.boxed)
-    refusal = _refusal(pipeline, signature)
+    refusal = refusal_of(pipeline, signature)
     if refusal is not None and names is None and getattr(pipeline, "n_features_in_", None) is None:
         dicts = replace(_signature(pipeline, columns, False), flat=False, dicts=True)
-        refusal = _refusal(pipeline, dicts)
+        refusal = refusal_of(pipeline, dicts)
         signature = dicts if refusal is None else signature
     signature = _in_unit_of(signature, sample)
     _check_times(pipeline, signature, frame, sample)
-    refusal = _refusal(pipeline, signature, rows=len(frame))
-    if refusal is not None:
-        raise SampleError(
-            f"expected rows that the pipeline takes, found that {_who(pipeline, signature, len(frame))} raises on the "
-            f"sample: {_first_line(refusal)}: give rows it was trained on, of the same types, which .parquet keeps and "
-            ".csv does not"
-        ) from refusal
-    alone = _refusal(pipeline, signature)
-    if alone is not None:
-        raise SampleError(
-            f"expected a pipeline that takes one row as it does many, found that {_who(pipeline, signature, 1)} raises "
-            f"on the sample's first row alone: {_first_line(alone)}: what makes something else of a single row has no "
-            "answer to it; use OneHotEncoder in place of pandas.get_dummies, numpy.ravel in place of squeeze"
-        ) from alone
-    signature = _same_markers(pipeline, signature)
+    check_taken(pipeline, signature, sample)
+    signature = same_markers(pipeline, signature)
     return replace(signature, features=accepted(pipeline, signature))
 
 
@@ -157,7 +144,7 @@ def _check_times(pipeline: Any, signature: Signature, frame: pd.DataFrame, sampl
                 answer = dense(getattr(pipeline, method)(own))
         except Exception:  # it takes datetime64 alone, or a method is without an answer
             return
-        if _refusal(pipeline, signature) or not equal(answer, signature.ask(pipeline, method, few)):
+        if refusal_of(pipeline, signature) or not equal(answer, signature.ask(pipeline, method, few)):
             raise SampleError(
                 f"expected dates and times that the pipeline takes as pandas' datetime64, found others in column "
                 f"{str(columns[0])!r}, of which it makes something else: train it on pd.to_datetime(column)"
@@ -218,7 +205,7 @@ def _with_categories(
         return signature
     plain = {name: ("category", objects_of(frame[name])) for name in categories}
     kept = replace(_signature(pipeline, {**columns, **plain}, True), categories=categories)
-    if _refusal(pipeline, kept):
+    if refusal_of(pipeline, kept):
         return signature
     few = slice(0, ASKED)
     for method in methods_of(pipeline):
@@ -229,35 +216,6 @@ def _with_categories(
         except Exception:  # a pipeline raises whatever its steps do
             return kept
     return signature
-
-
-def _refusal(pipeline: Any, signature: Signature, rows: int = 1) -> Exception | None:
-    """What the pipeline raises on the first rows of the sample."""
-    try:
-        signature.ask(pipeline, methods_of(pipeline)[0], signature.frame.iloc[:rows])
-    except Exception as error:  # a pipeline raises whatever its steps do
-        return error
-    return None
-
-
-def _who(pipeline: Any, signature: Signature, rows: int) -> str:
-    """The step that raises on the first rows of the sample, by its path."""
-    path = culprit(pipeline, signature.given(signature.frame.iloc[:rows]), _raises)
-    return f"pipeline{path}" if path else "it"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [repr(error)])[0].rstrip(".:")
-
-
-def _raises(step: Any, X: Any) -> bool:
-    """Whether a step of a pipeline raises for what it is given."""
-    try:
-        with reference():
-            getattr(step, "transform" if hasattr(step, "transform") else offered(step)[0])(X)
-    except Exception:
-        return True
-    return False
 
 
 def _as_numbers(pipeline: Any, asis: Signature, numbers: pd.DataFrame, names: Sequence[Any]) -> set[Any]:
@@ -306,32 +264,6 @@ def _known_only(pipeline: Any, signature: Signature) -> list[Any]:
     }
     taken = taken_in(pipeline, signature, {name: between(signature.frame[column]) for name, column in names.items()})
     return [column for name, column in names.items() if name not in taken]
-
-
-def _same_markers(pipeline: Any, signature: Signature) -> Signature:
-    """The same with one marker a column: JSON has but null.
-
-    Raises SampleError where the pipeline answers None and NaN differently.
-    """
-    frame = signature.frame.copy()
-    for feature, name, marker in zip(signature.features, frame.columns, signature.markers, strict=True):
-        values = frame[name]
-        gaps = values.isna()
-        if feature.kind != "category" or not gaps.any():
-            continue
-        other = gaps & pd.Series([(value is None) != (marker is None) for value in values], index=frame.index)
-        if not other.any():
-            continue
-        frame[name] = values.astype(object).where(~other, marker)
-        rows = other[other].index[:100]
-        for method in methods_of(pipeline):
-            given = [signature.ask(pipeline, method, part.loc[rows]) for part in (signature.frame, frame)]
-            if not equal(*given):
-                raise SampleError(
-                    f"expected one kind of missing value in column {str(name)!r}, found None and NaN, which the "
-                    "pipeline tells apart: train it with one of them"
-                )
-    return replace(signature, frame=frame)
 
 
 def _ignored(pipeline: Any) -> set[int]:

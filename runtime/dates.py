@@ -25,6 +25,15 @@ TWO_DIGITS = (-31_536_000_000_000.0, 3_124_223_999_999_999.0)
 RULED = (-2_208_988_800_000_000.0, 4_102_444_800_000_000.0)
 """From 1900 to 2100: so far is known of a named zone when its clocks change."""
 EXACT = 2**53
+WHOLE = {
+    STEPS["D"]: "days",
+    3_600_000_000: "hours",
+    60_000_000: "minutes",
+    STEPS["s"]: "seconds",
+    STEPS["ms"]: "milliseconds",
+    STEPS["us"]: "microseconds",
+}
+"""The steps that there are between times, of units and of formats."""
 
 TOO_FINE = re.compile(r"[.,]\d{6}\d*[1-9]").search
 FINER = {"ns": 1_000, "ps": 1_000_000, "fs": 10**9, "as": 10**12}
@@ -74,7 +83,7 @@ def middle_time(feature: Feature) -> float:
 
 def words(feature: Feature) -> str:
     """What a feature's times are whole numbers of."""
-    return {"D": "days", "s": "seconds", "ms": "milliseconds"}.get(str(feature.unit), "microseconds")
+    return WHOLE[step(feature)]
 
 
 def _outside(feature: Feature) -> str:
@@ -91,6 +100,7 @@ def time_of(feature: Feature) -> Callable[[object], float]:
     least, (low, high) = step(feature), span(feature)
     read, expected = reader(feature.format, feature.zone), _expected(feature)
     epoch = EPOCH if feature.zone is None else EPOCH.replace(tzinfo=UTC)
+    own = feature.format is None  # else the pattern allows no more digits than there are microseconds
     known = None if feature.unknown else frozenset(feature.categories)
 
     def time(value: Any) -> float:
@@ -100,7 +110,7 @@ def time_of(feature: Feature) -> Callable[[object], float]:
             except ValueError as error:
                 raise InputError(path, f"{expected}, got another string") from error
             # It would be cut to microseconds; as it is mostly written there is no room for more.
-            if len(value) > 21 and not (len(value) < 27 and value[19] == ".") and TOO_FINE(value):
+            if own and len(value) > 21 and not (len(value) < 27 and value[19] == ".") and TOO_FINE(value):
                 raise InputError(path, FINE)
         elif value is None:
             return np.nan
@@ -113,7 +123,7 @@ def time_of(feature: Feature) -> Callable[[object], float]:
         elif is_missing(value):
             return np.nan
         else:
-            found = _python(value, path)
+            found = _python(value, path, expected)
             if feature.format == ISO and feature.zone is not None and found.tzinfo is None:
                 found = found.replace(tzinfo=UTC)
         if (found.tzinfo is None) != (feature.zone is None):
@@ -157,7 +167,7 @@ def times(values: Any, feature: Feature, time: Callable[[object], float] | None 
     return found
 
 
-def _python(value: Any, path: str) -> datetime:
+def _python(value: Any, path: str, expected: str) -> datetime:
     if hasattr(value, "to_pydatetime"):  # pandas' Timestamp, without importing pandas
         if value.nanosecond:
             raise InputError(path, FINE)
@@ -166,7 +176,7 @@ def _python(value: Any, path: str) -> datetime:
         return value
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)
-    raise InputError(path, f"expected a date or time in ISO 8601, got {KINDS.get(type(value), 'another type')}")
+    raise InputError(path, f"{expected}, got {KINDS.get(type(value), 'another type')}")
 
 
 def _type_of(values: Any) -> Any:

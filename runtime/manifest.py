@@ -13,7 +13,7 @@ import msgspec
 
 from .errors import BundleError, ProtocolError
 from .pattern import DEFAULT, check_pattern
-from .written import ISO, check_format, check_zone
+from .written import ISO, ISO_UTC, check_format, check_zone
 
 __all__ = [
     "NAME",
@@ -259,6 +259,10 @@ def read_manifest(text: bytes, where: str) -> Manifest:
             )
         if feature.kind != "date" and not feature.format is feature.zone is None:
             raise BundleError(f"expected formats and zones of dates alone in {where}, found {feature.name[:64]!r}")
+        if feature.format == ISO_UTC and feature.zone is None:
+            raise BundleError(
+                f"expected a zone of times that end with Z in {where}, found none of {feature.name[:64]!r}"
+            )
         try:
             check_format(ISO if feature.format is None else feature.format)
             check_zone("UTC" if feature.zone is None else feature.zone)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .manifest import STD
+from .reading import lists_one
 
 if TYPE_CHECKING:
     from .model import Model
@@ -30,10 +31,11 @@ class Method:
             raise AttributeError(
                 f"this model has no {self.name}: its pipeline offers {offered}{why}", name=self.name, obj=model
             )
-        found = output
+        found, listed = output, lists_one(model.manifest, output)
 
         def method(X: Any) -> Any:
-            return model.apply(found, X)
+            answer = model.apply(found, X)
+            return [answer] if listed else answer
 
         method.__name__ = self.name
         return method

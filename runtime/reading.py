@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .manifest import STD, Category, Manifest, Output
 
-__all__ = ["Reader", "key", "plain", "reader"]
+__all__ = ["Reader", "key", "lists_one", "plain", "reader"]
 
 
 class Reader(NamedTuple):
@@ -64,7 +64,7 @@ def reader(manifest: Manifest) -> Reader:
 def _several(classes: tuple[tuple[Category, ...], ...], proba: Output | None) -> Any:
     """Reads a classifier of several outputs: a list of predictions, and of probabilities where each output has its
     own array of them. A chain's array has a column for each output instead, also where that is a single one."""
-    own = proba is not None and len(proba.tensors) == len(classes) and proba.shape == (len(classes[0]),)
+    own = _own(classes, proba)
 
     def row(
         arrays: Sequence[NDArray[Any]], index: int, probabilities: bool
@@ -83,6 +83,18 @@ def _several(classes: tuple[tuple[Category, ...], ...], proba: Output | None) ->
         return answer, labels
 
     return row
+
+
+def _own(classes: tuple[tuple[Category, ...], ...], proba: Output | None) -> bool:
+    """Whether each of several outputs has its own array of probabilities."""
+    return proba is not None and len(proba.tensors) == len(classes) and proba.shape == (len(classes[0]),)
+
+
+def lists_one(manifest: Manifest, output: Output) -> bool:
+    """Whether the pipeline answers a list of a single array, as a MultiOutputClassifier of one target does."""
+    predict, classes = manifest.output("predict"), manifest.classes
+    several = predict is not None and predict.labels and predict.shape == (1,) and output.method == "predict_proba"
+    return several and len(classes[0]) > 1 and _own(classes, output)
 
 
 def key(label: Category) -> str:

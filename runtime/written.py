@@ -31,8 +31,13 @@ ISO_UTC = "ISO8601Z"
 
 EPOCH = datetime(1970, 1, 1)
 SHORTEST = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-CLOCK = r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+CLOCK = r"[T ]([01][0-9]|2[0-3]):[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+"""Not 24 o'clock, which Python reads from 3.14 on and pandas does not."""
 OFFSET = r"(Z|[+-][0-9]{2}:[0-9]{2})"
+MEANING = re.compile(r"[\\^$.*+?()[\]{}|]")
+"""What is escaped in a pattern, and nothing else, for JSON Schema's dialect allows no other escape."""
+LONGEST = 128
+"""Of a format, which stands in each sentence about a time that it does not read."""
 FIXED = re.compile(r"([+-])([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -128,7 +133,7 @@ def pattern_of(format: str | None, zone: str | None) -> str:
     pattern = ""
     for place, (part, is_directive) in enumerate(parts):
         if not is_directive:
-            pattern += re.escape(part)
+            pattern += MEANING.sub(r"\\\g<0>", part)
             continue
         least, most, _ = DIRECTIVES[part]
         # Beside other digits as many as can be, else nobody could tell them apart.
@@ -162,6 +167,8 @@ def check_format(format: str) -> None:
     """Raises ValueError, with the words for what it is not, for a format by which times should not be read."""
     if format in (ISO, ISO_UTC):
         return
+    if len(format) > LONGEST:
+        raise ValueError(f"expected a format of at most {LONGEST} characters, found {len(format):,}")
     names = [part for part, is_directive in _parts(format) if is_directive]
     odd = next((name for name in names if name not in DIRECTIVES), None)
     if odd is not None:

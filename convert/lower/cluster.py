@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import spox.opset.ai.onnx.v21 as op
+from scipy.sparse import issparse
 from sklearn.cluster import (
     AffinityPropagation,
     Birch,
@@ -86,9 +87,10 @@ def nearest_exemplar(model: Any, x: Matrix) -> Var:
             "expected AffinityPropagation with affinity='euclidean', found a precomputed one, which cannot predict: "
             "fit it on the features themselves"
         )
-    if not len(model.cluster_centers_):
+    centres = model.cluster_centers_.toarray() if issparse(model.cluster_centers_) else model.cluster_centers_
+    if not len(centres):
         return op.sub(op.mul(_first_smallest(x.select([0]).tensor), op.const(np.int64(0))), op.const(np.int64(1)))
-    return _first_smallest(squared_euclidean(x.tensor, x.width, model.cluster_centers_))
+    return _first_smallest(squared_euclidean(x.tensor, x.width, centres))
 
 
 @lowers(Birch, method="predict")

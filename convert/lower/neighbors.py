@@ -19,7 +19,7 @@ from sklearn.neighbors import (
 from spox import Var
 
 from ..errors import UnsupportedError
-from . import lower, lowers
+from . import lacks, lower, lowers
 from .callables import weights_of, weights_of_each
 from .distances import constant, ordered_sum, row_sum
 from .labels import Labels, argmax, scalar
@@ -173,10 +173,10 @@ def neighbour_mean(model: KNeighborsRegressor, x: Matrix) -> Var:
 def neighbour_graph(model: KNeighborsTransformer, x: Matrix) -> Matrix:
     k = model.n_neighbors + (model.mode == "distance")
     distances, places = nearest(model, x, k)
+    nothing = op.mul(op.cast(places, to=np.float64), constant(0))  # of the row's own numbers one may be missing
     if model.mode == "connectivity":
-        distances = op.add(op.mul(op.cast(places, to=np.float64), constant(0)), constant(1))
-    empty = op.mul(op.slice(x.tensor, _axis(0), _axis(1), _axis(1)), constant(0))
-    empty = op.add(empty, constant(np.zeros((1, model.n_samples_fit_))))
+        distances = op.add(nothing, constant(1))
+    empty = op.add(op.slice(nothing, _axis(0), _axis(1), _axis(1)), constant(np.zeros((1, model.n_samples_fit_))))
     graph = op.scatter_elements(empty, places, distances, axis=1)
     off = doubt(model, x, places) if model.mode == "distance" else None
     if off is not None:
@@ -232,12 +232,7 @@ def radius_probabilities(model: RadiusNeighborsClassifier, x: Matrix) -> Var | l
     for output, (classes, targets) in enumerate(zip(*_classes(model)[:1], _classes(model)[1].T, strict=True)):
         votes = _added(model, shares, constant(targets[:, np.newaxis] == np.arange(len(classes))))
         if model.outlier_label_ is not None:
-            own = np.asarray(classes) == model.outlier_label_[output]
-            if not own.any():
-                raise UnsupportedError(
-                    f"expected an outlier_label among the classes, found {model.outlier_label_[output]!r}, "
-                    "which has no probability: use one of them or 'most_frequent'"
-                )
+            own = np.asarray(classes) == model.outlier_label_[output]  # none where it is no class
             if _by_class(model):
                 own = np.array([place == model.outlier_label for place in range(len(classes))])
             votes = op.where(alone, constant(own.astype(np.float64)[np.newaxis]), votes)
@@ -248,22 +243,37 @@ def radius_probabilities(model: RadiusNeighborsClassifier, x: Matrix) -> Var | l
     return probabilities if model.outputs_2d_ else probabilities[0]
 
 
+@lacks(RadiusNeighborsClassifier, method="predict_proba")
+def probabilities_of_no_outlier(model: RadiusNeighborsClassifier) -> str | None:
+    """A bundle's labels are those of its probabilities, one a column."""
+    if model.outlier_label_ is None:
+        return None
+    odd = [label for label, own in zip(model.outlier_label_, _classes(model)[0], strict=True) if label not in own]
+    if not odd:
+        return None
+    return (
+        f"expected an outlier_label among the classes, found {odd[0]!r}, which has no probability: use one of them or "
+        "'most_frequent'"
+    )
+
+
 @lowers(RadiusNeighborsClassifier, method="predict")
 def radius_labels(model: RadiusNeighborsClassifier, x: Matrix) -> Labels:
     found = lower(model, "predict_proba", x)
     parts = found if isinstance(found, list) else [found]
-    places = []
+    places, tables = [], []
     for output, (part, classes) in enumerate(zip(parts, _classes(model)[0], strict=True)):
-        place = op.arg_max(part, axis=1, keepdims=1)
+        place, table = op.arg_max(part, axis=1, keepdims=1), np.asarray(classes)
         if model.outlier_label_ is not None:
-            # Where all probabilities are zero the label is the outliers'.
-            (own,) = np.flatnonzero(np.asarray(classes) == model.outlier_label_[output])
+            # Where all probabilities are zero the label is the outliers', which may be no class.
+            label = model.outlier_label_[output]
+            table = table if label in table else np.append(table, label)
             nothing = op.equal(op.reduce_max(part, _axis(1), keepdims=1), constant(0))
-            place = op.where(nothing, op.const(np.int64(own)), place)
+            place = op.where(nothing, op.const(np.flatnonzero(table == label)), place)
         places.append(place)
-    if model.outputs_2d_:
-        return Labels(op.concat(places, axis=1), tuple(model.classes_))
-    return Labels(op.reshape(places[0], _axis(-1)), (model.classes_,))
+        tables.append(table)
+    joined = op.concat(places, axis=1) if model.outputs_2d_ else op.reshape(places[0], _axis(-1))
+    return Labels(joined, tuple(tables))
 
 
 @lowers(RadiusNeighborsRegressor, method="predict")

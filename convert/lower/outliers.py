@@ -15,6 +15,7 @@ from .distances import constant, row_sum
 from .ensemble import FLOAT32, Trees, join, sum_of_leaves
 from .labels import scalar
 from .matrix import Matrix
+from .terms import same
 from .trees import sklearn_tree
 
 __all__ = ["inliers"]
@@ -47,15 +48,24 @@ def _of_columns(trees: Trees, features: Any) -> Trees:
 @lowers(EllipticEnvelope, method="score_samples")
 def elliptic_score(model: EllipticEnvelope, x: Matrix) -> Var:
     centred = op.sub(x.tensor, constant(model.location_))
-    squared = row_sum(op.mul(op.matmul(centred, constant(model.get_precision())), centred), x.width)
+    precision = model.get_precision()
+    squared = row_sum(op.mul(op.matmul(centred, constant(precision)), centred), x.width)
     # scikit-learn takes the root and squares it again.
     distance = op.sqrt(squared)
-    return op.neg(op.mul(distance, distance))
+    score = op.neg(op.mul(distance, distance))
+    # Of columns that nearly follow from others the precision is large, and its terms cancel. Where columns do follow,
+    # all rows have one score and labels are left to rounding: then the proof is to say so.
+    if np.linalg.matrix_rank(model.covariance_) == x.width:
+        size = op.abs(centred)
+        terms = op.mul(op.matmul(size, constant(np.abs(precision))), size)
+        x.scope.adds_up(score, op.reduce_sum(terms, op.const(np.array([1])), keepdims=1))
+    return score
 
 
 @lowers(IsolationForest, EllipticEnvelope, method="decision_function")
 def shifted_score(model: Any, x: Matrix) -> Var:
-    return op.sub(lower(model, "score_samples", x), constant(model.offset_))
+    score = lower(model, "score_samples", x)
+    return same(x, op.sub(score, constant(model.offset_)), score)
 
 
 @lowers(IsolationForest, EllipticEnvelope, method="predict")

@@ -17,8 +17,6 @@ WEIGHED_AT_ONCE = (3, 3)
 
 WHOLE_NAMES = (3, 4)
 """The version from which on categories keep all bytes of their names."""
-CUT = "\ufffd"
-"""Stands for a name that is no UTF-8 any more."""
 
 
 class Forest(NamedTuple):
@@ -64,25 +62,26 @@ def read(model: Any) -> Forest | Linear:
         factors = np.array(weights, np.float32)
         # Before, the answer of the tree alone was taken: the start with the leaf, less the start.
         values = [((base + own) - base) * factor for base, own, factor in zip(bases, values, factors, strict=True)]
-    known = booster.get_categories(export_to_arrow=True).to_arrow()
-    categories = [values.to_pylist() for _, values in known or () if values is not None]
     return Forest(
         learner["objective"]["name"], start, [_tree(tree) for tree in inner["trees"]], values, target, categories
     )
 
 
 def _categories(booster: Any) -> list[list[Any]]:
+    """Of each column that has them, pandas' categories in their order. Raises UnsupportedError where XGBoost has cut
+    their names."""
+    version = importlib.import_module("xgboost").__version__
     known = booster.get_categories(export_to_arrow=True).to_arrow()
     try:
         found = [values.to_pylist() for _, values in known or () if values is not None]
-    except UnicodeDecodeError:
-        found = [[CUT]]
-    words = [value for values in found for value in values if isinstance(value, str)]
-    version = importlib.import_module("xgboost").__version__
-    if not all(map(str.isascii, words)) and tuple(map(int, version.split(".")[:2])) < WHOLE_NAMES:
+        whole = all(value.isascii() for values in found for value in values if isinstance(value, str))
+        whole = whole or tuple(map(int, version.split(".")[:2])) >= WHOLE_NAMES
+    except UnicodeDecodeError:  # cut within a letter, by the release that it was trained with
+        whole = False
+    if not whole:
         raise UnsupportedError(
-            f"expected categories named in ASCII, found others, of which XGBoost {version} keeps as many bytes as they "
-            "have letters: rename them before training, or train with XGBoost 3.4"
+            "expected categories named in ASCII, found others, of which XGBoost before 3.4 keeps as many bytes as "
+            "they have letters: rename them before training, or train with XGBoost 3.4"
         )
     return found
 

@@ -34,7 +34,7 @@ def test_more_are_drawn_where_none_is_taken(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(canaries, "taken", the_last)
     twin = twin_of(MODEL, X)
-    assert drawn == [usual, usual * canaries.MORE]
+    assert drawn == [usual, usual * canaries.MORE, usual]  # the last time in the company that they keep
     assert len(twin.proof.canary.rows) == usual
     model_of(twin)
 

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, DictionaryLearning
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.kernel_approximation import AdditiveChi2Sampler
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multioutput import ClassifierChain
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -59,6 +61,22 @@ def test_a_missing_value_where_scikit_learn_raises(monkeypatch: pytest.MonkeyPat
         "sample: Input X contains NaN: give rows it was trained on, of the same types, which .parquet keeps and .csv "
         "does not"
     )
+
+
+def test_a_step_that_takes_float32_alone() -> None:
+    sample = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    model = DictionaryLearning(2, max_iter=3, transform_algorithm="lasso_cd", random_state=0).fit(sample)
+    with pytest.raises(SampleError, match=r"raises on the sample in it: Buffer dtype mismatch.* fit it on float64"):
+        twin_of(model, sample)
+
+
+@pytest.mark.parametrize("model", [GaussianMixture(2, random_state=0), AdditiveChi2Sampler()], ids=repr)
+def test_a_step_that_computes_in_booleans(model: Any) -> None:
+    """scikit-learn keeps densities in the type of the rows: among booleans each is True or False."""
+    sample = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 3)) > 0, columns=list("abc"))
+    with pytest.raises(ParityError, match=r"it answers booleans otherwise than .* train it on numbers"):
+        twin_of(model.fit(sample), sample)
+    twin_of(model.fit(sample.astype(float)), sample.astype(float))
 
 
 @pytest.fixture

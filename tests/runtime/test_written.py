@@ -1,5 +1,6 @@
 """How times are written: whatever is read is what pandas reads, and what is written is read again."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,6 +30,8 @@ FORMATS = [
     "%Y-%m-%dT%H:%M:%S.%f",
     "%Y-%m-%dT%H:%M:%SZ",
     "%H:%M on %d.%m.%Y, 100%%",
+    "at %H:%M:%S, day.%Y%m%d",
+    "[%Y-%m-%d] (%H:%M) {+|$^\\/}",
     "%Y%m%dT%H%M%S",
 ]
 PANDAS_2 = pd.__version__.startswith("2.")
@@ -109,6 +112,7 @@ def test_what_is_written_is_read_again(format: str | None, year: int) -> None:
         ("%Y-%m-%d %d", "each part once"),
         ("%Y-%m-%d %y", "each part once"),
         ("%Y-%m-%d %S", "no part between two is left out"),
+        ("%Y-%m-%d" + 121 * " ", "at most 128 characters, found 129"),
     ],
 )
 def test_formats_that_mean_not_the_same_to_everybody(format: str, said: str) -> None:
@@ -131,6 +135,10 @@ WHEN = Feature("when", "date", 0, missing=True, seen=(0.0, 1.6e15), unit="us", z
         ("%d.%m.%Y", None, "28.11.2026\n", "expected a date or time as %d.%m.%Y, got another string"),
         (None, "Europe/Berlin", "1899-12-31T23:00Z", "from 1900-01-01T00:00:00Z to 2100-01-01T00:00:00Z, got one"),
         (None, "+05:30", 3, "expected a date or time in ISO 8601, got number"),
+        ("%d.%m.%Y", None, 3, "expected a date or time as %d.%m.%Y, got number"),
+        ("%d.%m.%Y", None, datetime(2026, 11, 28, 15), "a time of whole days, as in training, got a finer one"),
+        ("%d.%m.%Y %Hh", None, np.datetime64("2026-11-28T15:16"), "a time of whole hours, as in training, got a f"),
+        (ISO, None, "2026-11-28T24:00", "expected a date or time in ISO 8601, without a zone, got another string"),
     ],
 )
 def test_other_strings_are_a_sentence_with_row_and_column(format: Any, zone: Any, text: Any, said: str) -> None:
@@ -198,6 +206,17 @@ def test_a_request_is_described_as_it_must_be_written() -> None:
         assert not np.isnan(Tensors(made).rows([example(made)]).matrix).any()
 
 
+@pytest.mark.parametrize(
+    ("format", "zone"),
+    [(None, None), (None, "UTC"), (ISO, None), (ISO, "UTC"), (ISO_UTC, "UTC"), *((format, None) for format in FORMATS)],
+)
+def test_a_pattern_is_one_of_json_schemas_dialect(format: str | None, zone: str | None) -> None:
+    """Of ECMA-262 with Unicode, as validators compile it: there only what has a meaning may be escaped."""
+    pattern = pattern_of(format, zone)
+    assert set(re.findall(r"\\(.)", pattern)) <= set("^$\\.*+?()[]{}|")
+    assert re.fullmatch(pattern, written(1_795_879_000_000_000, format, zone))
+
+
 def test_bundles_of_zones_and_formats_say_protocol_5() -> None:
     assert protocol_of([Feature("when", "date", 0, unit="us")], False) == 4
     changes: dict[str, Any]
@@ -207,6 +226,7 @@ def test_bundles_of_zones_and_formats_say_protocol_5() -> None:
         assert read_manifest(msgspec.json.encode(made), "here") == made
     for changes, said in (
         ({"zone": "\n"}, "here: expected a zone's name"),
+        ({"format": ISO_UTC}, "expected a zone of times that end with Z in here, found none of 'when'"),
         ({"format": "%B"}, "here: expected a format of %Y, %y, %m, %d, %H, %M, %S, %f, found %B"),
         ({"kind": "number", "unit": None, "format": ISO}, "expected formats and zones of dates alone in here"),
     ):

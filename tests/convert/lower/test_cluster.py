@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import spox.opset.ai.onnx.v21 as op
 from sklearn.base import clone
 from sklearn.cluster import (
@@ -89,6 +90,12 @@ def test_agglomerated_features(pool: Any) -> None:
 def test_an_unknown_pool_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="choose one of them"):
         twin_of(FeatureAgglomeration(2, pooling_func=np.median).fit(X), X)
+
+
+def test_exemplars_among_sparse_rows() -> None:
+    rows = np.where(X < 0, 0.0, X)
+    model = AffinityPropagation(damping=0.9, max_iter=1000, random_state=0).fit(scipy.sparse.csr_matrix(rows))
+    assert levels(twin_of(model, rows))["predict"] == "bit"
 
 
 def test_a_precomputed_affinity_is_refused() -> None:

@@ -109,7 +109,7 @@ OF_PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("kernel", OF_PAIRS, ids=lambda kernel: str(kernel.metric))
+@pytest.mark.parametrize("kernel", OF_PAIRS, ids=lambda kernel: getattr(kernel.metric, "__name__", kernel.metric))
 def test_pairwise_kernels(kernel: Any) -> None:
     """A classifier asks for the kernel of each row and itself, which scikit-learn makes row by row."""
     model = GaussianProcessClassifier(kernel, optimizer=None).fit(X, Y > 1)

@@ -25,6 +25,16 @@ def test_classifiers_of_several_targets(target: Any) -> None:
     assert found == {"predict": "bit", "predict_proba": "bit"}
 
 
+@pytest.mark.parametrize("base", [FOREST, LogisticRegression()], ids=["forest", "linear"])
+def test_one_target_has_a_list_of_one_array(base: Any) -> None:
+    """As scikit-learn answers it; a chain of one has an array of a column."""
+    for model, listed in ((MultiOutputClassifier(base), True), (ClassifierChain(base), False)):
+        twin = model_of(twin_of(model.fit(X, MULTI_LABEL[:, :1]), X))
+        found, wanted = twin.predict_proba(X[:9]), model.predict_proba(X[:9])
+        assert isinstance(found, list) == isinstance(wanted, list) == listed
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
 def test_regressors_of_several_targets() -> None:
     """Trees at level bit."""
     model = MultiOutputRegressor(GradientBoostingRegressor(n_estimators=5, random_state=0)).fit(X, TWO_NUMBERS)

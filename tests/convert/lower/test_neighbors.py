@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from convert import ParityError, UnsupportedError, settled
+from convert import ParityError, settled
 from convert.lower import nearest
 
 from .test_knn_imputer import LastOfEquals
@@ -123,10 +123,26 @@ def test_radius_classifier(algorithm: Any, weights: Any) -> None:
     assert set(levels(twin)) == {"predict", "predict_proba"}
 
 
-def test_an_outlier_label_that_is_no_class_is_refused() -> None:
-    model = RadiusNeighborsClassifier(1.5, outlier_label="far").fit(X[:80], THREE[:80])
-    with pytest.raises(UnsupportedError, match="outlier_label among the classes"):
-        twin_of(model, X[80:])
+@pytest.mark.filterwarnings("ignore:Outlier label")
+@pytest.mark.parametrize("algorithm", ["kd_tree", "brute"])
+@pytest.mark.parametrize(
+    ("target", "outlier"),
+    [
+        (THREE, "far"),
+        (np.digitize(Y, [0.0]), -1),
+        (np.column_stack([np.digitize(Y, [0.0]), np.ones(len(Y), int)]), [-1, 1]),
+    ],
+    ids=["words", "numbers", "several"],
+)
+def test_an_outlier_label_that_is_no_class_has_no_probability(algorithm: Any, target: Any, outlier: Any) -> None:
+    model = RadiusNeighborsClassifier(1.5, algorithm=algorithm, outlier_label=outlier).fit(X[:80], target[:80])
+    twin = twin_of(model, X[80:])
+    assert set(levels(twin)) == {"predict"}
+    assert "outlier_label among the classes" in twin.proof.left_out["predict_proba"]
+    rows = np.vstack([X[80:], np.full((1, X.shape[1]), 99.0)])
+    found, wanted = model_of(twin).predict(rows), model.predict(rows)
+    assert found.tolist() == wanted.tolist()
+    assert np.all(found[-1] == outlier)
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
@@ -251,6 +267,13 @@ def test_missing_values_have_no_distance() -> None:
     twin = twin_of(model, gaps)
     answers = model_of(twin).predict(gaps)
     assert np.allclose(answers, model.predict(gaps))
+    for graph in (
+        KNeighborsTransformer(n_neighbors=3, metric="nan_euclidean"),
+        KNeighborsTransformer(mode="connectivity", n_neighbors=3, metric="nan_euclidean"),
+    ):
+        first = gaps[np.isnan(gaps[:, 0])]  # of these the graph once had nothing but NaN
+        answers = model_of(twin_of(graph.fit(gaps), gaps)).transform(first)
+        np.testing.assert_allclose(answers, graph.transform(first).toarray(), atol=1e-12)
     marked = KNeighborsRegressor(3, metric="nan_euclidean", metric_params={"missing_values": -9.0})
     levels(twin_of(marked.fit(np.nan_to_num(gaps, nan=-9.0), Y[:60]), np.nan_to_num(gaps, nan=-9.0)))
 

@@ -10,6 +10,9 @@ from sklearn.ensemble import IsolationForest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from convert.errors import ParityError
+from convert.lower.distances import constant
+
 from .twins import levels, twin_of
 
 RNG = np.random.default_rng(7)
@@ -55,3 +58,36 @@ def test_elliptic_envelope_of_one_named_column_and_raw_covariance() -> None:
     frame = pd.DataFrame(X[:, :1], columns=["größe [m]"])
     model = EllipticEnvelope(assume_centered=True, random_state=0)
     assert set(levels(twin_of(model.fit(frame), frame))) == set(METHODS)
+
+
+def _nearly_following() -> Any:
+    return np.column_stack([X, X[:, :2] + 1e-3 * RNG.normal(size=(len(X), 2))])
+
+
+def test_columns_that_nearly_follow_from_others_are_held_to_their_terms() -> None:
+    rows = _nearly_following()
+    proof = twin_of(EllipticEnvelope(random_state=0).fit(rows), rows).proof
+    assert proof.level == "ulp"
+    assert proof.outputs["decision_function"].terms > 1e5
+
+
+def test_a_wrong_weight_is_found_beside_terms_that_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = _nearly_following()
+
+    def wrong(values: Any) -> Any:
+        weights = np.array(values, np.float64)
+        if weights.ndim == 2:
+            weights[0, 0] *= 1 + 1e-12
+        return constant(weights)
+
+    monkeypatch.setattr("convert.lower.outliers.constant", wrong)
+    with pytest.raises(ParityError):
+        twin_of(EllipticEnvelope(random_state=0).fit(rows), rows)
+
+
+@pytest.mark.filterwarnings("ignore:The covariance matrix", "ignore:Determinant has increased")
+def test_more_columns_than_rows_leave_labels_to_rounding() -> None:
+    """Each row has the same score then, but for its last bits."""
+    rows = RNG.normal(size=(40, 60))
+    with pytest.raises(ParityError, match="rounding"):
+        twin_of(EllipticEnvelope(random_state=0).fit(rows), rows)

@@ -213,7 +213,7 @@ REFUSED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "vector": (lambda a, b: a - b, "an array of one dimension where a number was due"),
     "plain": (lambda a, b: 1.0, "float where a number was due"),
     "nothing": (lambda a, b: None, "NoneType"),
-    "unknown": (lambda a, b: np.arctan(a).sum(), "numpy.arctan is not known"),
+    "unknown": (lambda a, b: np.spacing(a).sum(), "numpy.spacing is not known"),
     "unknown function": (lambda a, b: np.median(a - b), "numpy.median is not known"),
     "method": (lambda a, b: (a - b).argsort()[0], "it uses .argsort"),
     "lists": (lambda a, b: sum(a.tolist()), "it uses .tolist"),
