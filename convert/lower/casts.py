@@ -1,6 +1,7 @@
 """What ``astype`` makes of what is traced."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import spox.opset.ai.onnx.v21 as op
 
 from . import arrays
 from .hooks import FRAMES, TIMES, Untraceable
-from .matrix import FLOAT32
+from .matrix import FLOAT32, MISSING, Categorical, Matrix
 from .traced import Traced
 from .ufuncs import UFUNCS, numeric
 
@@ -24,14 +25,14 @@ def astype(x: Traced, dtype: Any, *_: Any, **__: Any) -> Traced:
     if x.of_times:
         found: Traced = TIMES["astype"](x, np.dtype(dtype))
         return found
-    if isinstance(dtype, pd.CategoricalDtype):
-        if dtype.categories is not None:
-            raise Untraceable("it makes categories out of some and leaves the others out")
-        return x.copy()
+    if isinstance(dtype, pd.CategoricalDtype) and dtype.categories is not None:
+        raise Untraceable("it makes categories out of some and leaves the others out")
     name = dtype.__name__ if isinstance(dtype, type) else str(dtype)
     if x.of_words and not x.flat:
         return each(x, lambda column, _: column.astype(dtype))
-    if name in SAME or (x.of_words and name in STRINGS):
+    if x.of_words and name in (*SAME, *STRINGS):
+        return _of_words(x, dtype)
+    if name in SAME:
         return x.copy()
     if x.of_words and x.names is not None and _of_times(dtype):
         read: Traced = TIMES["read"](x)
@@ -44,6 +45,22 @@ def astype(x: Traced, dtype: Any, *_: Any, **__: Any) -> Traced:
 
 
 FRAMES["astype"] = astype
+
+
+def _of_words(x: Traced, dtype: Any) -> Traced:
+    """A single column, with what pandas or NumPy makes of a missing value: another kind of it, or a string (of pandas'
+    ``str`` before 3.0)."""
+    (column,) = x.matrix.columns
+    if not isinstance(column, Categorical) or not x.scope.scope.missing[column.source]:
+        return x.copy()
+    cell = np.array([column.marker], object)
+    after = (cell if x.names is None else pd.Series(cell, dtype=object)).astype(dtype)[0]
+    column = (
+        replace(column, changes=(*column.changes, (MISSING, str(after))))
+        if isinstance(after, str)
+        else replace(column, marker=after)
+    )
+    return Traced(Matrix(x.scope.scope, (column,)), x.scope, flat=x.flat, names=x.names)
 
 
 def _of_times(dtype: Any) -> bool:

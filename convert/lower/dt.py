@@ -12,7 +12,7 @@ from pandas.tseries.frequencies import to_offset
 from spox import Var
 
 from .calendar import DAY, floor_div, number, remainder
-from .dates import FINEST
+from .dates import FINEST, counted
 from .hooks import Untraceable
 from .matrix import Matrix, Time
 from .times import FIELDS, calendar_of, floored, in_unit, numbers, or_nan, shown, times_in
@@ -39,16 +39,20 @@ class Dt:
         raise Untraceable(f"it uses .dt.{name}")
 
     def total_seconds(self) -> Traced:
-        """Whole seconds and what is left of them, as pandas 3.1 adds them; those before divide all at once, which is
-        another number in the last place."""
-        if not self._time.length:
+        """As the pandas adds them that the pipeline runs with: since 3.1 whole seconds and what is left of them; those
+        before divide all at once, which is another number in the last place."""
+        time = self._time
+        if not time.length:
             raise Untraceable("it uses .dt.total_seconds of times")
-        whole = op.cast(floor_div(self._time.whole, 1_000_000), to=np.float64)
-        rest = op.cast(remainder(self._time.whole, 1_000_000), to=np.float64)
+        if not IN_PARTS:
+            count = op.cast(counted(time, time.unit), to=np.float64)
+            return self._as(op.where(time.missing, op.const(np.nan), op.div(count, op.const(PER_SECOND[time.unit]))))
+        whole = op.cast(floor_div(time.whole, 1_000_000), to=np.float64)
+        rest = op.cast(remainder(time.whole, 1_000_000), to=np.float64)
         seconds = op.add(whole, op.div(rest, op.const(1e6)))
-        if self._time.unit in ("ms", "us"):  # of seconds none is left, and nanoseconds do not count that far
+        if time.unit in ("ms", "us"):  # of seconds none is left, and nanoseconds do not count that far
             seconds = _between_seconds(seconds, whole, op.greater(rest, op.const(0.0)))
-        return self._as(op.where(self._time.missing, op.const(np.nan), seconds))
+        return self._as(op.where(time.missing, op.const(np.nan), seconds))
 
     def isocalendar(self) -> Traced:
         """The year, the week and the day of the week of ISO 8601."""
@@ -116,6 +120,10 @@ def _between_seconds(seconds: Var, whole: Var, more: Var) -> Var:
     high = op.and_(more, op.equal(seconds, op.add(whole, op.const(1.0))))
     return op.where(low, op.add(seconds, step), op.where(high, op.sub(seconds, step), seconds))
 
+
+IN_PARTS = bool(pd.to_timedelta(np.array([1_003_691], "m8[us]")).total_seconds()[0] != 1_003_691 / 1e6)
+"""Whether pandas adds seconds in two parts, asked with the first length for which it matters."""
+PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 LENGTHS: dict[str, Callable[[Var], Var]] = {
     "days": lambda whole: floor_div(whole, DAY),

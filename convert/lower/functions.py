@@ -9,7 +9,7 @@ from sklearn.preprocessing import FunctionTransformer
 from ..errors import UnsupportedError
 from . import lowers
 from .hooks import Untraceable
-from .matrix import Categorical, Matrix
+from .matrix import Categorical, Matrix, Number, Raw
 from .rebound import traced
 from .traced import Traced
 from .ufuncs import numeric
@@ -52,10 +52,19 @@ def _called(function: Any, given: Traced, arguments: dict[str, Any]) -> Any:
 
 
 def _given(transformer: FunctionTransformer, x: Matrix) -> Traced:
-    """What the function was given in training: a frame, an array, or, of which scikit-learn notes no width, a
-    column."""
-    if transformer.validate or hasattr(transformer, "n_features_in_") or x.width != 1:
+    """What the function was given in training: a frame, an array, or, of the request's own columns one of which
+    scikit-learn notes no width, a column."""
+    if transformer.validate or hasattr(transformer, "n_features_in_") or not _is_column(x):
         named = not transformer.validate and hasattr(transformer, "feature_names_in_")
         return Traced(x, x, names=transformer.feature_names_in_ if named else None)
     (column,) = x.columns
     return Traced(x, x, flat=True, names=[column.name if isinstance(column, Categorical) else None])
+
+
+def _is_column(x: Matrix) -> bool:
+    """Whether it may be what a ColumnTransformer gives for the name of a single column; no step gives that."""
+    made = (
+        isinstance(column, Number) and not (isinstance(column.origin, Raw) and not column.origin.steps)
+        for column in x.columns
+    )
+    return x.width == 1 and not any(made)

@@ -1,6 +1,7 @@
 """pandas.to_datetime of a column of strings, while a function is traced: the runtime reads them, and the graph gets
 times. What it reads is the same to pandas; what it does not read it refuses, whatever pandas would make of it."""
 
+import warnings
 from dataclasses import replace
 from datetime import UTC
 from typing import Any, NamedTuple
@@ -57,12 +58,13 @@ def _read(x: Traced, column: Column, reading: Reading) -> Column:
             return replace(column, zone=UTC) if reading.utc else column
         case Categorical(source, date=None):
             _check(reading)
-            if column.changes and reading.format is None:  # pandas refuses a mixture of forms
+            if _unfilled(column.changes, reading) and reading.format is None:  # pandas refuses a mixture of forms
                 raise Untraceable('it reads strings as dates that an imputer has filled: give format="ISO8601" as well')
             _note(x, source, reading)
             return Date(source, "us", UTC if reading.utc else None)
         case Categorical(source, date=date, changes=changes):
             _note(x, source, reading)
+            changes = _unfilled(changes, reading)
             return _filled(x, date, changes, reading) if changes else date  # type: ignore[return-value]
     raise Untraceable("it makes times of what is none")
 
@@ -80,6 +82,16 @@ def _check(reading: Reading) -> None:
         check_format(str(reading.format))
     except ValueError as error:
         raise Untraceable(f"it calls pandas.to_datetime with format={reading.format!r}: {error}") from error
+
+
+def _unfilled(changes: tuple[tuple[Any, Any], ...], reading: Reading) -> tuple[tuple[Any, Any], ...]:
+    """The changes, but not one that pandas reads as missing again: before 3.0 ``astype(str)`` makes "nan" of NaN."""
+    if len(changes) != 1 or changes[0][0] is not MISSING:
+        return changes
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a form that pandas cannot tell from this one string
+        coerced = pd.to_datetime(pd.Series([changes[0][1]]), **{**reading.keywords, "errors": "coerce"})
+    return () if coerced.isna().all() else changes
 
 
 def _filled(x: Traced, date: Date | None, changes: tuple[tuple[Any, Any], ...], reading: Reading) -> Time:

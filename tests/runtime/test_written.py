@@ -34,6 +34,9 @@ FORMATS = [
     "[%Y-%m-%d] (%H:%M) {+|$^\\/}",
     "%Y%m%dT%H%M%S",
 ]
+PANDAS_2 = pd.__version__.startswith("2.")
+COUNTED = (datetime(1678, 1, 1), datetime(2262, 1, 1)) if PANDAS_2 else (datetime(1, 1, 1), datetime(9999, 12, 31))
+"""What pandas reads: version 2 counts nanoseconds, and raises beyond what int64 holds of them."""
 PIECES = st.sampled_from([*"0123456789", *"-./: TZ+%,", "on ", "100", "20", "19", "00", "٣", "\n", "e"])
 
 
@@ -50,7 +53,7 @@ def instant(time: datetime) -> pd.Timestamp:
 @st.composite
 def odd_texts(draw: st.DrawFn, format: str, zone: str | None) -> str:
     """A time as it should be written, with some characters changed, taken out or put in."""
-    time = draw(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
+    time = draw(st.datetimes(*COUNTED))
     time = time.replace(microsecond=draw(st.sampled_from([0, time.microsecond])))
     micros = (time - datetime(1970, 1, 1)) // timedelta(microseconds=1)
     text = written(micros // step_of("us", format) * step_of("us", format), format, zone if format == ISO_UTC else None)
@@ -76,6 +79,8 @@ def test_what_is_read_is_what_pandas_reads(format: str, zone: str | None) -> Non
             found = read(text)
         except ValueError:
             return
+        if PANDAS_2 and not COUNTED[0] <= found.replace(tzinfo=None) <= COUNTED[1]:
+            return  # a feature of nanoseconds does not take it either
         taken.append(text)
         assert instant(found) == to_datetime(text, format, zone), text
 

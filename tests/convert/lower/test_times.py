@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from convert import UnsupportedError
+from convert.lower import dt
 from convert.lower.times import FIELDS
 from tests.convert.lower.twins import levels, model_of, twin_of
 
@@ -147,6 +148,21 @@ def test_what_pandas_answers(function: Callable[[Any], Any], unit: str, gaps: bo
     twin = twin_of(pipeline, frame)
     assert levels(twin) == {"transform": "bit"}
     np.testing.assert_array_equal(model_of(twin).transform(frame), pipeline.transform(frame))
+
+
+@pytest.mark.parametrize("unit", ["us", "ns"])
+@pytest.mark.parametrize("in_parts", [True, False])
+def test_seconds_as_each_pandas_adds_them(in_parts: bool, unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that runs here to the bit, and the other as it would; of that the proof sees the last place."""
+    frame = times(unit, gaps=False)
+    seconds = FunctionTransformer(lambda X: (X["a"] - X["b"]).dt.total_seconds().to_frame()).fit(frame)
+    same = in_parts == dt.IN_PARTS
+    monkeypatch.setattr(dt, "IN_PARTS", in_parts)
+    twin = twin_of(seconds, frame)
+    assert levels(twin) == {"transform": "bit" if same else "ulp"}
+    count, parts = (frame["a"] - frame["b"]).to_numpy().astype(np.int64), int(dt.PER_SECOND[unit])
+    expected = count // parts + count % parts / parts if in_parts else count / parts
+    np.testing.assert_array_equal(model_of(twin).transform(frame)[:, 0], expected)
 
 
 def test_how_long_it_is_is_a_number_to_a_scaler() -> None:

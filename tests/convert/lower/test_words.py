@@ -28,7 +28,7 @@ FRAME = pd.DataFrame(
         "floor": RNG.integers(0, 4, ROWS),
         "city": RNG.choice(np.array(["Ulm", "Bonn", "Köln", None], object), ROWS),
         "body": [" ".join(RNG.choice(WORDS, RNG.integers(1, 8))) for _ in range(ROWS)],
-        "title": RNG.choice(np.array(["free now", "hello", None], object), ROWS),
+        "title": RNG.choice(np.array(["free now", "hello", np.nan], object), ROWS),  # what an imputer looks for
     }
 )
 LABELS = (FRAME["floor"] + FRAME["body"].str.count("free") > 2).astype(int)
@@ -38,7 +38,7 @@ FRESH = pd.DataFrame(
         "floor": [7, 0, -1, 3],
         "city": ["Paris", None, "", "Ulm"],
         "body": ["free  now\n", "", "a\0b é", "money free free"],
-        "title": [None, "", "unseen free", "hello"],
+        "title": [np.nan, "", "unseen free", "hello"],
     }
 )
 
@@ -235,6 +235,8 @@ def test_dense_terms_before_a_model_that_takes_no_sparse_ones() -> None:
         lambda df: df.fillna("none").replace({"Bonn": "Beuel"}),
         lambda df: df.replace("Köln", np.nan).fillna("Ulm"),
         lambda df: df.astype("category"),
+        lambda df: df.astype(str),
+        lambda df: df.astype("string").fillna("none"),
         lambda df: df.astype(object).fillna("none"),
         lambda df: df.apply(lambda column: column.fillna("Bonn")),
     ],
