@@ -200,13 +200,15 @@ def _class(cls: Any, known: Known) -> Any:
         return cls
     known[id(cls)] = cls, made
     for name, own in vars(cls).items():
-        if isinstance(own, FunctionType):
-            setattr(made, name, rebound(own, known))
-        elif isinstance(own, staticmethod | classmethod):
+        if isinstance(own, staticmethod | classmethod):
             setattr(made, name, type(own)(rebound(own.__func__, known)))
         elif isinstance(own, property):
             parts = (own.fget, own.fset, own.fdel)
             setattr(made, name, property(*(part and rebound(part, known) for part in parts)))
+        elif isinstance(own, FunctionType) or not name.startswith("__"):
+            seen = rebound(own, known)
+            if seen is not own:
+                setattr(made, name, seen)
     return made
 
 

@@ -22,6 +22,14 @@ TEXTS = [" ".join(RNG.choice(WORDS, RNG.integers(2, 9))) for _ in range(60)]
 ODD = ["", "  ", "a|b||free", "FREE free\tmoney\x1cx\u2003y", "héllo,lunch İ", ",", "|"]
 LETTERS = re.compile("[a-zé]+")
 
+
+class Words:
+    pattern = LETTERS
+
+    def __call__(self, text: Any) -> Any:
+        return self.pattern.findall(text)
+
+
 pytestmark = pytest.mark.filterwarnings("ignore:The parameter 'token_pattern' will not be used")
 
 
@@ -35,6 +43,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The parameter 'token_pattern' wi
         {"tokenizer": lambda text: text.split(","), "lowercase": False},
         {"tokenizer": re.compile(r"\w+").findall},
         {"tokenizer": lambda text: re.findall(r"\w\w+", text)},
+        {"tokenizer": Words()},
         {"analyzer": lambda text: LETTERS.findall(text.lower())},
         {"preprocessor": str.lower},
         {"preprocessor": lambda text: text, "analyzer": "char", "ngram_range": (1, 2)},
