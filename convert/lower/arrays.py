@@ -237,7 +237,7 @@ def concatenate(parts: Sequence[Any], axis: Any = 0, **rest: Any) -> Traced:
 @function(np.stack)
 def stack(parts: Sequence[Any], axis: Any = 0, **rest: Any) -> Traced:
     if axis not in (1, -1) or not all(isinstance(part, Traced) and part.flat for part in parts):
-        raise Untraceable("it adds rows or a third dimension")
+        raise Untraceable("it adds rows or a third dimension: use numpy.column_stack")
     return _joined(parts)
 
 

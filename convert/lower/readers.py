@@ -1,4 +1,5 @@
-"""What a vectoriser's own functions do with a text, where that is small letters, accents and a split.
+"""What a vectoriser's own functions do with a text, where that is small letters, accents, and a split or a
+pattern.
 
 A function is called once, with a text that listens, and what it does to that becomes part of the rule; the proof then
 compares with what it does to texts.
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from sklearn.feature_extraction.text import strip_accents_ascii, strip_accents_unicode
 
 from .hooks import Untraceable
-from .rebound import traced
+from .rebound import of_instances, stand_in, traced
 
 __all__ = ["Read", "read"]
 
@@ -38,10 +39,6 @@ def read(function: Any) -> Read | None:
     accents = next((name for own, name in ACCENTS.items() if own is function), None)
     if accents is not None:
         return Read(accents=accents)
-    pattern = getattr(function, "__self__", None)
-    if isinstance(pattern, re.Pattern):
-        plain = function.__name__ == "findall" and not pattern.groups and pattern.flags == re.UNICODE
-        return Read(pattern=str(pattern.pattern)) if plain else None
     text = _Text(Read())
     try:
         if function is str.split or function is str.lower:  # which take strings alone
@@ -71,6 +68,30 @@ class _Text:
         if len(sep) != 1:
             raise Untraceable("a rule has no longer separator")
         return _Tokens(Read(self.said.lowercase, self.said.accents, f"[^{re.escape(sep)}]+", empty=True))
+
+
+@of_instances(re.Pattern)
+class _Pattern:
+    """A pattern that finds all that match in a text."""
+
+    def __init__(self, own: re.Pattern[Any]) -> None:
+        self._own = own
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+    def findall(self, string: Any, *rest: Any) -> Any:
+        if not isinstance(string, _Text):
+            return self._own.findall(string, *rest)
+        if rest or self._own.groups or self._own.flags != re.UNICODE:
+            raise Untraceable("a rule has no groups and no flags")
+        return _Tokens(Read(string.said.lowercase, string.said.accents, str(self._own.pattern)))
+
+
+@stand_in(re.findall)
+def _findall(pattern: Any, string: Any, flags: Any = 0) -> Any:
+    own = pattern if isinstance(pattern, _Pattern) else _Pattern(re.compile(pattern, flags))
+    return own.findall(string)
 
 
 class _Tokens:

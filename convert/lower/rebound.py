@@ -10,7 +10,7 @@ import functools
 import sys
 from abc import ABCMeta
 from collections.abc import Callable
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType, UnionType
+from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType, ModuleType, UnionType
 from typing import Any
 
 from scipy.spatial import distance
@@ -22,11 +22,11 @@ __all__ = ["of_instances", "original", "rebound", "stand_in", "traced"]
 STAND_INS: dict[Any, Any] = {}
 """By function or class, what answers in its place."""
 INSTANCES: dict[type, Callable[[Any], Callable[..., Any]]] = {}
-"""By class, what answers in place of its instances where they are called."""
-LIBRARIES = {"numpy", "pandas", "math", "scipy", "sklearn"}
+"""By class, what makes of an instance what answers in its place."""
+LIBRARIES = {"numpy", "pandas", "math", "re", "scipy", "sklearn"}
 """Modules in which stand-ins are looked up when a function names them: ``numpy.asarray``, ``distance.euclidean``."""
-CLOSED = LIBRARIES | sys.stdlib_module_names
-"""Libraries whose functions are taken as they are, for they are not written for what listens."""
+CLOSED = LIBRARIES | {"convert"} | sys.stdlib_module_names
+"""Libraries whose functions are taken as they are, for they are not written for what listens; and ours."""
 CLOCKS = {"now", "today", "utcnow", "localtime", "gmtime"}
 READ = {"Timestamp", "datetime64", "to_datetime"}
 """What makes times of the strings ``now`` and ``today`` as well."""
@@ -48,7 +48,7 @@ def stand_in(*functions: Any) -> Callable[[Any], Any]:
 
 
 def of_instances(cls: type) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
-    """Register what makes of an instance that is called what answers in its place."""
+    """Register what makes of an instance what answers in its place."""
 
     def register(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
         INSTANCES[cls] = make
@@ -93,6 +93,8 @@ def rebound(value: Any, known: Known | None = None) -> Any:
         return functools.partial(rebound(value.func, known), *(rebound(own, known) for own in value.args), **given)
     if isinstance(value, MethodType):
         return MethodType(rebound(value.__func__, known), rebound(value.__self__, known))
+    if isinstance(value, BuiltinMethodType) and isinstance(value.__self__, tuple(INSTANCES)):
+        return getattr(rebound(value.__self__, known), value.__name__)
     if type(value) in (list, tuple) and any(map(callable, value)):
         return type(value)(rebound(own, known) for own in value)
     if type(value) is dict and any(map(callable, value.values())):
@@ -198,13 +200,15 @@ def _class(cls: Any, known: Known) -> Any:
         return cls
     known[id(cls)] = cls, made
     for name, own in vars(cls).items():
-        if isinstance(own, FunctionType):
-            setattr(made, name, rebound(own, known))
-        elif isinstance(own, staticmethod | classmethod):
+        if isinstance(own, staticmethod | classmethod):
             setattr(made, name, type(own)(rebound(own.__func__, known)))
         elif isinstance(own, property):
             parts = (own.fget, own.fset, own.fdel)
             setattr(made, name, property(*(part and rebound(part, known) for part in parts)))
+        elif isinstance(own, FunctionType) or not name.startswith("__"):
+            seen = rebound(own, known)
+            if seen is not own:
+                setattr(made, name, seen)
     return made
 
 

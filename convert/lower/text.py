@@ -171,9 +171,9 @@ def _prepared(vectorizer: Any) -> Read:
 def _unread(vectorizer: Any, parameter: str) -> UnsupportedError:
     found = getattr(vectorizer, parameter)
     return UnsupportedError(
-        f"expected a {type(vectorizer).__name__} whose functions make small letters or split at white space or one "
-        f"character, found {parameter}={getattr(found, '__qualname__', type(found).__name__)}, which a bundle cannot "
-        f"hold: {WORDS}"
+        f"expected a {type(vectorizer).__name__} whose functions make small letters, split at white space or one "
+        f"character, or find patterns, found {parameter}={getattr(found, '__qualname__', type(found).__name__)}, "
+        f"which a bundle cannot hold: {WORDS}"
     )
 
 

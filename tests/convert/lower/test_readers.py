@@ -20,6 +20,15 @@ RNG = np.random.default_rng(4)
 WORDS = np.array(["Free", "money", "Héllo", "wörld", "meeting,lunch", "a|b|c", "tomorrow", "call|now", "WIN"])
 TEXTS = [" ".join(RNG.choice(WORDS, RNG.integers(2, 9))) for _ in range(60)]
 ODD = ["", "  ", "a|b||free", "FREE free\tmoney\x1cx\u2003y", "héllo,lunch İ", ",", "|"]
+LETTERS = re.compile("[a-zé]+")
+
+
+class Words:
+    pattern = LETTERS
+
+    def __call__(self, text: Any) -> Any:
+        return self.pattern.findall(text)
+
 
 pytestmark = pytest.mark.filterwarnings("ignore:The parameter 'token_pattern' will not be used")
 
@@ -33,6 +42,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:The parameter 'token_pattern' wi
         {"tokenizer": lambda text: text.split("|")},
         {"tokenizer": lambda text: text.split(","), "lowercase": False},
         {"tokenizer": re.compile(r"\w+").findall},
+        {"tokenizer": lambda text: re.findall(r"\w\w+", text)},
+        {"tokenizer": Words()},
+        {"analyzer": lambda text: LETTERS.findall(text.lower())},
         {"preprocessor": str.lower},
         {"preprocessor": lambda text: text, "analyzer": "char", "ngram_range": (1, 2)},
         {"preprocessor": strip_accents_unicode},
@@ -77,6 +89,8 @@ def folded(text: Any) -> Any:
         (CountVectorizer(tokenizer=lambda text: text.split("|"), ngram_range=(1, 2)), "tokenizer"),
         (HashingVectorizer(tokenizer=lambda text: text.split("|"), n_features=64), "tokenizer"),
         (CountVectorizer(tokenizer=re.compile(r"\w+", re.ASCII).findall), "tokenizer"),
+        (CountVectorizer(tokenizer=lambda text: re.findall(r"\w+", text, re.ASCII)), "tokenizer"),
+        (CountVectorizer(tokenizer=lambda text: re.findall(r"(\w)\w+", text)), "tokenizer"),
         (CountVectorizer(analyzer=lambda text: [text]), "analyzer"),
         (CountVectorizer(tokenizer=folded, lowercase=False), "tokenizer"),
     ],
