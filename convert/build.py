@@ -16,7 +16,7 @@ from runtime.manifest import Feature, Manifest, protocol_of
 from runtime.proof import Proof
 
 from .budget import held
-from .culprit import culprit, overriding
+from .culprit import culprit, narrowed, overriding
 from .errors import ConvertError, ParityError, SampleError, UnsupportedError
 from .graph import build_graph, plain
 from .lower import gives_std
@@ -146,8 +146,10 @@ def assemble(
         )
     except ParityError as error:
         # Each step by itself, for there may be one that differs.
-        path = culprit(pipeline, signature.given(signature.frame.iloc[:FEW]), _differs)
-        at, hint = f"pipeline{path}: " if path else "", overriding(pipeline) or _of_booleans(pipeline, signature)
+        given = signature.given(signature.frame.iloc[:FEW])
+        path = culprit(pipeline, given, _differs)
+        at = f"pipeline{path}: " if path else ""
+        hint = overriding(pipeline) or _of_booleans(pipeline, signature) or narrowed(pipeline, given)
         raise ParityError(f"{at}{error}{hint}", error.worst, rounding=error.rounding) from error
 
 

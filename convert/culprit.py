@@ -14,7 +14,7 @@ from sklearn.tree import BaseDecisionTree
 from .lower import overridden
 from .members import members
 
-__all__ = ["branches", "culprit", "overriding"]
+__all__ = ["branches", "culprit", "narrowed", "overriding"]
 
 MOST = 8
 """Members of an ensemble that are looked at: each may take as long as all of it."""
@@ -45,6 +45,23 @@ def overriding(estimator: Any) -> str:
         name = type(estimator).__name__
         return f"; {name} has its own {' and '.join(methods)}, lowered as its base's: register a lowering for it"
     return next((words for _, member in members(estimator) if (words := overriding(member))), "")
+
+
+def narrowed(estimator: Any, X: Any) -> str:
+    """Which step is given float32, in which most of scikit-learn then computes: words for the end of a sentence, empty
+    where none is."""
+    path = culprit(estimator, X, lambda _, given: _is_float32(given))
+    if not path:
+        return ""
+    return (
+        f"; pipeline{path} is given float32 and computes in it, which the twin does not: put "
+        "FunctionTransformer(np.float64) before it, and fit again"
+    )
+
+
+def _is_float32(X: Any) -> bool:
+    dtypes = X.dtypes.tolist() if hasattr(X, "iloc") else [getattr(X, "dtype", None)]
+    return np.dtype(np.float32) in dtypes
 
 
 def _steps(estimator: Any, X: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -10,6 +10,7 @@ from ..errors import UnsupportedError
 from . import lowers
 from .hooks import Untraceable
 from .matrix import Categorical, Matrix, Number, Raw
+from .meta import upright
 from .rebound import traced
 from .traced import Traced
 from .ufuncs import numeric
@@ -40,7 +41,9 @@ def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Any:
         said = str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
         raise UnsupportedError(f"expected a function that can be traced, found {name}: {said}; {ADVICE}") from error
     if found.flat and not found.of_words:
-        return numeric(found.tensor)
+        answer = numeric(found.tensor)
+        # One that was never fitted notes no width either; of numbers nothing takes a column that is no matrix.
+        return x.new(upright(answer)) if given.flat and isinstance(x.columns[0], Number) else answer
     # What was only cut and joined still holds its categories, and a text alone is for a vectoriser.
     return found.matrix
 

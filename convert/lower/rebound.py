@@ -74,7 +74,7 @@ def traced(function: Any, *given: Any, **parameters: Any) -> Any:
         try:
             found = rebound(function, known)(*given, **{name: rebound(own, known) for name, own in parameters.items()})
         except Exception as error:
-            raise (raised[0] if raised else error) from None
+            raise (error if isinstance(error, Untraceable) or not raised else raised[0]) from None
         if raised:
             raise raised[0]
     return found

@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multioutput import ClassifierChain
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 
 from convert import ParityError, SampleError, UnsupportedError
@@ -165,3 +165,14 @@ def test_a_lambda_that_cannot_be_traced_is_named() -> None:
     assert str(caught.value).startswith(
         "pipeline['prep']['num']['both']['pca']: expected a function that can be traced"
     )
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # of probes far out, to both models
+@pytest.mark.parametrize("framed", [False, True])
+def test_a_step_that_is_given_float32(framed: bool) -> None:
+    """By a function, which is told in the end of the sentence; cast back the pipeline converts."""
+    rows = FRAME[["a", "b"]] if framed else FRAME[["a", "b"]].to_numpy()
+    narrow, wide = FunctionTransformer(lambda X: X.astype(np.float32)), FunctionTransformer(np.float64)
+    with pytest.raises(ParityError, match=r"; pipeline\['standardscaler'\] is given float32 and computes in it"):
+        twin_of(make_pipeline(narrow, StandardScaler()).fit(rows), rows)
+    assert twin_of(make_pipeline(narrow, wide, StandardScaler()).fit(rows), rows).proof.level == "bit"

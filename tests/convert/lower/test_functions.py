@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline, make_union
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from convert.errors import UnsupportedError
@@ -262,3 +262,17 @@ def test_what_is_traced_wrongly_is_caught_by_the_proof() -> None:
 
     with pytest.raises(ParityError):
         traced(through_a_view)
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_pipeline_made_of_steps_that_need_no_fitting(width: int) -> None:
+    """Without a fit a function's step does not know whether it is given a matrix or a column."""
+    rows = np.abs(np.random.default_rng(0).normal(size=(30, width)))
+    root, logarithm = FunctionTransformer(np.sqrt), FunctionTransformer(np.log1p)
+    model = LinearRegression().fit(np.log1p(np.sqrt(rows)), rows[:, 0])
+    for pipeline in (Pipeline([("root", root), ("log", logarithm), ("model", model)]), make_pipeline(root), root):
+        twin = twin_of(pipeline, rows)
+        (method,) = levels(twin)
+        answers, wanted = getattr(model_of(twin), method)(rows), getattr(pipeline, method)(rows)
+        assert answers.shape == wanted.shape
+        np.testing.assert_allclose(answers, wanted, rtol=1e-12, atol=1e-12)
