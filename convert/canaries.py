@@ -70,7 +70,8 @@ class Canaries:
             raise UnsupportedError(
                 f"expected a pipeline that takes rows drawn from what each feature takes by itself, found that it "
                 f"refuses {drawn} of {drawn}: without any a model cannot be checked when it is loaded; let its "
-                "encoders take unseen categories (handle_unknown) and its imputers missing values"
+                "encoders take unseen categories (handle_unknown) and its imputers missing values, and give a search "
+                "within a radius an outlier_label"
             )
         frame = max(batches, key=len)
         if len(frame) < len(rows) or drawn > count:

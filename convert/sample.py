@@ -20,6 +20,7 @@ from runtime.written import check_zone
 from .errors import SampleError
 
 __all__ = [
+    "beside",
     "between",
     "column_of",
     "dicts_of",
@@ -295,6 +296,16 @@ def between(values: pd.Series) -> float:
     seen = np.unique(values.to_numpy(np.float64))
     seen = seen[np.isfinite(seen)]
     return float(np.nextafter(seen[-1], -np.inf)) if len(seen) < 2 else float(seen[-2] + (seen[-1] - seen[-2]) / np.pi)
+
+
+def beside(values: pd.Series) -> float:
+    """A number next to a column's first one, within its range, but not in it."""
+    seen = values.to_numpy(np.float64)
+    seen = seen[np.isfinite(seen)]
+    found, end = seen[0], -np.inf if seen[0] == seen.max() else np.inf
+    while found in seen:
+        found = np.nextafter(found, end)
+    return float(found)
 
 
 def dicts_of(frame: pd.DataFrame) -> list[dict[Any, Any]]:

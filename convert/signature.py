@@ -28,6 +28,7 @@ from .members import reads_cells
 from .reference import Signature, dense, equal, methods_of, reference
 from .rejected import check_taken, refusal_of
 from .sample import (
+    beside,
     between,
     column_of,
     frame_of,
@@ -263,6 +264,9 @@ def _known_only(pipeline: Any, signature: Signature) -> list[Any]:
         if feature.kind == "number" and feature.seen
     }
     taken = taken_in(pipeline, signature, {name: between(signature.frame[column]) for name, column in names.items()})
+    # A search within a radius may find nobody there, but does next to a row that it knows.
+    rest = {name: column for name, column in names.items() if name not in taken}
+    taken |= taken_in(pipeline, signature, {name: beside(signature.frame[column]) for name, column in rest.items()})
     return [column for name, column in names.items() if name not in taken]
 
 

@@ -340,3 +340,8 @@ def test_booleans_that_could_have_gaps_beside_numbers_among_objects(numbers: lis
     prepare = ColumnTransformer(steps, remainder=FunctionTransformer(np.cbrt), sparse_threshold=0)
     model = make_pipeline(prepare, LinearRegression()).fit(frame, np.arange(30.0))
     assert levels(twin_of(model, frame)) == {"predict": "ulp"}
+
+
+def test_categories_may_be_neighbouring_numbers() -> None:
+    rows = np.array([[0.3], [0.1 + 0.2], [0.7]])
+    assert sign(OrdinalEncoder().fit(rows), rows).features[0].kind == "category"

@@ -123,6 +123,13 @@ def test_radius_classifier(algorithm: Any, weights: Any) -> None:
     assert set(levels(twin)) == {"predict", "predict_proba"}
 
 
+def test_numbers_with_nobody_within_the_radius_are_numbers() -> None:
+    """Without an outlier label the model refuses most rows; what it refuses is no category that it has not seen."""
+    twin = twin_of(RadiusNeighborsClassifier().fit(X, THREE[:110]), X)
+    assert {feature.kind for feature in twin.manifest.inputs} == {"number"}
+    assert set(levels(twin)) == {"predict", "predict_proba"}
+
+
 @pytest.mark.filterwarnings("ignore:Outlier label")
 @pytest.mark.parametrize("algorithm", ["kd_tree", "brute"])
 @pytest.mark.parametrize(
