@@ -23,7 +23,7 @@ from runtime.written import STEPS
 from .accepted import ASKED, accepted
 from .changed import taken_in
 from .errors import SampleError
-from .markers import same_markers
+from .markers import check_na, same_markers
 from .members import reads_cells
 from .reference import Signature, dense, equal, methods_of, reference
 from .rejected import check_taken, refusal_of
@@ -111,6 +111,7 @@ def sign(pipeline: Any, sample: Any) -> Signature:
     _check_times(pipeline, signature, frame, sample)
     check_taken(pipeline, signature, sample)
     signature = same_markers(pipeline, signature)
+    check_na(pipeline, signature, frame)
     return replace(signature, features=accepted(pipeline, signature))
 
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 from sklearn.tree import DecisionTreeRegressor
 
 from convert import SampleError
@@ -154,3 +154,14 @@ def test_what_is_missing_in_a_nullable_column_that_is_passed_on_is_nan(dtype: st
     assert twin.proof.level == "bit"
     frame.loc[5, "n"] = pd.NA
     assert np.isnan(model_of(twin).transform(frame)[5, 1])
+
+
+def test_what_a_function_makes_of_pandas_own_missing_string() -> None:
+    """Filled it is as another; where it is told from NaN, which the proof asks with, it is refused."""
+    frame = FRAME[["city"]].astype("string")
+    frame.loc[::5, "city"] = pd.NA
+    filled = make_pipeline(FunctionTransformer(lambda X: X.fillna("none")), OrdinalEncoder()).fit(frame)
+    np.testing.assert_array_equal(model_of(twin_of(filled, frame)).transform(frame), filled.transform(frame))
+    told = FunctionTransformer(lambda X: np.array([[float(value is pd.NA)] for value in X["city"]])).fit(frame)
+    with pytest.raises(SampleError, match=r"expected None or NaN .* in column 'city', found pandas.NA, of which the"):
+        sign(told, frame)
