@@ -12,7 +12,7 @@ from scipy.spatial import distance
 from scipy.spatial.distance import cityblock
 
 from convert.errors import UnsupportedError
-from convert.lower import shaped_functions, shaped_products  # noqa: F401 (they register themselves)
+from convert.lower import numpy_functions, shaped_functions, shaped_products  # noqa: F401 (they register themselves)
 from convert.lower.callables import gram, of_pairs, of_same
 
 Floats = NDArray[np.float64]
