@@ -13,6 +13,7 @@ from runtime.manifest import Feature
 
 from .changed import taken_in
 from .dates import ends
+from .fold import number_of, order_of
 from .reference import RAISED, Signature, methods_of
 
 __all__ = ["ASKED", "UNSEEN", "accepted"]
@@ -102,8 +103,8 @@ def _edges(
 ) -> dict[str, float]:
     """The last number that each feature takes, on the way from one that it takes to one that it does not: a root's or
     an arcsine's domain ends somewhere, and so does a spline's range. By bisection over the bits of float64."""
-    inside = {name: _ordered(taken) for name, (taken, _) in between.items()}
-    outside = {name: _ordered(refused) for name, (_, refused) in between.items()}
+    inside = {name: _place(taken) for name, (taken, _) in between.items()}
+    outside = {name: _place(refused) for name, (_, refused) in between.items()}
     while open_ := [name for name in between if abs(outside[name] - inside[name]) > 1]:
         middle = {name: (inside[name] + outside[name]) // 2 for name in open_}
         good = ask({name: _number(place) for name, place in middle.items()})
@@ -112,14 +113,12 @@ def _edges(
     return {name: _number(place) for name, place in inside.items()}
 
 
-def _ordered(number: float) -> int:
-    """The place of a float64 among all of them."""
-    bits = int(np.float64(number).view(np.int64))
-    return bits if bits >= 0 else -(bits & (2**63 - 1))
+def _place(number: float) -> int:
+    return int(order_of(np.array([number]))[0])
 
 
 def _number(place: int) -> float:
-    return float(np.int64(abs(place)).view(np.float64)) * (1.0 if place >= 0 else -1.0)
+    return float(number_of(np.array([place]))[0]) + 0.0  # zero has no sign here
 
 
 def _of_both_signs(ask: Callable[[Mapping[str, float]], set[str]], names: Sequence[str], number: float) -> set[str]:

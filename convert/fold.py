@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 
 from .lower.matrix import Lookup, Raw
 
-__all__ = ["Mode", "Test", "Tests", "Unfoldable", "of_lookup", "of_raw"]
+__all__ = [
+    "Mode",
+    "Test",
+    "Tests",
+    "Unfoldable",
+    "last_satisfying",
+    "number_of",
+    "of_lookup",
+    "of_raw",
+    "order_of",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -175,23 +185,24 @@ def last_refused(g: Raw, thresholds: Floats) -> Floats:
 
 
 def _bisect(holds: Callable[[Floats], Bools], count: int) -> Floats:
-    low = np.full(count, _order(np.array([-np.inf]))[0])
-    high = np.full(count, _order(np.array([np.inf]))[0])
-    none = ~holds(_float(low))
-    whole = holds(_float(high))
+    low = np.full(count, order_of(np.array([-np.inf]))[0])
+    high = np.full(count, order_of(np.array([np.inf]))[0])
+    none = ~holds(number_of(low))
+    whole = holds(number_of(high))
     # Invariant: low holds and high does not, but where one end decides alone.
     for _ in range(64):
         middle = (low >> 1) + (high >> 1) + (low & high & 1)
-        yes = holds(_float(middle))
+        yes = holds(number_of(middle))
         low, high = np.where(yes, middle, low), np.where(yes, high, middle)
-    return np.where(none, np.nan, np.where(whole, np.inf, _float(low)))
+    return np.where(none, np.nan, np.where(whole, np.inf, number_of(low)))
 
 
-def _order(x: Floats) -> NDArray[np.int64]:
+def order_of(x: Floats) -> NDArray[np.int64]:
     """Integers in the order of the numbers: the bits, mirrored for negative numbers."""
     bits = x.view(np.int64)
     return np.where(bits < 0, np.int64(-(2**63)) - bits - 1, bits)
 
 
-def _float(order: NDArray[np.int64]) -> Floats:
+def number_of(order: NDArray[np.int64]) -> Floats:
+    """The numbers at such places."""
     return np.where(order < 0, np.int64(-(2**63)) - order - 1, order).view(np.float64)
