@@ -45,11 +45,12 @@ def _method(pipeline: Any, signature: Signature) -> str:
     """The strictest of the pipeline's methods, or the first where that raises for the sample itself, as a bag's
     decisions do where a member has not seen all classes."""
     methods = methods_of(pipeline)
+    found = strictest(methods)
     try:
-        signature.ask(pipeline, strictest(methods), signature.frame.iloc[:1])
+        signature.ask(pipeline, found, signature.frame.iloc[:1])
     except RAISED:
         return methods[0]
-    return strictest(methods)
+    return found
 
 
 def _fits(signature: Signature, name: str, cell: Any) -> bool:

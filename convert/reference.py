@@ -28,7 +28,7 @@ from .lower import lacking, offered
 from .progress import Progress, unseen
 from .sample import dicts_of
 
-__all__ = ["RAISED", "Signature", "dense", "equal", "joined", "methods_of", "reference", "strictest"]
+__all__ = ["RAISED", "Signature", "answer_to", "dense", "equal", "joined", "methods_of", "reference", "strictest"]
 
 RAISED = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, NotImplementedError)
 """What a pipeline, or a function in it, raises for rows that it does not take."""
@@ -68,8 +68,7 @@ class Signature:
 
     def ask(self, pipeline: Any, method: str, frame: pd.DataFrame) -> Any:
         """The pipeline's own answer, as dense arrays of float64 (or labels); it raises what the pipeline raises."""
-        with reference():
-            return dense(_answer(pipeline, method, self.given(frame)))
+        return answer_to(pipeline, method, lambda: self.given(frame))
 
     def answers(
         self, pipeline: Any, methods: Sequence[str], frame: pd.DataFrame, progress: Progress = unseen
@@ -127,6 +126,12 @@ class Signature:
             elif feature.zone is not None:
                 changed[name] = frame[name].dt.tz_localize("UTC").dt.tz_convert(self.zones[name])
         return frame.assign(**changed) if changed else frame
+
+
+def answer_to(pipeline: Any, method: str, given: Callable[[], Any]) -> Any:
+    """What ``Signature.ask`` answers, to rows as they are given."""
+    with reference():
+        return dense(_answer(pipeline, method, given()))
 
 
 def _answer(pipeline: Any, method: str, given: Any) -> Any:

@@ -13,7 +13,7 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
-from .distances import columns, constant
+from .distances import added, axis, columns, constant
 
 __all__ = ["Active", "Atoms", "closed"]
 
@@ -87,15 +87,15 @@ class Atoms:
         atom, other = (op.gather_elements(active.order, at, axis=1) for at in (place, first))
         order = op.scatter_elements(op.scatter_elements(active.order, first, atom, axis=1), place, other, axis=1)
         active = active._replace(order=order)
-        products = op.gather(constant(self.gram), op.reshape(atom, _axis(-1)), axis=0)
+        products = op.gather(constant(self.gram), op.reshape(atom, axis(-1)), axis=0)
         known = op.mul(self.placed(active, products), self.mask(active))
         parts, whole = self.solved(active, known), op.gather_elements(products, atom, axis=1)
         explained = op.mul(known, parts)
-        new = op.sub(whole, _sum(explained))
+        new = op.sub(whole, added(explained))
         pivot = op.max([op.sqrt(op.abs(new)), constant(np.finfo(np.float64).eps)])
         left_out = op.and_(taking, op.less(pivot, constant(DEGENERATE)))
         joins = op.and_(taking, op.not_(left_out))
-        noise = op.mul(constant(NOISE), op.add(whole, _sum(op.abs(explained))))
+        noise = op.mul(constant(NOISE), op.add(whole, added(op.abs(explained))))
         own = op.cast(op.equal(op.const(np.arange(self.places)[np.newaxis]), active.count), to=np.float64)
         line = op.where(joins, op.div(op.sub(parts, own), pivot), constant(0))
         larger = Active(
@@ -117,24 +117,24 @@ class Atoms:
         """
         own = op.cast(op.equal(op.const(np.arange(self.places)[np.newaxis]), out), to=np.float64)
         line = _applied(active.inverse, own)
-        pivot = op.unsqueeze(op.gather_elements(line, out, axis=1), _axis(2))
+        pivot = op.unsqueeze(op.gather_elements(line, out, axis=1), axis(2))
         inverse, shape = op.sub(active.inverse, op.div(_square(line), pivot)), op.shape(active.inverse)
         count = op.sub(active.count, op.const(np.int64(1)))
         kept = closed(self.places, out, count)
-        inverse = op.gather_elements(inverse, op.expand(op.unsqueeze(kept, _axis(2)), shape), axis=1)
-        inverse = op.gather_elements(inverse, op.expand(op.unsqueeze(kept, _axis(1)), shape), axis=2)
+        inverse = op.gather_elements(inverse, op.expand(op.unsqueeze(kept, axis(2)), shape), axis=1)
+        inverse = op.gather_elements(inverse, op.expand(op.unsqueeze(kept, axis(1)), shape), axis=2)
         order = op.gather_elements(active.order, closed(len(self), out, count), axis=1)
         smaller = Active(order, count, inverse, active.lost)
         mask = self.mask(smaller)
         inverse = op.mul(inverse, _square(mask))
         places = columns(order, 0, self.places)
         rows = op.gather(constant(self.gram), places, axis=0)
-        gram = op.gather_elements(rows, op.expand(op.unsqueeze(places, _axis(1)), shape), axis=2)
-        one = op.mul(constant(np.eye(self.places)[np.newaxis]), op.unsqueeze(mask, _axis(2)))
+        gram = op.gather_elements(rows, op.expand(op.unsqueeze(places, axis(1)), shape), axis=2)
+        one = op.mul(constant(np.eye(self.places)[np.newaxis]), op.unsqueeze(mask, axis(2)))
         left = op.sub(one, op.matmul(op.mul(gram, _square(mask)), inverse))
-        left = op.where(op.unsqueeze(active.lost, _axis(2)), constant(0), left)
+        left = op.where(op.unsqueeze(active.lost, axis(2)), constant(0), left)
         size = op.abs(line)
-        more = op.div(op.mul(op.reduce_max(size, _axis(1), keepdims=1), _sum(size)), op.squeeze(pivot, _axis(2)))
+        more = op.div(op.mul(op.reduce_max(size, axis(1), keepdims=1), added(size)), op.squeeze(pivot, axis(2)))
         return smaller._replace(inverse=op.add(inverse, op.matmul(inverse, left))), more
 
 
@@ -147,17 +147,9 @@ def closed(count: int, out: Var, active: Var) -> Var:
 
 def _applied(inverse: Var, vector: Var) -> Var:
     """The product of [N, k, k] and [N, k]."""
-    return op.squeeze(op.matmul(inverse, op.unsqueeze(vector, _axis(2))), _axis(2))
+    return op.squeeze(op.matmul(inverse, op.unsqueeze(vector, axis(2))), axis(2))
 
 
 def _square(vector: Var) -> Var:
     """The products of a vector's numbers: [N, k, k]."""
-    return op.mul(op.unsqueeze(vector, _axis(2)), op.unsqueeze(vector, _axis(1)))
-
-
-def _sum(tensor: Var) -> Var:
-    return op.reduce_sum(tensor, _axis(1), keepdims=1)
-
-
-def _axis(index: int) -> Var:
-    return op.const(np.array([index]))
+    return op.mul(op.unsqueeze(vector, axis(2)), op.unsqueeze(vector, axis(1)))

@@ -112,7 +112,7 @@ def _untouched(x: Matrix, column: int) -> bool:
 
 def _untouched_source(number: Number) -> int:
     """The request's column that a column is, with nothing done to it; else -1."""
-    return number.origin.source if isinstance(number.origin, Raw) and not number.origin.steps else -1
+    return -1 if number.raw is None else number.raw.source
 
 
 def _asked(x: Matrix, trees: Trees, feature: int, cast: Monotone | None) -> _Part | None:

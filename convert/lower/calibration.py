@@ -12,7 +12,7 @@ from . import lower, lowers, offered
 from .isotonic import isotonic, steepness
 from .labels import Labels, argmax
 from .links import expit, softmax
-from .matrix import Matrix
+from .matrix import Matrix, width_of
 from .meta import total, upright
 from .sums import running_sum
 from .terms import same
@@ -61,7 +61,7 @@ def _member(member: Any, x: Matrix, at: str) -> tuple[Var, Var | None]:
     two = len(member.classes) == 2
     columns, sizes = {}, []
     # Fewer columns than places where a member has seen two classes out of more: scikit-learn pairs them so.
-    for place, column, calibrator in zip(places, range(_width(scores)), member.calibrators, strict=False):
+    for place, column, calibrator in zip(places, range(width_of(scores)), member.calibrators, strict=False):
         score = x.new(scores).select([column])
         columns[int(place) + two] = _calibrated(calibrator, score)
         if member.method == "isotonic":
@@ -115,14 +115,14 @@ def _tempered(beta: Any, scores: Var, method: str, terms: Var | None) -> tuple[V
     factor = op.const(np.float64(abs(beta)))
     size = None if terms is None else op.mul(factor, terms)
     if method == "predict_proba":
-        if _width(scores) == 1:
+        if width_of(scores) == 1:
             scores = op.concat([op.sub(op.const(np.float64(1)), scores), scores], axis=1)
         scores = op.add(scores, op.const(np.float64(EPSILON)))
         logits = op.log(scores)
         least = op.reduce_min(scores, op.const(np.array([1])), keepdims=1)
         one = op.const(np.float64(1))
         size = op.div(op.mul(factor, one if terms is None else op.max([terms, one])), least)
-    elif _width(scores) == 1:
+    elif width_of(scores) == 1:
         logits = op.concat([op.neg(scores), scores], axis=1)
     else:
         logits = scores
@@ -133,8 +133,3 @@ def _at_most_one(probabilities: Var) -> Var:
     one, most = op.const(np.float64(1)), op.const(np.float64(1.0 + SLACK))
     over = op.and_(op.greater(probabilities, one), op.less_or_equal(probabilities, most))
     return op.where(over, one, probabilities)
-
-
-def _width(tensor: Var) -> int:
-    shape: tuple[Any, ...] = tensor.unwrap_tensor().shape or ()
-    return int(shape[1])

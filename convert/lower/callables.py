@@ -11,7 +11,7 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from .distances import constant, in_blocks
-from .hooks import ROWS, Untraceable
+from .hooks import ROWS, told
 from .matrix import Matrix
 from .rebound import traced
 from .shaped import Shaped, alike
@@ -34,8 +34,7 @@ def _traced(what: str, function: Any, *given: Any, **parameters: Any) -> Any:
     except UnsupportedError:
         raise
     except Exception as error:  # a function of anybody's
-        said = str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
-        raise _refused(what, function, said) from error
+        raise _refused(what, function, told(error)) from error
 
 
 def _refused(what: str, function: Any, said: str) -> UnsupportedError:

@@ -15,7 +15,7 @@ from .catboost_categories import answers, is_of_categories
 from .ensemble import FLOAT32, Trees, chosen_leaves, in_order, join, sum_of_leaves
 from .labels import Labels, argmax, log_probabilities, probabilities_of, scalar
 from .links import expit, softmax
-from .matrix import Matrix
+from .matrix import Matrix, width_of
 from .meta import upright
 
 SEVERAL = ("MultiLogloss", "MultiCrossEntropy")
@@ -163,7 +163,7 @@ def _loss(model: Any) -> str:
 @lowers("catboost.core.CatBoost", method="predict")
 def scores(model: Any, x: Matrix) -> Var:
     raw = _raw(model, x)
-    return scalar(raw) if _width(raw) == 1 else raw
+    return scalar(raw) if width_of(raw) == 1 else raw
 
 
 @lowers(*REGRESSORS, method="predict")
@@ -175,7 +175,7 @@ def regressor(model: Any, x: Matrix) -> Var:
     if loss == "RMSEWithUncertainty":  # a mean, and the logarithm of a deviation that becomes a variance
         mean, deviation = op.split(raw, num_outputs=2, axis=1)
         raw = op.concat([mean, op.exp(op.mul(op.const(np.float64(2)), deviation))], axis=1)
-    return scalar(raw) if _width(raw) == 1 else raw
+    return scalar(raw) if width_of(raw) == 1 else raw
 
 
 @lowers(CLASSIFIER, method="predict_proba")
@@ -200,13 +200,8 @@ def labels(model: Any, x: Matrix) -> Labels:
     if _loss(model) in SEVERAL:
         places = op.cast(op.greater(raw, op.const(np.float64(least))), to=np.int64)
         return Labels(places, (np.array([0, 1]),) * len(model.classes_))
-    if _width(raw) > 1:
+    if width_of(raw) > 1:
         found = argmax(raw, model.classes_)
         return Labels(upright(found.places), found.classes)  # CatBoost answers a column here
     over = op.greater(scalar(raw), op.const(np.float64(least)))
     return Labels(op.cast(over, to=np.int64), (model.classes_,))
-
-
-def _width(raw: Var) -> int:
-    shape: tuple[Any, ...] = raw.unwrap_tensor().shape or (0, 0)
-    return int(shape[1])

@@ -19,15 +19,11 @@ from spox import Var
 
 from ..errors import UnsupportedError
 from . import lowers
-from .distances import constant, euclidean, ordered_sum, squared_euclidean
+from .distances import axis, constant, euclidean, ordered_sum, squared_euclidean
 from .matrix import Matrix
 from .rounding import ROUNDING, of_root
 
 POOLS: dict[Any, Callable[..., Var]] = {np.max: op.reduce_max, np.min: op.reduce_min}
-
-
-def _axis(index: int) -> Var:
-    return op.const(np.array([index]))
 
 
 def _first_smallest(distances: Var) -> Var:
@@ -66,9 +62,9 @@ def _distances(x: Matrix, centres: Any) -> Matrix:
     """[N, centres], and the proof told that they are roots of squares that cancel: of a row near a centre and far from
     the origin few digits are left, or none."""
     distances = euclidean(x.tensor, x.width, centres)
-    rows = op.reduce_sum_square(x.tensor, _axis(1), keepdims=1)
+    rows = op.reduce_sum_square(x.tensor, axis(1), keepdims=1)
     terms = op.add(rows, constant(np.square(centres).sum(axis=1).max()))
-    nearest = op.reduce_min(distances, _axis(1), keepdims=1)
+    nearest = op.reduce_min(distances, axis(1), keepdims=1)
     x.scope.adds_up(
         distances, op.div(of_root(op.mul(terms, constant(ROUNDING)), nearest), constant(ROUNDING)), alone=True
     )
@@ -108,8 +104,8 @@ def birch_distances(model: Birch, x: Matrix) -> Matrix:
 def pooled_features(model: FeatureAgglomeration, x: Matrix) -> Matrix:
     groups = [np.flatnonzero(model.labels_ == label) for label in np.unique(model.labels_)]
     if model.pooling_func in POOLS:
-        pool, axis = POOLS[model.pooling_func], op.const(np.array([1]))
-        return x.new(op.concat([pool(x.select(group).tensor, axis, keepdims=1) for group in groups], axis=1))
+        pool = POOLS[model.pooling_func]
+        return x.new(op.concat([pool(x.select(group).tensor, axis(1), keepdims=1) for group in groups], axis=1))
     if model.pooling_func is not np.mean:
         raise UnsupportedError(
             f"expected pooling_func numpy.mean, numpy.max or numpy.min, found {model.pooling_func!r}: "

@@ -13,24 +13,20 @@ from sklearn.decomposition import (
 from spox import Var
 
 from . import lowers
-from .distances import constant, row_sum
+from .distances import axis, constant, row_sum
 from .lars import least_angles
 from .lasso import lasso
 from .matrix import Matrix
 from .special import digamma
 
 
-def _axis(index: int) -> Var:
-    return op.const(np.array([index]))
-
-
 def _column(tensor: Var, index: int) -> Var:
-    return op.slice(tensor, _axis(index), _axis(index + 1), _axis(1))
+    return op.slice(tensor, axis(index), axis(index + 1), axis(1))
 
 
 def _rows_of(tensor: Var, row: Any) -> Var:
     """One row of numbers, [k], for every row of a tensor [N, features]."""
-    shape = op.concat([op.shape(tensor, start=0, end=1), _axis(len(row))], axis=0)
+    shape = op.concat([op.shape(tensor, start=0, end=1), axis(len(row))], axis=0)
     return op.expand(constant(np.reshape(row, (1, -1))), shape)
 
 
@@ -54,14 +50,14 @@ def topics(model: LatentDirichletAllocation, x: Matrix) -> Matrix:
         topic = op.where(going, new, topic)
         powers = op.where(going, op.exp(op.sub(digamma(new), digamma(total))), powers)
         going = op.and_(going, op.not_(op.less(change, constant(model.mean_change_tol))))
-        some = op.greater(op.reshape(op.reduce_max(op.cast(going, to=np.int64)), _axis(1)), _axis(0))
+        some = op.greater(op.reshape(op.reduce_max(op.cast(going, to=np.int64)), axis(1)), axis(0))
         return [some, topic, powers, going]
 
     ones = _rows_of(x.tensor, np.ones(count))
     first = op.exp(op.sub(digamma(ones), digamma(_rows_of(x.tensor, [float(count)]))))
     going = op.greater(_column(ones, 0), constant(0))
     topic, _, _ = op.loop(
-        _axis(int(model.max_doc_update_iter)), op.const(np.array([True])), [ones, first, going], body=turn
+        axis(int(model.max_doc_update_iter)), op.const(np.array([True])), [ones, first, going], body=turn
     )
     topic = op.reshape(topic, op.const(np.array([-1, count])))
     return x.new(op.div(topic, op.reshape(row_sum(topic, count), op.const(np.array([-1, 1])))))
@@ -126,7 +122,7 @@ def _matching_pursuit(similarity: Var, gram: Any, count: int) -> Var:
         going = op.and_(going, op.not_(op.less(op.mul(value, value), constant(tiny))))
         for atom in taken:
             going = op.and_(going, op.not_(op.equal(best, atom)))
-        row = op.gather(constant(gram), op.reshape(best, _axis(-1)), axis=0)
+        row = op.gather(constant(gram), op.reshape(best, axis(-1)), axis=0)
         line: list[Var] = []
         pivot = op.gather_elements(row, best, axis=1)
         for atom, above in zip(taken, factor, strict=True):

@@ -16,7 +16,7 @@ from runtime.text import murmur3
 
 from ..errors import UnsupportedError
 from . import lacks, lowers
-from .matrix import Categorical, Lookup, Matrix, Number, Raw, concat
+from .matrix import Categorical, Lookup, Matrix, Number, concat
 from .meta import upright
 from .sparse import Sparse, summed
 
@@ -120,8 +120,8 @@ def _named(x: Matrix) -> Iterator[tuple[Number | Categorical, str]]:
     for column in x.columns:
         if isinstance(column, Categorical):
             yield column, column.name
-        elif isinstance(column, Number) and isinstance(column.origin, Raw) and not column.origin.steps:
-            yield column, x.scope.names[column.origin.source]
+        elif isinstance(column, Number) and column.raw is not None:
+            yield column, x.scope.names[column.raw.source]
         else:
             raise UnsupportedError("expected dicts as they came, found columns that a step has made: vectorise first")
 

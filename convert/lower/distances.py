@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from spox import Var
 
 __all__ = [
+    "added",
+    "axis",
     "columns",
     "constant",
     "euclidean",
@@ -36,6 +38,16 @@ SMALL = 16_000
 def constant(value: Any) -> Var:
     """A float64 constant."""
     return op.const(np.ascontiguousarray(value, np.float64) if np.ndim(value) else np.float64(value))
+
+
+def axis(index: int) -> Var:
+    """An axis, or a place along one, as operators take it: int64 [1]."""
+    return op.const(np.array([index]))
+
+
+def added(tensor: Var) -> Var:
+    """Each row's sum, [N, 1], in whatever order onnxruntime adds."""
+    return op.reduce_sum(tensor, axis(1), keepdims=1)
 
 
 def ordered_sum(terms: Var) -> Var:

@@ -8,8 +8,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from ..errors import UnsupportedError
 from . import lowers
-from .hooks import Untraceable
-from .matrix import Categorical, Matrix, Number, Raw
+from .hooks import Untraceable, told
+from .matrix import Categorical, Matrix, Number
 from .meta import upright
 from .rebound import traced
 from .traced import Traced
@@ -38,8 +38,9 @@ def function_transformer(transformer: FunctionTransformer, x: Matrix) -> Any:
     except UnsupportedError:
         raise
     except Exception as error:  # a function of anybody's
-        said = str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
-        raise UnsupportedError(f"expected a function that can be traced, found {name}: {said}; {ADVICE}") from error
+        raise UnsupportedError(
+            f"expected a function that can be traced, found {name}: {told(error)}; {ADVICE}"
+        ) from error
     if found.flat and not found.of_words:
         answer = numeric(found.tensor)
         # One that was never fitted notes no width either; of numbers nothing takes a column that is no matrix.
@@ -66,8 +67,7 @@ def _given(transformer: FunctionTransformer, x: Matrix) -> Traced:
 
 def _is_column(x: Matrix) -> bool:
     """Whether it may be what a ColumnTransformer gives for the name of a single column; no step gives that."""
-    made = (
-        isinstance(column, Number) and not (isinstance(column.origin, Raw) and not column.origin.steps)
-        for column in x.columns
-    )
-    return x.width == 1 and not any(made)
+    if x.width != 1:
+        return False
+    (column,) = x.columns
+    return not isinstance(column, Number) or column.raw is not None

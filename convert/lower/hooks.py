@@ -19,6 +19,7 @@ __all__ = [
     "WORDS",
     "Untraceable",
     "function",
+    "told",
     "unused",
     "watched",
 ]
@@ -32,6 +33,11 @@ class Untraceable(Exception):  # noqa: N818 (its words become an UnsupportedErro
         raised = _RAISED.get()
         if raised is not None:
             raised.append(self)
+
+
+def told(error: Exception) -> str:
+    """The words for what a function of anybody's raised while it was traced."""
+    return str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
 
 
 _RAISED: ContextVar[list[Untraceable] | None] = ContextVar("_RAISED", default=None)

@@ -93,17 +93,17 @@ def missing_indicator(indicator: MissingIndicator, x: Matrix) -> Matrix:
             (number,), wanted = Matrix(x.scope, (column,)).numbers(), indicator.missing_values
         single = Matrix(x.scope, (number,))
         mask = op.cast(missing_mask(single.tensor, wanted), to=np.float64)
-        columns.append(Number(mask, 0, _test(number.origin, wanted)))
+        columns.append(Number(mask, 0, _test(number.raw, wanted)))
     return Matrix(x.scope, tuple(columns))
 
 
-def _test(origin: Raw | Lookup | None, wanted: Any) -> Lookup | None:
+def _test(raw: Raw | None, wanted: Any) -> Lookup | None:
     """Where the column is the request's own, being missing is a table of one entry."""
-    if not isinstance(origin, Raw) or origin.steps:
+    if raw is None:
         return None
     if is_missing(wanted):
-        return Lookup(origin.source, np.empty(0), np.empty(0), default=0.0, missing=1.0)
-    return Lookup(origin.source, np.array([wanted], np.float64), np.ones(1), default=0.0, missing=0.0)
+        return Lookup(raw.source, np.empty(0), np.empty(0), default=0.0, missing=1.0)
+    return Lookup(raw.source, np.array([wanted], np.float64), np.ones(1), default=0.0, missing=0.0)
 
 
 def missing_mask(tensor: Var, missing: Any) -> Var:

@@ -12,17 +12,13 @@ from spox import Var
 
 from . import lower, lowers
 from .callables import of_pairs, weights_of
-from .distances import constant, in_blocks, row_sum
+from .distances import axis, constant, in_blocks, row_sum
 from .impute import missing_mask
 from .matrix import Matrix
 from .metrics import nan_euclidean
 from .rounding import LARGEST, ROUNDING, choice_hangs, of_gaps, weighed, weighed_by
 
 TINY = float(np.finfo(np.float64).tiny)
-
-
-def _axis(index: int) -> Var:
-    return op.const(np.array([index]))
 
 
 @lowers(KNNImputer, method="transform")
@@ -60,11 +56,11 @@ def _imputed(imputer: KNNImputer, x: Matrix, kept: NDArray[np.int64]) -> Var:
         mask, distances, _ = _compared(imputer, rows)
         columns = []
         for column in kept.tolist():
-            own = op.gather(rows, _axis(column), axis=1)
+            own = op.gather(rows, axis(column), axis=1)
             if absent[:, column].all():
                 columns.append(op.mul(op.cast(op.isnan(own), to=np.float64), constant(0)))
                 continue
-            gap = op.gather(mask, _axis(column), axis=1)
+            gap = op.gather(mask, axis(column), axis=1)
             fill = _fill(imputer, x, distances, column)
             (value,) = op.if_(
                 _some(gap),
@@ -108,7 +104,7 @@ def _held_to_rounding(imputer: KNNImputer, x: Matrix, answer: Matrix) -> Matrix:
         changes: list[Var] = []
         opens: list[Var] = []
         for column in chosen_from.tolist():
-            gap = op.gather(mask, _axis(column), axis=1)
+            gap = op.gather(mask, axis(column), axis=1)
             nothing = op.mul(op.cast(gap, to=np.float64), constant(0))
             change, open_ = op.if_(
                 _some(gap),
@@ -145,7 +141,7 @@ def _hanging(imputer: KNNImputer, x: Matrix, distances: Var, off: Var, column: i
         return op.mul(open_, constant(0)), open_
     unknown = op.isnan(own)
     own, doubt = op.where(unknown, constant(np.inf), own), op.where(unknown, constant(0), doubt)
-    near, places = op.top_k(own, _axis(k), axis=1, largest=0, sorted=1)
+    near, places = op.top_k(own, axis(k), axis=1, largest=0, sorted=1)
     chosen = op.gather(constant(values), places, axis=0)
     doubt = op.gather_elements(doubt, places, axis=1)
     if callable(imputer.weights):
@@ -183,12 +179,12 @@ def _fill(imputer: KNNImputer, x: Matrix, distances: Var, column: int) -> Callab
         unknown = op.isnan(own)
         # NumPy sorts NaN behind infinity.
         order = op.where(unknown, constant(np.inf), op.min([own, constant(LARGEST)]))
-        _, places = op.top_k(order, _axis(k), axis=1, largest=0, sorted=1)
+        _, places = op.top_k(order, axis(k), axis=1, largest=0, sorted=1)
         near = op.gather_elements(own, places, axis=1)
         weights = _weights(imputer.weights, near, x, k)
         chosen = op.gather(constant(values), places, axis=0)
         average = _masked_ratio(row_sum(op.mul(chosen, weights), k), row_sum(weights, k))
-        alone = op.reduce_min(op.cast(unknown, to=np.int64), _axis(1), keepdims=1)
+        alone = op.reduce_min(op.cast(unknown, to=np.int64), axis(1), keepdims=1)
         return op.where(op.cast(alone, to=np.bool_), constant(mean), op.reshape(average, op.const(np.array([-1, 1]))))
 
     return fill
@@ -205,7 +201,7 @@ def _weights(weights: Any, near: Var, x: Matrix, k: int) -> Var:
         return op.sub(constant(1), op.cast(unknown, to=np.float64))
     inverse = op.div(constant(1), near)
     infinite = op.cast(op.isinf(inverse), to=np.float64)
-    some = op.greater(op.reduce_max(infinite, _axis(1), keepdims=1), constant(0))
+    some = op.greater(op.reduce_max(infinite, axis(1), keepdims=1), constant(0))
     return op.where(some, infinite, op.where(unknown, constant(0), inverse))
 
 

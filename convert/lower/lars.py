@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spox import Var
 
 from .active import Active, Atoms, closed
-from .distances import columns, constant, in_blocks
+from .distances import added, axis, columns, constant, in_blocks
 from .rounding import LOOSE, ROUNDING
 
 __all__ = ["least_angles"]
@@ -94,7 +94,7 @@ class _Paths:
         trips = op.const(np.array([(self.most + 1) * (len(self.atoms) + 1)]))
         state = _State(*op.loop(trips, op.const(TRUE), list(self._start(gains)), body=turn))
         places = self.atoms.places
-        spread = op.reduce_sum(op.abs(_shaped(state.inverse, [-1, places, places])), _axis(2), keepdims=0)
+        spread = op.reduce_sum(op.abs(_shaped(state.inverse, [-1, places, places])), axis(2), keepdims=0)
         # A path that ends between two points ends where the atom that went out at the second was active.
         moved = op.add(_most(spread), _shaped(op.add(state.blurred, state.gone), [-1, 1]))
         terms = op.mul(op.add(terms, _shaped(state.terms, [-1, 1])), moved)
@@ -171,7 +171,7 @@ class _Paths:
         best, mask = self._size(gain), self.atoms.mask(state.active)
         signs = op.mul(state.signs, mask)
         direction = self.atoms.solved(state.active, signs)
-        square = _sum(op.mul(direction, signs))
+        square = added(op.mul(direction, signs))
         square = op.where(op.greater(square, constant(0)), square, constant(np.finfo(np.float64).eps))
         finite = op.less(square, constant(np.inf))  # not so where roundings have made all of the inverse
         moving = op.and_(moving, finite)
@@ -193,7 +193,7 @@ class _Paths:
         steepest = _most(op.abs(direction))
         if self.drops:
             length = op.where(crossing, zero, length)
-            slope = op.reduce_min(op.where(turned, op.abs(direction), constant(np.inf)), _axis(1), keepdims=1)
+            slope = op.reduce_min(op.where(turned, op.abs(direction), constant(np.inf)), axis(1), keepdims=1)
             slow = op.where(crossing, op.div(op.mul(slope, scale), steepest), slow)
         weights = self.atoms.by_atom(state.active, op.mul(op.add(own, op.mul(length, direction)), mask))
         blurred = op.div(steepest, slow)
@@ -201,7 +201,7 @@ class _Paths:
             # Where a sign has turned the atoms are no longer at one angle, and nothing makes up for a step too long.
             blurred = op.add(state.blurred, blurred)
         # What the direction explains has the roundings of its terms, and is rounded to so many decimals.
-        terms = op.add(op.mul(_sum(op.abs(direction)), constant(np.diag(self.atoms.gram).max())), constant(1))
+        terms = op.add(op.mul(added(op.abs(direction)), constant(np.diag(self.atoms.gram).max())), constant(1))
         state = state._replace(
             gains=op.where(moving, op.sub(state.gains, op.mul(length, slopes)), state.gains),
             signs=op.where(op.and_(moving, turned), op.neg(state.signs), state.signs),
@@ -219,16 +219,16 @@ class _Paths:
 
     def _dropped(self, state: _State, turned: Var, dropping: Var, gains: Var) -> _State:
         """Without the atoms whose weight has come to zero."""
-        number = op.transpose(op.non_zero(op.reshape(dropping, _axis(-1))))
+        number = op.transpose(op.non_zero(op.reshape(dropping, axis(-1))))
 
         def of(tensor: Var) -> Var:
-            return op.gather(tensor, op.reshape(number, _axis(-1)), axis=0)
+            return op.gather(tensor, op.reshape(number, axis(-1)), axis=0)
 
         def without() -> list[Var]:
             out = op.arg_max(op.cast(of(turned), to=np.int64), axis=1, keepdims=1)
             atom = op.gather_elements(of(state.order), out, axis=1)
-            products = op.gather(constant(self.atoms.gram), op.reshape(atom, _axis(-1)), axis=0)
-            again = op.sub(op.gather_elements(of(gains), atom, axis=1), _sum(op.mul(products, of(state.weights))))
+            products = op.gather(constant(self.atoms.gram), op.reshape(atom, axis(-1)), axis=0)
+            again = op.sub(op.gather_elements(of(gains), atom, axis=1), added(op.mul(products, of(state.weights))))
             active, gone = self.atoms.without(Active(*map(of, state.active)), out)
             left = op.scatter_elements(of(state.gains), atom, again, axis=1)
             signs = op.gather_elements(of(state.signs), closed(self.atoms.places, out, active.count), axis=1)
@@ -273,32 +273,24 @@ def least_angles(
     return weights, terms
 
 
-def _axis(index: int) -> Var:
-    return op.const(np.array([index]))
-
-
 def _shaped(tensor: Var, shape: list[int]) -> Var:
     return op.reshape(tensor, op.const(np.array(shape)))
 
 
-def _sum(tensor: Var) -> Var:
-    return op.reduce_sum(tensor, _axis(1), keepdims=1)
-
-
 def _most(tensor: Var) -> Var:
-    return op.reduce_max(tensor, _axis(1), keepdims=1)
+    return op.reduce_max(tensor, axis(1), keepdims=1)
 
 
 def _any(rows: Var) -> Var:
     """Whether it is so of any row, [1]."""
-    some = op.reduce_max(op.reshape(op.cast(rows, to=np.int64), _axis(-1)), keepdims=1)
+    some = op.reduce_max(op.reshape(op.cast(rows, to=np.int64), axis(-1)), keepdims=1)
     return op.cast(some, to=np.bool_)
 
 
 def _least_positive(numbers: Var, allowed: Var) -> Var:
     """[N, 1]: the least of a row's numbers above zero; float64's largest where there is none."""
     positive = op.and_(allowed, op.greater(numbers, constant(0)))
-    return op.reduce_min(op.where(positive, numbers, constant(LARGEST)), _axis(1), keepdims=1)
+    return op.reduce_min(op.where(positive, numbers, constant(LARGEST)), axis(1), keepdims=1)
 
 
 def _meets(gap: Var, closing: Var, free: Var) -> tuple[Var, Var]:
@@ -307,4 +299,4 @@ def _meets(gap: Var, closing: Var, free: Var) -> tuple[Var, Var]:
     ends = op.div(gap, op.add(closing, constant(TINY)))
     end = _least_positive(ends, free)
     first = op.and_(free, op.equal(ends, end))
-    return end, op.reduce_min(op.where(first, op.abs(closing), constant(np.inf)), _axis(1), keepdims=1)
+    return end, op.reduce_min(op.where(first, op.abs(closing), constant(np.inf)), axis(1), keepdims=1)

@@ -10,7 +10,7 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
-from .distances import constant
+from .distances import added, constant
 
 __all__ = ["lasso"]
 
@@ -35,14 +35,14 @@ class _Problem(NamedTuple):
 
         explained: the weights times the gram matrix.
         """
-        matched = _row_sum(op.mul(weights, self.gains))
-        residual = op.sub(op.add(self.square, _row_sum(op.mul(weights, explained))), op.mul(constant(2), matched))
+        matched = added(op.mul(weights, self.gains))
+        residual = op.sub(op.add(self.square, added(op.mul(weights, explained))), op.mul(constant(2), matched))
         left = op.sub(self.gains, explained)
         largest = op.reduce_max(left if self.positive else op.abs(left), op.const(np.array([1])), keepdims=1)
         if self.penalty == 0:
-            return _row_sum(op.mul(left, left)), left, largest
+            return added(op.mul(left, left)), left, largest
         half = op.mul(constant(0.5), residual)
-        primal = op.add(half, op.mul(constant(self.penalty), _row_sum(op.abs(weights))))
+        primal = op.add(half, op.mul(constant(self.penalty), added(op.abs(weights))))
         over = op.greater(largest, constant(self.penalty))
         scale = op.where(over, op.div(constant(self.penalty), largest), constant(1))
         turned = op.mul(op.mul(constant(-0.5), op.mul(scale, scale)), residual)
@@ -75,7 +75,7 @@ def lasso(targets: Var, atoms: NDArray[np.float64], penalty: float, sweeps: int,
     targets: [N, features]; atoms: [atoms, features]. sweeps: the most there may be.
     """
     problem = _Problem(
-        op.matmul(targets, constant(atoms.T)), _row_sum(op.mul(targets, targets)), atoms @ atoms.T, penalty, positive
+        op.matmul(targets, constant(atoms.T)), added(op.mul(targets, targets)), atoms @ atoms.T, penalty, positive
     )
     enough = op.mul(constant(TOLERANCE), problem.square)
     nothing = op.mul(problem.gains, constant(0))
@@ -109,7 +109,7 @@ def lasso(targets: Var, atoms: NDArray[np.float64], penalty: float, sweeps: int,
     explained = op.matmul(op.abs(weights), constant(len(atoms) * np.abs(problem.gram)))
     terms = op.add(matched, explained)
     own = np.where(np.diag(problem.gram) == 0, 1.0, np.diag(problem.gram))
-    return weights, op.mul(turns, _row_sum(op.div(terms, constant(own))))
+    return weights, op.mul(turns, added(op.div(terms, constant(own))))
 
 
 def _swept(problem: _Problem, weights: Var, explained: Var, active: Var) -> tuple[Var, Var]:
@@ -137,7 +137,3 @@ def _column(tensor: Var, index: int) -> Var:
 def _largest(tensor: Var) -> Var:
     """[N, 1]: the largest magnitude of each row."""
     return op.reduce_max(op.abs(tensor), op.const(np.array([1])), keepdims=1)
-
-
-def _row_sum(tensor: Var) -> Var:
-    return op.reduce_sum(tensor, op.const(np.array([1])), keepdims=1)

@@ -35,6 +35,7 @@ __all__ = [
     "Number",
     "Raw",
     "Time",
+    "width_of",
 ]
 
 Floats = NDArray[np.float64]
@@ -126,6 +127,11 @@ class Number:
     origin: Raw | Lookup | None = None
     fill: Any = MISSING
 
+    @property
+    def raw(self) -> Raw | None:
+        """The request's column that it is, with nothing done to it; None where it is another."""
+        return self.origin if isinstance(self.origin, Raw) and not self.origin.steps else None
+
 
 @dataclass(frozen=True)
 class Categorical:
@@ -207,7 +213,7 @@ class Matrix:
                 straight = np.array_equal(places, np.arange(len(unique)))
                 parts.append(found if straight else op.gather(found, op.const(places), axis=1))
                 continue
-            whole = indices == list(range(_columns(tensor)))
+            whole = indices == list(range(width_of(tensor)))
             parts.append(tensor if whole else op.gather(tensor, op.const(np.array(indices, np.int64)), axis=1))
         if not parts:
             rows = op.slice(op.shape(self.scope.x), op.const([0]), op.const([1]))
@@ -272,7 +278,7 @@ class Matrix:
 
     def new(self, tensor: Var, origins: Sequence[Raw | Lookup | None] | None = None) -> Matrix:
         """The columns of a float64 tensor [N, k]; with their origins where they have any."""
-        width = _columns(tensor) if origins is None else len(origins)
+        width = width_of(tensor) if origins is None else len(origins)
         origins = origins or [None] * width
         return Matrix(self.scope, tuple(Number(tensor, index, origin) for index, origin in enumerate(origins)))
 
@@ -289,7 +295,7 @@ class Matrix:
         return self.new(tensor, origins)
 
 
-def _columns(tensor: Var) -> int:
+def width_of(tensor: Var) -> int:
     """The width of a tensor [N, k]."""
     shape = tensor.unwrap_tensor().shape
     if shape is None or not isinstance(shape[1], int):

@@ -21,16 +21,12 @@ from spox import Var
 from ..errors import UnsupportedError
 from . import lacks, lower, lowers
 from .callables import weights_of, weights_of_each
-from .distances import constant, ordered_sum, row_sum
+from .distances import axis, constant, ordered_sum, row_sum
 from .labels import Labels, argmax, scalar
 from .matrix import Matrix
 from .nearest import doubt, nearest, within
 from .outliers import inliers
 from .rounding import ROUNDING, weighed, weighed_by
-
-
-def _axis(index: int) -> Var:
-    return op.const(np.array([index]))
 
 
 def _column(vector: Var) -> Var:
@@ -64,7 +60,7 @@ def _inverse(distances: Var, *, zero: bool = False) -> Var:
     """
     inverse = op.div(constant(1), distances)
     infinite = op.cast(op.equal(distances, constant(0)) if zero else op.isinf(inverse), to=np.float64)
-    some = op.greater(op.reduce_max(infinite, _axis(1), keepdims=1), constant(0))
+    some = op.greater(op.reduce_max(infinite, axis(1), keepdims=1), constant(0))
     return op.where(some, infinite, inverse)
 
 
@@ -99,9 +95,9 @@ def _votes(model: Any, x: Matrix) -> list[Var]:
         votes = []
         for classes, targets in zip(*_classes(model)[:1], _classes(model)[1].T, strict=True):
             chosen = op.gather(op.const(np.asarray(targets, np.int64)), places, axis=0)
-            own = op.equal(op.unsqueeze(chosen, _axis(2)), op.const(np.arange(len(classes))))
+            own = op.equal(op.unsqueeze(chosen, axis(2)), op.const(np.arange(len(classes))))
             vote = op.cast(own, to=np.float64)
-            votes.append(vote if shares is None else op.mul(vote, op.unsqueeze(shares, _axis(2))))
+            votes.append(vote if shares is None else op.mul(vote, op.unsqueeze(shares, axis(2))))
         return votes
 
     votes: list[Var] = x.once(model, "votes", make)
@@ -176,11 +172,11 @@ def neighbour_graph(model: KNeighborsTransformer, x: Matrix) -> Matrix:
     nothing = op.mul(op.cast(places, to=np.float64), constant(0))  # of the row's own numbers one may be missing
     if model.mode == "connectivity":
         distances = op.add(nothing, constant(1))
-    empty = op.add(op.slice(nothing, _axis(0), _axis(1), _axis(1)), constant(np.zeros((1, model.n_samples_fit_))))
+    empty = op.add(op.slice(nothing, axis(0), axis(1), axis(1)), constant(np.zeros((1, model.n_samples_fit_))))
     graph = op.scatter_elements(empty, places, distances, axis=1)
     off = doubt(model, x, places) if model.mode == "distance" else None
     if off is not None:
-        most = op.reduce_max(off, _axis(1), keepdims=1)
+        most = op.reduce_max(off, axis(1), keepdims=1)
         x.scope.adds_up(graph, op.div(most, constant(ROUNDING)), alone=True)
     return x.new(graph)
 
@@ -189,7 +185,7 @@ def _shares(model: Any, x: Matrix) -> tuple[Var, Var]:
     """What each training row gives, [N, n], and whether a row has none within the radius, [N, 1]."""
     distances, near = within(model, x)
     mask = op.cast(near, to=np.float64)
-    alone = op.equal(op.reduce_max(mask, _axis(1), keepdims=1), constant(0))
+    alone = op.equal(op.reduce_max(mask, axis(1), keepdims=1), constant(0))
     if _alike(model):
         return mask, alone
     if callable(model.weights):
@@ -268,11 +264,11 @@ def radius_labels(model: RadiusNeighborsClassifier, x: Matrix) -> Labels:
             # Where all probabilities are zero the label is the outliers', which may be no class.
             label = model.outlier_label_[output]
             table = table if label in table else np.append(table, label)
-            nothing = op.equal(op.reduce_max(part, _axis(1), keepdims=1), constant(0))
+            nothing = op.equal(op.reduce_max(part, axis(1), keepdims=1), constant(0))
             place = op.where(nothing, op.const(np.flatnonzero(table == label)), place)
         places.append(place)
         tables.append(table)
-    joined = op.concat(places, axis=1) if model.outputs_2d_ else op.reshape(places[0], _axis(-1))
+    joined = op.concat(places, axis=1) if model.outputs_2d_ else op.reshape(places[0], axis(-1))
     return Labels(joined, tuple(tables))
 
 
@@ -281,7 +277,7 @@ def radius_mean(model: RadiusNeighborsRegressor, x: Matrix) -> Var:
     targets = _targets(model)
     shares, _ = _shares(model, x)
     # Nobody within the radius: zero by zero, the NaN that scikit-learn answers.
-    total = op.reduce_sum(shares, _axis(1), keepdims=1)
+    total = op.reduce_sum(shares, axis(1), keepdims=1)
     mean = op.div(op.matmul(shares, constant(targets)), total)
     answer = scalar(mean) if np.ndim(model._y) == 1 else mean
     _held_to_rounding(model, x, answer, *_blurred(model, x), [constant(target[np.newaxis]) for target in targets.T])
@@ -295,7 +291,7 @@ def radius_graph(model: RadiusNeighborsTransformer, x: Matrix) -> Matrix:
     graph = op.where(near, kept, constant(0))
     off = doubt(model, x) if model.mode == "distance" else None
     if off is not None:
-        most = op.reduce_max(op.where(near, off, constant(0)), _axis(1), keepdims=1)
+        most = op.reduce_max(op.where(near, off, constant(0)), axis(1), keepdims=1)
         x.scope.adds_up(graph, op.div(most, constant(ROUNDING)), alone=True)
     return x.new(graph)
 
@@ -310,7 +306,7 @@ def outlier_factor(model: LocalOutlierFactor, x: Matrix) -> Var:
     factor = op.neg(op.div(row_sum(ratios, k), constant(k)))
     off = doubt(model, x, places)
     if off is not None:  # the factor is as large as the distances are
-        moved, whole = (op.reduce_sum(part, _axis(1), keepdims=1) for part in (off, op.add(reach, off)))
+        moved, whole = (op.reduce_sum(part, axis(1), keepdims=1) for part in (off, op.add(reach, off)))
         change = op.mul(op.abs(_column(factor)), op.div(moved, whole))
         x.scope.adds_up(factor, op.div(change, constant(ROUNDING)), alone=True)
     return factor

@@ -11,7 +11,7 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
-from .distances import constant
+from .distances import axis, constant
 from .metrics import nan_terms
 
 __all__ = [
@@ -34,10 +34,6 @@ LOOSE = 1e-3
 """How far an answer may be off, of its magnitude (a mean: of its largest vote), before nothing is left to hold to."""
 EXACT = 2.0**53
 """Whole numbers up to here are float64s, and so are their sums in any order."""
-
-
-def _axis(index: int) -> Var:
-    return op.const(np.array([index]))
 
 
 def of_root(rounding: Var, root: Var) -> Var:
@@ -63,7 +59,7 @@ def of_whole(rows: Var, points: NDArray[np.float64], terms: Var, off: Var) -> Va
     if (points != np.floor(points)).any():
         return off
     whole = op.cast(op.equal(rows, op.floor(rows)), to=np.int64)
-    exact = op.and_(op.cast(op.reduce_min(whole, _axis(1)), to=np.bool_), op.less(terms, constant(EXACT)))
+    exact = op.and_(op.cast(op.reduce_min(whole, axis(1)), to=np.bool_), op.less(terms, constant(EXACT)))
     return op.where(exact, op.mul(off, constant(0)), off)
 
 
@@ -75,12 +71,12 @@ def choice_hangs(compared: Var, off: Var, k: int) -> Var:
     unknown = op.isnan(compared)
     known = op.where(unknown, constant(np.inf), op.min([compared, constant(LARGEST)]))
     off = op.where(unknown, constant(0), off)
-    _, places = op.top_k(known, _axis(k), axis=1, largest=0, sorted=1)
-    most = op.reduce_max(op.gather_elements(op.add(known, off), places, axis=1), _axis(1), keepdims=1)
+    _, places = op.top_k(known, axis(k), axis=1, largest=0, sorted=1)
+    most = op.reduce_max(op.gather_elements(op.add(known, off), places, axis=1), axis(1), keepdims=1)
     nobody = op.max([op.gather_elements(known, places, axis=1), constant(np.inf)])
     others = op.scatter_elements(op.sub(known, off), places, nobody, axis=1)
     # Equals without a rounding are equals everywhere: which of them are taken is settled otherwise.
-    return op.less(op.reduce_min(others, _axis(1), keepdims=1), most)
+    return op.less(op.reduce_min(others, axis(1), keepdims=1), most)
 
 
 def weighed(distances: Var, off: Var, votes: Sequence[Var]) -> tuple[Var, Var]:
@@ -95,7 +91,7 @@ def weighed(distances: Var, off: Var, votes: Sequence[Var]) -> tuple[Var, Var]:
     """
     blurred = op.add(distances, off)
     inverse = op.div(constant(1), blurred)
-    shares = op.div(inverse, op.reduce_sum(inverse, _axis(1), keepdims=1))
+    shares = op.div(inverse, op.reduce_sum(inverse, axis(1), keepdims=1))
     return _moved(shares, op.mul(shares, op.div(off, blurred)), votes)
 
 
@@ -110,7 +106,7 @@ def weighed_by(weigh: Callable[[Var], Var], distances: Var, off: Var, votes: Seq
 
     own = weights(known)
     ends = [op.abs(op.sub(weights(end), own)) for end in (op.add(known, off), op.sub(known, off))]
-    total = op.reduce_sum(own, _axis(1), keepdims=1)
+    total = op.reduce_sum(own, axis(1), keepdims=1)
     return _moved(op.div(own, total), op.div(op.max(ends), op.abs(total)), votes)
 
 
@@ -118,8 +114,8 @@ def _moved(shares: Var, moved: Var, votes: Sequence[Var]) -> tuple[Var, Var]:
     """What the shares of votes, [N, k], may be off makes of their means: as ``weighed`` says it."""
     changes, largest = [], []
     for vote in votes:
-        mean = op.reduce_sum(op.mul(shares, vote), _axis(1), keepdims=1)
-        changes.append(op.reduce_sum(op.mul(moved, op.abs(op.sub(vote, mean))), _axis(1), keepdims=1))
-        largest.append(op.reduce_max(op.abs(vote), _axis(1), keepdims=1))
+        mean = op.reduce_sum(op.mul(shares, vote), axis(1), keepdims=1)
+        changes.append(op.reduce_sum(op.mul(moved, op.abs(op.sub(vote, mean))), axis(1), keepdims=1))
+        largest.append(op.reduce_max(op.abs(vote), axis(1), keepdims=1))
     change = op.max(changes)
     return change, op.greater(change, op.mul(op.max(largest), constant(LOOSE)))

@@ -10,7 +10,7 @@ import spox.opset.ai.onnx.v21 as op
 from numpy.typing import NDArray
 from spox import Var
 
-from .distances import columns, constant, ordered_sum
+from .distances import axis, columns, constant, ordered_sum
 from .metrics import SQUARED, from_reduced, named, reduced_distances
 
 __all__ = ["Tree"]
@@ -23,10 +23,6 @@ EACH = 40
 """Rows, and centres, of which every three are looked at."""
 ROOM = 1e-9
 """How much longer the straight way may be by rounding."""
-
-
-def _axis(index: int) -> Var:
-    return op.const(np.array([index]))
 
 
 def _detours(metric: Any, parameters: dict[str, Any], rows: Floats, centres: Floats) -> bool:
@@ -114,7 +110,7 @@ class Tree:
         leaf = op.gather(op.const(self.leaf_of_slot), sequence, axis=0)
 
         def by_place(of_leaves: list[Var]) -> Var:
-            found = [op.unsqueeze(op.gather_elements(part, leaf, axis=1), _axis(1)) for part in of_leaves]
+            found = [op.unsqueeze(op.gather_elements(part, leaf, axis=1), axis(1)) for part in of_leaves]
             return op.concat(found, axis=1)
 
         near = by_place([op.gather(lower, op.const(level), axis=1) for level in self.path])
@@ -129,7 +125,7 @@ class Tree:
         zero = constant(0)
         of_left = op.where(left_first, zero, constant(self.sizes[right][np.newaxis]))
         of_right = op.where(left_first, constant(self.sizes[left][np.newaxis]), zero)
-        both = op.concat([op.unsqueeze(of_left, _axis(2)), op.unsqueeze(of_right, _axis(2))], axis=2)
+        both = op.concat([op.unsqueeze(of_left, axis(2)), op.unsqueeze(of_right, axis(2))], axis=2)
         return op.reshape(both, op.const(np.array([-1, len(self.sizes) - 1])))
 
     def within(self, rows: Var, near: Var, radius: float) -> Var:
@@ -148,7 +144,7 @@ class Tree:
 
     def _bounds(self, rows: Var) -> tuple[Var, Var]:
         """min_max_dist: how near the rows of a node are at least, and how far at most, [N, nodes] each."""
-        zero, column = constant(0), op.unsqueeze(rows, _axis(2))
+        zero, column = constant(0), op.unsqueeze(rows, axis(2))
         if self.ball:
             centre, radii = self._centre(rows), constant(self.radii[np.newaxis])
             least = op.sub(centre, radii)
@@ -175,7 +171,7 @@ class Tree:
         return self._real(reduced)
 
     def _boxes(self, rows: Var) -> Var:
-        zero, column = constant(0), op.unsqueeze(rows, _axis(2))
+        zero, column = constant(0), op.unsqueeze(rows, axis(2))
         lower, upper = (constant(part.T[np.newaxis]) for part in self.bounds)
         outside = op.add(op.max([op.sub(lower, column), zero]), op.max([op.sub(column, upper), zero]))
         return self._added(outside)
@@ -184,7 +180,7 @@ class Tree:
         """Of differences [N, features, nodes] the reduced distances."""
         match self.metric:
             case "chebyshev" | "infinity":
-                return op.reduce_max(differences, _axis(1), keepdims=0)
+                return op.reduce_max(differences, axis(1), keepdims=0)
             case "manhattan" | "cityblock" | "l1":
                 return ordered_sum(differences)
             case "minkowski":

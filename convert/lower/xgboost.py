@@ -16,7 +16,7 @@ from . import lower, lowers
 from .ensemble import FLOAT32, chosen_leaves, distinct, join
 from .float32 import expf, softmax
 from .labels import Labels, argmax, scalar
-from .matrix import Lookup, Matrix, Monotone
+from .matrix import Lookup, Matrix, Monotone, width_of
 from .meta import column
 from .native import placed
 from .trees import as_float32
@@ -123,7 +123,7 @@ def _sum(model: Forest, x: Matrix) -> Var:
     for start, own in zip(model.start, steps, strict=True):
         first_term = op.add(op.mul(column(own, 0), op.const(np.float32(0))), op.const(start))
         running = op.cumsum(op.concat([first_term, own], axis=1), op.const(np.int64(1)))
-        sums.append(column(running, _width(own)))
+        sums.append(column(running, width_of(own)))
     return op.concat(sums, axis=1) if len(sums) > 1 else sums[0]
 
 
@@ -143,7 +143,7 @@ def _answer(objective: str, raw: Var) -> Var:
         less = op.sub(raw, op.reduce_max(raw, op.const(np.array([1])), keepdims=1))
         powers = expf(op.max([less, op.const(np.float32(-200))]))  # which is zero already
         wide = op.cast(powers, to=np.float64)  # the sum is kept in float64
-        total = op.sum([column(wide, index) for index in range(_width(powers))])
+        total = op.sum([column(wide, index) for index in range(width_of(powers))])
         return op.div(powers, op.cast(total, to=np.float32))
     if objective in IDENTITY or objective.startswith("rank:") or objective == "binary:logitraw":
         return raw
@@ -160,16 +160,16 @@ def _float64(x: Matrix, tensor: Var) -> Var:
 @lowers(*REGRESSORS, method="predict")
 def regressor(model: Any, x: Matrix) -> Var:
     answer = _answer(*_raw(model, x))
-    return _float64(x, scalar(answer) if _width(answer) == 1 else answer)
+    return _float64(x, scalar(answer) if width_of(answer) == 1 else answer)
 
 
 @lowers(*CLASSIFIERS, method="predict_proba")
 def probabilities(model: Any, x: Matrix) -> Var:
     objective, raw = _raw(model, x)
     if objective == "multi:softmax":
-        return _float64(x, softmax(raw, _width(raw)))
+        return _float64(x, softmax(raw, width_of(raw)))
     scores = _answer(objective, raw)
-    if len(model.classes_) > 2 or _width(scores) > 1:
+    if len(model.classes_) > 2 or width_of(scores) > 1:
         return _float64(x, scores)
     return _float64(x, op.concat([op.sub(op.const(np.float32(1)), scores), scores], axis=1))
 
@@ -178,16 +178,11 @@ def probabilities(model: Any, x: Matrix) -> Var:
 def labels(model: Any, x: Matrix) -> Labels:
     objective, raw = _raw(model, x)
     if objective == "multi:softmax":
-        return argmax(raw, np.arange(_width(raw), dtype=np.int32))
+        return argmax(raw, np.arange(width_of(raw), dtype=np.int32))
     if len(model.classes_) > 2:
         return argmax(lower(model, "predict_proba", x), model.classes_)
     scores = _answer(objective, raw)
     places = op.cast(op.greater(scores, op.const(np.float32(0.5))), to=np.int64)
-    if _width(scores) > 1:  # several labels a row, which it answers as float64
-        return Labels(places, (np.array([0.0, 1.0]),) * _width(scores))
+    if width_of(scores) > 1:  # several labels a row, which it answers as float64
+        return Labels(places, (np.array([0.0, 1.0]),) * width_of(scores))
     return Labels(scalar(places), (model.classes_,))
-
-
-def _width(tensor: Var) -> int:
-    shape: tuple[Any, ...] = tensor.unwrap_tensor().shape or (0, 0)
-    return int(shape[1])
