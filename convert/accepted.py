@@ -14,11 +14,11 @@ from runtime.manifest import Feature
 from .changed import taken_in
 from .dates import ends
 from .fold import number_of, order_of
+from .lower.tables import UNSEEN
 from .reference import RAISED, Signature, methods_of
 
-__all__ = ["ASKED", "UNSEEN", "accepted"]
+__all__ = ["ASKED", "accepted"]
 
-UNSEEN = "\0unseen"
 ASKED = 1000
 """Rows of the sample at most, where the pipeline is asked whether they have the same answers in two ways."""
 

@@ -11,9 +11,9 @@ from runtime.dates import said
 from runtime.drift import RANGED
 from runtime.manifest import Feature
 
-from .accepted import UNSEEN
 from .dates import between, cells, near, odd, taken
 from .documents import documents, odd_documents
+from .lower.tables import UNSEEN
 from .paths import Visits
 from .reference import Signature
 

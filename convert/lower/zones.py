@@ -12,7 +12,7 @@ from spox import Var
 from runtime.dates import RULED, name_of
 from runtime.written import offset_of
 
-from .calendar import number
+from .calendar import DAY, number
 from .hooks import Untraceable
 from .matrix import Matrix, Time
 from .places import places
@@ -20,7 +20,6 @@ from .scope import Scope
 
 __all__ = ["CUT", "is_fixed", "on_clocks", "transitions"]
 
-DAY = 86_400_000_000
 SECOND = 1_000_000
 CUT = 300 * DAY
 """So much may be cut off a time before a zone's clocks are asked."""

@@ -9,7 +9,7 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 from convert import probes
-from convert.accepted import UNSEEN
+from convert.lower.tables import UNSEEN
 from convert.signature import sign
 from tests.convert.lower.twins import twin_of
 
